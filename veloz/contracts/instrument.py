@@ -1,0 +1,51 @@
+"""instrument.*: what is traded, and every later change of its filters."""
+
+import msgspec
+
+from veloz.contracts.market import Int64, Nanos, Quanta
+
+
+class InstrumentStated(msgspec.Struct, frozen=True, kw_only=True, tag="instrument.listed.v1"):
+    """Words of instrument.listed and instrument.changed. The text of it all is in the body."""
+
+    scales: Int64  # price_scale | qty_scale << 8 | market << 16
+    tick: Quanta
+    lot: Quanta
+    multiplier_e8: Int64
+    definition: Quanta  # 1 when listed, one more at each change
+
+
+class CatalogueStated(msgspec.Struct, frozen=True, kw_only=True, tag="instrument.catalogue.v1"):
+    """A venue's whole list arrived."""
+
+    symbols: Quanta
+    changed: Quanta
+    ts_server: Nanos
+    market: Quanta
+
+
+class InstrumentBody(msgspec.Struct, frozen=True, kw_only=True, array_like=False):
+    """Body of instrument.listed and instrument.changed. Decimals are exact text, as the venue writes them; "" = not stated."""
+
+    venue: str
+    symbol: str
+    product: str  # spot | linear | inverse
+    base: str = ""
+    quote: str = ""
+    settle: str = ""
+    price_scale: int
+    qty_scale: int
+    tick: str = ""
+    lot: str = ""
+    price_min: str = ""
+    price_max: str = ""
+    qty_min: str = ""
+    qty_max: str = ""
+    market_lot: str = ""
+    market_qty_max: str = ""
+    notional_min: str = ""
+    multiplier: str = "1"
+    status: str = ""
+    contract: str = ""  # PERPETUAL, CURRENT_QUARTER …
+    delivery_ms: int = 0
+    origin: str = "inferred"  # inferred | venue (its own list, in the stream) | file (given by the operator)

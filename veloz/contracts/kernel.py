@@ -1,0 +1,81 @@
+"""The decorators of every compiled function. One line here changes the whole house.
+
+`kernel` is a piece of a fold and disappears into its caller; `cold` stays a call, so that rare work does not cost the hot loop its
+registers; `entry` is what Python calls, once a batch. Reference counting is compiled out (`_nrt=False`): it cost a factor of
+25 on a fold, and without it a kernel that tries to allocate does not compile. `forceinline` is LLVM's attribute: as
+fast as numba's own inliner at a twentieth of the compile time.
+
+numba's cache does not see a changed callee in another file, so the cache directory is named after a hash
+of every source that can change machine code.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import numba
+import numpy as np
+
+F = TypeVar("F", bound=Callable[..., Any])
+_IMPORT: Final = re.compile(r"^\s*(?:from|import) (veloz(?:\.\w+)+)", re.MULTILINE)
+
+
+def _kernel_sources(package: Path) -> list[Path]:
+    """Files that compile something, and all they import of ours: whatever can change machine code."""
+    texts = {path: path.read_text() for path in sorted(package.rglob("*.py"))}
+    wanted = [path for path, text in texts.items() if "veloz.contracts.kernel import" in text]
+    seen: set[Path] = set()
+    while wanted:
+        path = wanted.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in _IMPORT.findall(texts[path]):
+            stem = package.joinpath(*name.split(".")[1:])
+            wanted += [found for found in (stem.with_suffix(".py"), stem / "__init__.py") if found in texts]
+            if stem.is_dir():
+                wanted += [found for found in stem.glob("*.py") if found in texts]
+    return sorted(seen)
+
+
+def _source_hash() -> str:
+    """A name for the machine code these sources give."""
+    digest = hashlib.blake2b(digest_size=10)
+    digest.update(f"{numba.__version__} {np.__version__} {numba.config.BOUNDSCHECK}".encode())
+    package = Path(__file__).resolve().parent.parent
+    for path in [Path(__file__).resolve(), *_kernel_sources(package)]:
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _cache_root() -> Path:
+    base = os.environ.get("VELOZ_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")  # pure: where machine code is kept changes no result
+    return Path(base) / "veloz" if base else Path.home() / ".cache" / "veloz"
+
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:  # pure: see _cache_root
+    numba.config.CACHE_DIR = str(_cache_root() / _source_hash())
+
+CHECKED: Final = bool(numba.config.BOUNDSCHECK)
+_OPTIONS: Final[dict[str, Any]] = {
+    "error_model": "numpy", "_nrt": False, "boundscheck": CHECKED, "cache": True, "nogil": True,
+}  # fmt: skip
+
+
+def kernel(function: F) -> F:
+    """A piece of a fold: compiled, and inlined into its caller."""
+    return numba.njit(forceinline=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def cold(function: F) -> F:
+    """A rare piece of a fold: compiled, and kept a call."""
+    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def entry(function: F) -> F:
+    """What Python calls, once a batch or less: compiled, releases the interpreter lock."""
+    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]

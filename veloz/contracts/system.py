@@ -1,0 +1,51 @@
+"""system.*: the engine and its links."""
+
+import msgspec
+
+from veloz.contracts.market import Nanos, Quanta
+
+
+class EngineStarted(msgspec.Struct, frozen=True, kw_only=True, tag="system.started.v1"):
+    """First row of every engine run."""
+
+    epoch: Quanta
+
+
+class FrameRefused(msgspec.Struct, frozen=True, kw_only=True, tag="system.refused.v1"):
+    """A frame of a known type that cannot be read or breaks its contract. The frame itself is kept."""
+
+    reason: Quanta  # codes.Refusal
+    size: Quanta  # bytes of the frame
+    source: Quanta
+
+
+class FrameUnknown(msgspec.Struct, frozen=True, kw_only=True, tag="system.unknown.v1"):
+    """A frame of a type this version does not read. The frame itself is kept."""
+
+    size: Quanta
+    source: Quanta
+
+
+class LinkChanged(msgspec.Struct, frozen=True, kw_only=True, tag="system.link.v1"):
+    """A connection was opened, or something was said on it that carries no market data."""
+
+    event: Quanta  # codes.LinkEvent
+    source: Quanta
+
+
+class SourceDeclared(msgspec.Struct, frozen=True, kw_only=True, tag="system.source.v1"):
+    """A source of frames begins. The body says what it is."""
+
+    source: Quanta
+    market: Quanta
+    ts_begin: Nanos
+
+
+class SourceBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of system.source: all that the codec must know to read this source's frames again."""
+
+    venue: str
+    form: str  # stream | capture | klines | link
+    symbol: str = ""  # whose snapshot a frame without a symbol is
+    columns: str = ""  # klines: names of the columns, comma separated
+    interval_ns: int = 0  # klines
