@@ -2,26 +2,26 @@
 
 import msgspec
 
-from veloz.contracts.market import Int64, Nanos, Quanta
+from veloz.contracts.market import E8, Count, Nanos, Price, Qty
 
 
 class InstrumentStated(msgspec.Struct, frozen=True, kw_only=True, tag="instrument.listed.v1"):
     """Words of instrument.listed and instrument.changed. The text of it all is in the body."""
 
-    scales: Int64  # price_scale | qty_scale << 8 | market << 16
-    tick: Quanta
-    lot: Quanta
-    multiplier_e8: Int64
-    definition: Quanta  # 1 when listed, one more at each change
+    scales: Count  # price_scale | qty_scale << 8 | market << 16
+    tick: Price
+    lot: Qty
+    multiplier_e8: E8
+    definition: Count  # 1 when listed, one more at each change
 
 
 class CatalogueStated(msgspec.Struct, frozen=True, kw_only=True, tag="instrument.catalogue.v1"):
     """A venue's whole list arrived."""
 
-    symbols: Quanta
-    changed: Quanta
+    symbols: Count
+    changed: Count
     ts_server: Nanos
-    market: Quanta
+    market: Count
 
 
 class InstrumentBody(msgspec.Struct, frozen=True, kw_only=True, array_like=False):

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 
 import numba
 import numpy as np
+from numba.core import config
 
 F = TypeVar("F", bound=Callable[..., Any])
 _IMPORT: Final = re.compile(r"^\s*(?:from|import) (veloz(?:\.\w+)+)", re.MULTILINE)
@@ -44,7 +45,7 @@ def _kernel_sources(package: Path) -> list[Path]:
 def _source_hash() -> str:
     """A name for the machine code these sources give."""
     digest = hashlib.blake2b(digest_size=10)
-    digest.update(f"{numba.__version__} {np.__version__} {numba.config.BOUNDSCHECK}".encode())
+    digest.update(f"{numba.__version__} {np.__version__} {config.BOUNDSCHECK}".encode())
     package = Path(__file__).resolve().parent.parent
     for path in [Path(__file__).resolve(), *_kernel_sources(package)]:
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
@@ -52,15 +53,15 @@ def _source_hash() -> str:
 
 
 def _cache_root() -> Path:
-    base = os.environ.get("VELOZ_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")  # pure: where machine code is kept changes no result
+    # pure: where machine code is kept changes no result
+    base = os.environ.get("VELOZ_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")  # pure: as above
     return Path(base) / "veloz" if base else Path.home() / ".cache" / "veloz"
 
 
-
 if "NUMBA_CACHE_DIR" not in os.environ:  # pure: see _cache_root
-    numba.config.CACHE_DIR = str(_cache_root() / _source_hash())
+    config.CACHE_DIR = str(_cache_root() / _source_hash())
 
-CHECKED: Final = bool(numba.config.BOUNDSCHECK)
+CHECKED: Final = bool(config.BOUNDSCHECK)
 _OPTIONS: Final[dict[str, Any]] = {
     "error_model": "numpy", "_nrt": False, "boundscheck": CHECKED, "cache": True, "nogil": True,
 }  # fmt: skip

@@ -4,19 +4,27 @@ from typing import Annotated
 
 import msgspec
 
-Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Quanta = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-Nanos = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-VenueId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-E8 = Int64  # a number times 10**8
+_LOW, _HIGH = -(2**63), 2**63 - 1
+
+
+def _word(unit: str, low: int) -> msgspec.Meta:
+    return msgspec.Meta(ge=low, le=_HIGH, extra_json_schema={"x-unit": unit}, extra={"unit": unit})
+
+
+Price = Annotated[int, _word("price", 0)]  # price quanta of the instrument
+Qty = Annotated[int, _word("qty", 0)]  # quantity quanta of the instrument
+Nanos = Annotated[int, _word("ns", 0)]  # since the Unix epoch, UTC; 0 = not stated
+VenueId = Annotated[int, _word("id", 0)]  # the venue's own number
+Count = Annotated[int, _word("count", 0)]
+E8 = Annotated[int, _word("e8", _LOW)]  # a number times 10**8
 
 
 class TradePrinted(msgspec.Struct, frozen=True, kw_only=True, tag="md.trade.v1"):
     """A venue printed a trade. ASK: the taker sold. ODD: not a market trade."""
 
     trade_id: VenueId
-    price: Quanta
-    qty: Quanta
+    price: Price
+    qty: Qty
     ts_match: Nanos  # the venue's matching time
 
 
@@ -24,10 +32,10 @@ class QuoteChanged(msgspec.Struct, frozen=True, kw_only=True, tag="md.quote.v1")
     """Best bid and offer as the venue announces them."""
 
     update_id: VenueId
-    bid: Quanta
-    bid_qty: Quanta
-    ask: Quanta
-    ask_qty: Quanta
+    bid: Price
+    bid_qty: Qty
+    ask: Price
+    ask_qty: Qty
 
 
 class LevelSet(msgspec.Struct, frozen=True, kw_only=True, tag="md.level.v1"):
@@ -37,8 +45,8 @@ class LevelSet(msgspec.Struct, frozen=True, kw_only=True, tag="md.level.v1"):
     """
 
     last_id: VenueId
-    price: Quanta
-    qty: Quanta
+    price: Price
+    qty: Qty
     first_id: VenueId
     prev_id: VenueId  # futures only; 0 where the venue sends none
 
@@ -57,47 +65,47 @@ class TradesAggregated(msgspec.Struct, frozen=True, kw_only=True, tag="md.aggtra
     """Fills of one taker order at one price, as one record."""
 
     agg_id: VenueId
-    price: Quanta
-    qty: Quanta
+    price: Price
+    qty: Qty
     ts_match: Nanos
-    trades: Quanta
+    trades: Count
 
 
 class BarStated(msgspec.Struct, frozen=True, kw_only=True, tag="md.bar.v1"):
     """A bar as the venue states it: first row of two. CLOSED: it will not change any more."""
 
     ts_open: Nanos
-    open: Quanta
-    high: Quanta
-    low: Quanta
-    close: Quanta
+    open: Price
+    high: Price
+    low: Price
+    close: Price
 
 
 class BarVolumeStated(msgspec.Struct, frozen=True, kw_only=True, tag="md.bar_volume.v1"):
     """Second row of a venue's bar. `quote_e8` is quote volume times 10**8, rounded down (INEXACT) where it does not fit."""
 
     interval_ns: Nanos
-    volume: Quanta
-    taker_volume: Quanta
+    volume: Qty
+    taker_volume: Qty
     quote_e8: E8
-    trades: Quanta
+    trades: Count
 
 
 class OrderLiquidated(msgspec.Struct, frozen=True, kw_only=True, tag="md.liquidation.v1"):
     """A forced order of somebody. ASK: it sells."""
 
     ts_match: Nanos
-    price: Quanta
-    qty: Quanta
-    avg_price: Quanta
-    filled: Quanta
+    price: Price
+    qty: Qty
+    avg_price: Price
+    filled: Qty
 
 
 class PartialLevelSet(msgspec.Struct, frozen=True, kw_only=True, tag="md.partial.v1"):
     """One level of a partial-depth stream: the top of a book, complete in itself, never part of a sequence."""
 
     last_id: VenueId
-    price: Quanta
-    qty: Quanta
+    price: Price
+    qty: Qty
     first_id: VenueId
     prev_id: VenueId

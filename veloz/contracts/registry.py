@@ -4,7 +4,7 @@ Numbers are frozen for ever. Kinds 0–126 have a bit of their own in the journa
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_type_hints
 
 import msgspec
 import numpy as np
@@ -32,6 +32,12 @@ class Kind:
     def topic(self) -> str:
         """The part before the first dot."""
         return self.name.partition(".")[0]
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """What each word counts: price, qty, ns, id, count or e8."""
+        hints = get_type_hints(self.struct, include_extras=True)
+        return tuple(str(hints[name].__metadata__[0].extra["unit"]) for name in self.words)
 
     @property
     def words(self) -> tuple[str, ...]:

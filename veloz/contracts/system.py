@@ -2,42 +2,42 @@
 
 import msgspec
 
-from veloz.contracts.market import Nanos, Quanta
+from veloz.contracts.market import Count, Nanos
 
 
 class EngineStarted(msgspec.Struct, frozen=True, kw_only=True, tag="system.started.v1"):
     """First row of every engine run."""
 
-    epoch: Quanta
+    epoch: Count
 
 
 class FrameRefused(msgspec.Struct, frozen=True, kw_only=True, tag="system.refused.v1"):
     """A frame of a known type that cannot be read or breaks its contract. The frame itself is kept."""
 
-    reason: Quanta  # codes.Refusal
-    size: Quanta  # bytes of the frame
-    source: Quanta
+    reason: Count  # codes.Refusal
+    size: Count  # bytes of the frame
+    source: Count
 
 
 class FrameUnknown(msgspec.Struct, frozen=True, kw_only=True, tag="system.unknown.v1"):
     """A frame of a type this version does not read. The frame itself is kept."""
 
-    size: Quanta
-    source: Quanta
+    size: Count
+    source: Count
 
 
 class LinkChanged(msgspec.Struct, frozen=True, kw_only=True, tag="system.link.v1"):
     """A connection was opened, or something was said on it that carries no market data."""
 
-    event: Quanta  # codes.LinkEvent
-    source: Quanta
+    event: Count  # codes.LinkEvent
+    source: Count
 
 
 class SourceDeclared(msgspec.Struct, frozen=True, kw_only=True, tag="system.source.v1"):
     """A source of frames begins. The body says what it is."""
 
-    source: Quanta
-    market: Quanta
+    source: Count
+    market: Count
     ts_begin: Nanos
 
 
