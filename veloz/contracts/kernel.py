@@ -18,8 +18,9 @@ from typing import Any, Final, TypeVar
 
 import numba
 import numpy as np
-from numba.core import config
+from numba.core import config as _numba_config
 
+config: Any = _numba_config  # its settings exist only at run time
 F = TypeVar("F", bound=Callable[..., Any])
 _IMPORT: Final = re.compile(r"^\s*(?:from|import) (veloz(?:\.\w+)+)", re.MULTILINE)
 
