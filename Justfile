@@ -1,0 +1,66 @@
+# Every command a contributor types. `just` itself is in the dev group: `uv run just check`, or plain `just check` once `.venv` stands.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+export PATH := justfile_directory() / ".venv/bin:" + justfile_directory() / ".uv/bin:" + env("PATH")
+
+# Where compiled kernels are tested: these folders run three times, as compiled, un-compiled and bounds-checked.
+kernels := "tests/contracts tests/instruments tests/reducers tests/venues"
+
+# list the commands
+default:
+    @just --list --unsorted
+
+# make .venv with everything a contributor needs
+setup:
+    uv sync --all-groups
+
+# what CI runs: form, types, import law, dependencies, every fast test compiled, un-compiled and bounds-checked
+check: lint types imports deps jit-off bounds test
+
+# rewrite everything into the house form
+format:
+    ruff check --fix-only --quiet
+    ruff format
+
+lint:
+    ruff format --check
+    ruff check
+
+types:
+    mypy
+
+imports:
+    lint-imports
+
+# every dependency is imported, every import is a dependency
+deps:
+    deptry .
+
+# the kernels as plain Python: the same results without the compiler
+jit-off *ARGS:
+    NUMBA_DISABLE_JIT=1 pytest -q -n 2 -m "not slow and not bench" {{ kernels }} {{ ARGS }}
+
+# the kernels with every index checked
+bounds *ARGS:
+    NUMBA_BOUNDSCHECK=1 pytest -q -n 2 -m "not slow and not bench" {{ kernels }} {{ ARGS }}
+
+# every fast test
+test *ARGS:
+    pytest -n 2 -m "not slow and not bench" {{ ARGS }}
+
+# the tests that take minutes: more crashes, more examples, whole recordings
+slow *ARGS:
+    HYPOTHESIS_PROFILE=slow pytest -n 2 -m slow --timeout 3600 {{ ARGS }}
+
+# write the generated files of specs/ from the code
+specs:
+    python -c "from pathlib import Path; from veloz.contracts.specs import write_all; write_all(Path('specs'))"
+
+# pin every dependency anew: requirements/*.txt with hashes, the same versions in pyproject.toml
+pins:
+    python requirements/pins.py
+
+# build the pages into site/
+docs:
+    uv run --only-group docs --no-project zensical build --clean
