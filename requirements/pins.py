@@ -23,7 +23,9 @@ EXPORTS = {
 def pinned(text: str, pins: list[str]) -> str:
     """The project file with its constraints replaced."""
     lines = "".join(f'  "{pin}",\n' for pin in pins)
-    return PINS.sub(lambda _: f"constraint-dependencies = [\n{lines}]" if pins else "constraint-dependencies = []", text)
+    return PINS.sub(
+        lambda _: f"constraint-dependencies = [\n{lines}]" if pins else "constraint-dependencies = []", text
+    )
 
 
 def export(name: str, options: list[str]) -> str:

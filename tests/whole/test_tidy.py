@@ -107,7 +107,9 @@ def impurities(path: Path) -> Iterator[tuple[ast.AST, str]]:
             yield node, f"reaches for .{node.attr}"
         elif isinstance(node, ast.Attribute) and node.attr == "random" and ast.unparse(node.value) in {"np", "numpy"}:
             yield node, "draws random numbers"
-        elif isinstance(node, ast.Set | ast.SetComp) or (isinstance(node, ast.AnnAssign) and "set[" in ast.unparse(node.annotation)):
+        elif isinstance(node, ast.Set | ast.SetComp) or (
+            isinstance(node, ast.AnnAssign) and "set[" in ast.unparse(node.annotation)
+        ):
             yield node, "keeps a set"
 
 
@@ -156,7 +158,9 @@ def public_definitions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.Async
             yield node
             if isinstance(node, ast.ClassDef):
                 yield from (
-                    inner for inner in node.body if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_")
+                    inner
+                    for inner in node.body
+                    if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_")
                 )
 
 
@@ -176,15 +180,16 @@ def module_name(path: Path) -> str:
 
 
 def mentions(path: Path) -> Iterator[str]:
-    """Every module a file imports, or names in a text such as `veloz.cli.journal:dump`."""
+    """Every module a file imports; for a file that imports by name, also its neighbours named in a text."""
+    by_name = "import_module(" in path.read_text()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module or ""
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.]+(:\w+)?", node.value):
-            yield node.value.partition(":")[0]
+        elif by_name and isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield f"{module_name(path).rpartition('.')[0]}.{node.value}"
 
 
 def test_every_module_is_imported_by_somebody() -> None:
@@ -197,7 +202,9 @@ def test_every_module_is_imported_by_somebody() -> None:
 
 def test_no_address_of_a_registry_and_no_path_of_a_machine() -> None:
     hosts = ["pypi" + ".org", "python" + "hosted.org", "registry." + "npmjs", "deb." + "debian.org", "crates" + ".io"]
-    forbidden = re.compile("|".join([*map(re.escape, hosts), r"(?<![\w.])/(?:" + "work" + "|" + "home" + "|" + "root" + r")/"]))
+    forbidden = re.compile(
+        "|".join([*map(re.escape, hosts), r"(?<![\w.])/(?:" + "work" + "|" + "home" + "|" + "root" + r")/"])
+    )
     found = []
     for path in tracked():
         text = path.read_bytes().decode(errors="ignore") if path.suffix != ".gz" else ""
