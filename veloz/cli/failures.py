@@ -1,0 +1,45 @@
+"""What went wrong, for people: every exception of the rooms below as one sentence and an exit code."""
+
+from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_FROZEN, EXIT_USAGE, EXIT_WORLD, CommandError
+
+
+def explain(error: BaseException) -> CommandError:
+    """The CommandError for any exception; bugs of ours are said to be bugs."""
+    import journal
+
+    if isinstance(error, journal.JournalError):
+        return CommandError(
+            str(error), code=error.code, hint=error.hint, exit_code=_journal_exit(error), extra=_where(error)
+        )
+    if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+        name = error.filename or ""
+        return CommandError(f"{name}: {error.strerror}.", code="no_such_file", hint="Check the path.")
+    if isinstance(error, OSError):
+        return CommandError(
+            f"{error.filename or 'the system'}: {error.strerror or error}.",
+            code="io",
+            hint="Nothing was being written; mend that and run the command again.",
+            exit_code=EXIT_WORLD,
+        )
+    name = type(error).__name__
+    return CommandError(
+        f"An internal error: {name}: {error}.",
+        code="internal",
+        hint="This is our fault; run again with --debug and report what it prints.",
+        exit_code=EXIT_FAILED_CHECK,
+    )
+
+
+def _journal_exit(error: BaseException) -> int:
+    import journal
+
+    if isinstance(error, journal.FullError):
+        return EXIT_WORLD
+    if isinstance(error, journal.FrozenError | journal.FencedError):
+        return EXIT_FROZEN
+    return EXIT_FAILED_CHECK if isinstance(error, journal.ReadError) else EXIT_USAGE
+
+
+def _where(error: BaseException) -> dict[str, object]:
+    seq = getattr(error, "seq", None)
+    return {} if seq is None else {"first_bad_seq": seq}

@@ -1,0 +1,110 @@
+"""`veloz ingest`: append captures to a journal."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from veloz.cli.main import add_common
+from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table, say
+from veloz.cli.place import add_journal, journal_dir
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Words after `veloz ingest`."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="captures or folders; venue=PATH mixes venues")
+    parser.add_argument("--venue", metavar="V", help="binance_spot, binance_usdm or binance_coinm")
+    add_journal(parser)
+    parser.add_argument("--format", default="auto", help="auto, stream, capture or klines")
+    parser.add_argument("--instruments", metavar="FILE", help="the venue's exchangeInfo: ticks, lots and filters")
+    parser.add_argument("--again", action="store_true", help="take in what is in already once more")
+    parser.add_argument("--unsafe-fs", action="store_true", help="no warning about a file system that may lose data")
+    add_common(parser)
+
+
+def split_inputs(files: list[str], venue: str | None) -> list[tuple[str, Path]]:
+    """(venue, path) of every input, `venue=PATH` before `--venue`.
+
+    Raises:
+        CommandError: A venue is unknown or missing, or a path does not exist.
+    """
+    from veloz.contracts.codes import VENUES
+
+    inputs = []
+    for word in files:
+        name, equals, rest = word.partition("=")
+        named, path = (name, rest) if equals and name in VENUES else (venue, word)
+        if named is None:
+            raise CommandError(
+                f"Nothing says which venue {word} is from.", code="no_venue", hint="Give --venue V or venue=PATH."
+            )
+        if named not in VENUES:
+            raise CommandError(
+                f"No venue is called {named}.", code="unknown_venue", hint=f"Venues are {', '.join(VENUES)}."
+            )
+        if not Path(path).exists():
+            raise CommandError(f"There is no file {path}.", code="no_such_file", hint="Check the path.")
+        inputs.append((named, Path(path)))
+    return inputs
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ingest and print what came of it."""
+    inputs = split_inputs(args.files, args.venue)
+    path = journal_dir(args, must_exist=False)
+    answer = ingest_files(
+        inputs,
+        path,
+        instruments=Path(args.instruments) if args.instruments else None,
+        again=args.again,
+        fmt=args.format,
+        unsafe_fs=args.unsafe_fs,
+        overrides=args.set,
+    )
+    for warning in answer.get("warnings", []):
+        say(f"veloz: {warning}")
+    if args.json:
+        print_json(answer)
+    else:
+        print_table(f"ingested into {path}", _short(answer))
+    return EXIT_FAILED_CHECK if answer.get("damaged") else EXIT_OK
+
+
+def ingest_files(
+    inputs: list[tuple[str, Path]],
+    path: Path,
+    *,
+    instruments: Path | None = None,
+    again: bool = False,
+    fmt: str = "auto",
+    unsafe_fs: bool = False,
+    overrides: list[str] | None = None,
+) -> dict[str, Any]:
+    """Ingest with a progress bar; the answer of `veloz ingest`."""
+    from veloz.cli.progress import Bar
+    from veloz.daemon.config import read_settings
+    from veloz.ingest import ingest
+
+    settings = read_settings(overrides or [])
+    with Bar("ingest", unit="frames") as bar:
+        result = ingest(
+            inputs,
+            path,
+            instruments=instruments,
+            again=again,
+            fmt=fmt,
+            unsafe_fs=unsafe_fs,
+            map_size_bytes=settings.value("journal.map_size_bytes"),
+            snapshot_keep=settings.value("journal.snapshots_kept") if settings.value("ingest.snapshot") else 0,
+            on_progress=bar.update,
+        )
+    return asdict(result)
+
+
+def _short(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer for people: instruments as one line each."""
+    lines = [
+        f"{each['venue']}:{each['symbol']}  tick {each['tick']}  lot {each['lot']}  ({each['source']})"
+        for each in answer["instruments"]
+    ]
+    return {**answer, "instruments": lines}

@@ -1,0 +1,187 @@
+"""`veloz journal …`: look at, check, archive and copy a journal."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from veloz.cli.main import add_common
+from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table
+from veloz.cli.place import add_journal, check_range, journal_dir, parse_seq
+
+Verb = Callable[[argparse.Namespace], int]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Words after `veloz journal`."""
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, (_, line, options) in VERBS.items():
+        verb = verbs.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")
+        add_journal(verb)
+        for words, settings in options:
+            verb.add_argument(*words, **settings)
+        add_common(verb)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    return VERBS[args.verb][0](args)
+
+
+def _print(args: argparse.Namespace, title: str, answer: dict[str, Any]) -> None:
+    if args.json:
+        print_json(answer)
+    else:
+        print_table(title, answer)
+
+
+def _info(args: argparse.Namespace) -> int:
+    from veloz.history.summary import summarise
+
+    path = journal_dir(args)
+    _print(args, f"journal {path}", summarise(path))
+    return EXIT_OK
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from journal import check_in_child
+
+    path = journal_dir(args)
+    report = asdict(check_in_child(path))
+    _print(args, f"verify {path}", report)
+    return EXIT_OK if report["ok"] else EXIT_FAILED_CHECK
+
+
+def _kinds(args: argparse.Namespace) -> set[int] | None:
+    from veloz.contracts.registry import BY_NAME, TOPICS, find_kinds
+
+    if args.kind is None:
+        return None
+    found = find_kinds(args.kind)
+    if not found:
+        topics = " ".join(f"{topic}.*" for topic in TOPICS)
+        if args.kind.removesuffix(".*") in TOPICS:
+            return set()
+        raise CommandError(
+            f"No kind of record is called {args.kind}.",
+            code="unknown_kind",
+            hint=f"Kinds are {' '.join(BY_NAME)}; topics are {topics}.",
+        )
+    return found
+
+
+def _dump(args: argparse.Namespace) -> int:
+    from veloz.history.dump import dump
+
+    path = journal_dir(args)
+    first, last = check_range(path, args.first or 1, args.last)
+    for line in dump(path, first, last, kinds=_kinds(args), limit=args.limit):
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    return EXIT_OK
+
+
+def _tail(args: argparse.Namespace) -> int:
+    from veloz.history.dump import follow
+
+    path = journal_dir(args)
+    try:
+        for line in follow(path, args.first or 1, kinds=_kinds(args)):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        pass
+    return EXIT_OK
+
+
+def _archive(args: argparse.Namespace) -> int:
+    import journal
+
+    path = journal_dir(args)
+    first, last = check_range(path, args.first or 1, args.last)
+    _print(args, f"archive of {path}", journal.archive(path, first=first, last=last, out=Path(args.out)))
+    return EXIT_OK
+
+
+def _restore(args: argparse.Namespace) -> int:
+    import journal
+
+    path = journal_dir(args, must_exist=False)
+    _print(args, f"restored {path}", journal.restore([Path(file) for file in args.files], path))
+    return EXIT_OK
+
+
+def _compact(args: argparse.Namespace) -> int:
+    import journal
+
+    path = journal_dir(args)
+    _print(args, f"compacted {path}", journal.compact(path))
+    return EXIT_OK
+
+
+def _expire(args: argparse.Namespace) -> int:
+    import journal
+
+    path = journal_dir(args)
+    _print(args, f"expired frames of {path}", journal.expire_frames(path, args.frames_before))
+    return EXIT_OK
+
+
+def _backup(args: argparse.Namespace) -> int:
+    import journal
+
+    path = journal_dir(args)
+    _print(args, f"backup of {path}", journal.backup(path, Path(args.out)))
+    return EXIT_OK
+
+
+def _snapshot(args: argparse.Namespace) -> int:
+    from veloz.daemon.config import read_settings
+    from veloz.engine.warm import warm
+    from veloz.history.recall import recall_newest, save_snapshot
+
+    path = journal_dir(args)
+    _, at = check_range(path, 1, args.at)
+    if at == 0:
+        raise CommandError(
+            f"The journal at {path} is empty, so there is no state to keep.",
+            code="empty",
+            hint="Ingest something first.",
+        )
+    warm()
+    found = recall_newest(path, at)
+    keep = read_settings(args.set).value("journal.snapshots_kept")
+    file, digest = save_snapshot(path, at, found.state, keep)
+    _print(args, f"snapshot of {path}", {"seq": at, "state_hash": digest, "bytes": file.stat().st_size})
+    return EXIT_OK
+
+
+_FROM = (("--from",), {"dest": "first", "type": parse_seq, "metavar": "N", "help": "first row"})
+_TO = (("--to",), {"dest": "last", "type": parse_seq, "metavar": "N", "help": "last row"})
+_TO_GIVEN = (("--to",), {"dest": "last", "type": parse_seq, "metavar": "N", "help": "last row", "required": True})
+_KIND = (("--kind",), {"metavar": "K", "help": "a kind (md.trade) or a topic (md.*)"})
+_LIMIT = (("--limit",), {"type": parse_seq, "metavar": "N", "help": "at most so many lines"})
+_AT = (("--at",), {"type": parse_seq, "metavar": "N", "help": "as of this row; the head when left out"})
+_BEFORE = (
+    ("--frames-before",),
+    {"type": parse_seq, "metavar": "N", "required": True, "help": "drop raw frames of rows before this one"},
+)
+_OUT_FILE = (("--out",), {"required": True, "metavar": "FILE", "help": "the archive to write"})
+_OUT_DIR = (("--out",), {"required": True, "metavar": "DIR", "help": "where the copy goes; must not exist"})
+_FILES = (("files",), {"nargs": "+", "metavar": "FILE", "help": "archives, in any order"})
+
+VERBS: dict[str, tuple[Verb, str, list[tuple[tuple[str, ...], dict[str, Any]]]]] = {
+    "info": (_info, "size, head, epoch, kinds, instruments, snapshots", []),
+    "verify": (_verify, "walk everything and compare every sum, digest and link", []),
+    "dump": (_dump, "rows as one JSON object a line", [_FROM, _TO, _KIND, _LIMIT]),
+    "tail": (_tail, "the same, then new rows as they become durable", [_FROM, _KIND]),
+    "archive": (_archive, "seal a range of rows into a compressed file", [_FROM, _TO_GIVEN, _OUT_FILE]),
+    "restore": (_restore, "make a journal of archives", [_FILES]),
+    "compact": (_compact, "give free pages back to the disk", []),
+    "expire": (_expire, "drop old raw frames; rows stay", [_BEFORE]),
+    "snapshot": (_snapshot, "keep the state as of a row, so that later reads start there", [_AT]),
+    "backup": (_backup, "a hot copy, checked", [_OUT_DIR]),
+}

@@ -1,0 +1,106 @@
+"""The door: words → one command. Nothing heavy is imported before the command is known, so that help is quick."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, EXIT_USAGE, EXIT_WORLD, CommandError, print_error, say
+
+# name, one line of help, module below veloz.cli. Each module has add_arguments(parser) and run(args) -> exit code.
+COMMANDS = (
+    ("demo", "the whole main job on the sample that ships with the project", "demo"),
+    ("ingest", "append captures to a journal", "ingest"),
+    ("journal", "look at, check, archive and copy a journal", "journal"),
+    ("replay", "fold a journal again and compare", "replay"),
+    ("book", "an order book as of a record", "book"),
+    ("config", "what a setting is and why", "config"),
+    ("doctor", "is this machine fit for it", "doctor"),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argparse parser whose errors are one sentence with a way out."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise CommandError(f"{message}.", code="usage", hint=f"Try `{self.prog} --help`.")
+
+
+def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser for these words: only the command they name fills in its own arguments."""
+    parser = _Parser(prog="veloz", description="A crypto trading engine whose journal is the truth.")
+    parser.add_argument("--version", action="store_true", help="print the version")
+    verbs = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    wanted = next((word for word in argv if not word.startswith("-")), None)
+    for name, line, module in COMMANDS:
+        verb = verbs.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")
+        if name == wanted:
+            importlib.import_module(f"veloz.cli.{module}").add_arguments(verb)
+    return parser
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Options that every command has."""
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, nothing else there")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting; may repeat"
+    )
+
+
+def run_command(argv: Sequence[str]) -> int:
+    """Parse and run; returns the exit code. Raises CommandError."""
+    if argv and argv[0] == "help":
+        argv = [*argv[1:], "--help"]
+    args = build_parser(argv).parse_args(list(argv))
+    if args.version:
+        from veloz import __version__
+
+        print(__version__)
+        return EXIT_OK
+    if args.command is None:
+        build_parser(argv).print_help()
+        return EXIT_USAGE
+    module = next(module for name, _, module in COMMANDS if name == args.command)
+    return int(importlib.import_module(f"veloz.cli.{module}").run(args))
+
+
+def main() -> None:
+    """Console script. Exit codes: 0 fine, 1 check failed, 2 usage, 3 the world failed, 74 journal frozen."""
+    argv = sys.argv[1:]
+    if not __debug__:
+        say("veloz: will not run under `python -O`, which removes the checks it relies on. Start it without -O.")
+        sys.exit(EXIT_USAGE)
+    as_json, debug = "--json" in argv, "--debug" in argv
+    try:
+        code = run_command(argv)
+    except CommandError as error:
+        if debug:
+            raise
+        print_error(error, as_json=as_json)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        say("veloz: stopped. What was committed is safe; the same command continues.")
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_OK
+    except Exception as error:
+        if debug:
+            raise
+        print_error(_as_command_error(error), as_json=as_json)
+        code = _as_command_error(error).exit_code
+    sys.exit(code)
+
+
+def _as_command_error(error: Exception) -> CommandError:
+    """The sentence for an error that no command foresaw."""
+    if isinstance(error, CommandError):
+        return error
+    from veloz.cli.failures import explain
+
+    return explain(error)
+
+
+__all__ = ["EXIT_FAILED_CHECK", "EXIT_WORLD", "add_common", "build_parser", "main", "run_command"]

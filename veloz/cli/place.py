@@ -1,0 +1,102 @@
+"""Where in a journal: the options --journal, --from, --to, --at, and what they mean."""
+
+import argparse
+from pathlib import Path
+
+from veloz.cli.outcome import CommandError
+
+
+def add_journal(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """The option that names the journal's directory."""
+    parser.add_argument("--journal", metavar="DIR", required=required, help="the journal's directory")
+
+
+def journal_dir(args: argparse.Namespace, *, must_exist: bool = True) -> Path:
+    """The journal a command is about: the option, else the setting `journal.dir`.
+
+    Raises:
+        CommandError: There is no such directory, or it is no directory.
+    """
+    from veloz.daemon.config import read_settings
+
+    path = Path(args.journal) if args.journal else read_settings(args.set).path("journal.dir")
+    if must_exist and not path.exists():
+        raise CommandError(
+            f"There is no journal at {path}.",
+            code="no_journal",
+            hint="Check --journal, or make one with `veloz ingest`.",
+        )
+    if path.exists() and not path.is_dir():
+        raise CommandError(
+            f"{path} is a file, and a journal is a directory.", code="not_a_directory", hint="Check --journal."
+        )
+    return path
+
+
+def parse_seq(text: str) -> int:
+    """A sequence number as typed: a whole number from 1 on.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    try:
+        seq = int(text)
+    except ValueError:
+        seq = 0
+    if not 1 <= seq < 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is no sequence number; they are whole numbers from 1 on")
+    return seq
+
+
+def parse_time(text: str) -> int:
+    """A point in engine time as typed: nanoseconds since the epoch, or ISO 8601 (UTC when no offset is given).
+
+    Raises:
+        argparse.ArgumentTypeError: It is neither.
+    """
+    if text.lstrip("-").isdigit():
+        return int(text)
+    from datetime import UTC, datetime
+
+    try:
+        head, dot, tail = text.partition(".")
+        digits = tail[: len(tail) - len(tail.lstrip("0123456789"))] if dot else ""
+        moment = datetime.fromisoformat(head + tail[len(digits) :])
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time; give nanoseconds or ISO 8601 like 2024-08-08T23:55:00Z"
+        ) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    whole = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (whole.days * 86_400 + whole.seconds) * 1_000_000_000 + int((digits + "0" * 9)[:9])
+
+
+def head_of(path: Path) -> int:
+    """The last sequence number of a journal, 0 when it is empty."""
+    from journal import Reader
+
+    with Reader.open(path) as reader, reader.view() as view:
+        return int(view.head()[0])
+
+
+def check_range(path: Path, first: int, last: int | None) -> tuple[int, int]:
+    """The range first … last, with the head for an open end.
+
+    Raises:
+        CommandError: It lies outside the journal or is turned round.
+    """
+    head = head_of(path)
+    end = head if last is None else last
+    if end > head:
+        raise CommandError(
+            f"The journal at {path} ends at row {head}, and row {end} was asked for.",
+            code="beyond_head",
+            hint="Give a smaller sequence number.",
+        )
+    if first > end + 1 or (first > end and head > 0):
+        raise CommandError(
+            f"The range {first} to {end} is empty: the journal ends at row {head}.",
+            code="empty_range",
+            hint="Give --from no greater than --to.",
+        )
+    return first, end

@@ -1,0 +1,59 @@
+"""A bar on stderr with rate and time left, for whatever takes longer than two seconds. None where stderr is no terminal."""
+
+import sys
+import time
+from typing import Any, Final
+
+QUIET_S: Final = 2.0
+
+
+class Bar:
+    """Counts work done; draws nothing for the first two seconds.
+
+    Args:
+        what: What is being done, in a word or two.
+        total: How much there is in all, in any unit; 0 = not known.
+        unit: The unit's name.
+    """
+
+    def __init__(self, what: str, total: int = 0, unit: str = "rows") -> None:
+        self._what, self._total, self._unit = what, total, unit
+        self._begun = time.monotonic()
+        self._shows = sys.stderr.isatty()
+        self._progress: Any = None
+        self._task: Any = None
+
+    def update(self, done: int, total: int = 0) -> None:
+        """So much is done by now."""
+        self._total = total or self._total
+        if not self._shows or time.monotonic() - self._begun < QUIET_S:
+            return
+        if self._progress is None:
+            self._open()
+        self._progress.update(self._task, completed=done, total=self._total or None, refresh=True)
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn(f"{self._what}"), BarColumn(), MofNCompleteColumn(), TextColumn(self._unit))
+        self._progress = Progress(
+            *columns,
+            TextColumn("{task.speed:,.0f}/s"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            auto_refresh=False,
+        )
+        self._progress.start()
+        self._task = self._progress.add_task(self._what, total=self._total or None)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,96 @@
+"""The state as of a record: from the newest snapshot that fits, or from the first row."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from journal import Reader, View, snapshots
+from veloz.engine.replay import Replay
+from veloz.history.slabs import SlabReader
+from veloz.reducers.state import State, dump_state, fingerprint, load_state, new_state, state_hash
+
+
+@dataclass
+class Recall:
+    """A folded journal: the state, what it took, and where it began."""
+
+    replay: Replay
+    snapshot_used: int | None
+    seconds: float  # from the first read transaction to the last fold
+    rows: int  # folded within that time
+
+    @property
+    def state(self) -> State:
+        """The state after the last row."""
+        return self.replay.state
+
+    @property
+    def records_per_second(self) -> float:
+        """Rows over the time it took to read, check and fold them."""
+        return self.rows / self.seconds if self.seconds > 0 else 0.0
+
+
+def link_at(view: View, seq: int) -> bytes | None:
+    """Digest of the batch that holds `seq`, which names all history up to it; None when there is no such row."""
+    batch = view.batch_at(seq)
+    return None if batch is None else batch.digest
+
+
+def find_snapshot(path: Path, at_most: int) -> tuple[int, State] | None:
+    """The newest snapshot of this very history, at or below a sequence number: (seq, state)."""
+    if at_most < 1:
+        return None
+    with Reader.open(path) as reader, reader.view() as view:
+        found = snapshots.newest(
+            path, at_most=at_most, fingerprint=fingerprint(), link_of=lambda seq: link_at(view, seq)
+        )
+    return None if found is None else (found.seq, load_state(found.payload))
+
+
+def recall(
+    path: Path, *, last: int | None = None, count_from: int = 1, use_snapshot: bool = True, compare: bool = False
+) -> Recall:
+    """Fold a journal up to `last`.
+
+    Args:
+        path: The journal's directory.
+        last: Last row folded; None = the head.
+        count_from: Rows from here on are counted and compared; the state before it may come from a snapshot.
+        use_snapshot: False folds from row 1.
+        compare: Take the decisions again and compare them with those on record.
+
+    Raises:
+        journal.ReadError: The journal cannot be read, or a batch is damaged.
+    """
+    found = find_snapshot(path, count_from - 1 if compare or count_from > 1 else 0) if use_snapshot else None
+    seq, state = found or (0, new_state())
+    replay = Replay(state, count_from=count_from, compare=compare, last_seq=seq)
+    begun = time.perf_counter()
+    for first_seq, rows in SlabReader(path, seq + 1, last):
+        replay.feed(first_seq, rows)
+    return Recall(replay, seq if found else None, time.perf_counter() - begun, replay.last_seq - seq)
+
+
+def recall_newest(path: Path, last: int | None = None) -> Recall:
+    """The state as of `last`, by the shortest way: the newest snapshot at or below it, then the rest."""
+    with Reader.open(path) as reader, reader.view() as view:
+        head = view.head()[0]
+    at = head if last is None else min(last, head)
+    found = find_snapshot(path, at)
+    seq, state = found or (0, new_state())
+    replay = Replay(state, last_seq=seq)
+    begun = time.perf_counter()
+    if at > seq:
+        for first_seq, rows in SlabReader(path, seq + 1, at):
+            replay.feed(first_seq, rows)
+    return Recall(replay, seq if found else None, time.perf_counter() - begun, at - seq)
+
+
+def save_snapshot(path: Path, seq: int, state: State, keep: int) -> tuple[Path, str]:
+    """Write the state after `seq` beside the journal; returns the file and the state's hash."""
+    with Reader.open(path) as reader, reader.view() as view:
+        link = link_at(view, seq)
+    assert link is not None, "a snapshot is of a row that exists"
+    file = snapshots.save(path, seq=seq, link=link, fingerprint=fingerprint(), payload=dump_state(state))
+    snapshots.keep(path, keep)
+    return file, state_hash(state)
