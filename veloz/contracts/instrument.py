@@ -35,6 +35,7 @@ class InstrumentBody(msgspec.Struct, frozen=True, kw_only=True, array_like=False
     settle: str = ""
     price_scale: int
     qty_scale: int
+    qty_scale_limit: int = 18  # the finest that may ever be used: greater quantities were seen that would not fit an int64
     tick: str = ""
     lot: str = ""
     price_min: str = ""
@@ -49,3 +50,10 @@ class InstrumentBody(msgspec.Struct, frozen=True, kw_only=True, array_like=False
     contract: str = ""  # PERPETUAL, CURRENT_QUARTER …
     delivery_ms: int = 0
     origin: str = "inferred"  # inferred | venue (its own list, in the stream) | file (given by the operator)
+
+
+class CatalogueBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of instrument.catalogue: what the list says that was not known before, so that a symbol listed later finds its filters."""
+
+    columns: tuple[str, ...]  # names of fields of InstrumentBody
+    offers: list[tuple[str | int, ...]]  # one tuple a symbol
