@@ -63,4 +63,4 @@ pins:
 
 # build the pages into site/
 docs:
-    uv run --only-group docs --no-project zensical build --clean
+    uv run --isolated --only-group docs zensical build --clean --strict
