@@ -1,0 +1,158 @@
+"""Rows as JSON lines: names and decimals instead of numbers."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from journal import Batch, Reader, Tail, View
+from veloz.contracts import layout
+from veloz.contracts.codes import VENUE_NAMES, LinkEvent, Refusal
+from veloz.contracts.envelope import Envelope
+from veloz.contracts.registry import BY_NUMBER, Kind
+from veloz.history.names import Names, learn, read_catalogue
+from veloz.instruments.catalogue import Catalogue
+from veloz.instruments.instrument import Instrument
+from veloz.instruments.units import decimal_text
+
+FLAG_NAMES: Final = (
+    (layout.FIRST, "first"), (layout.LAST, "last"), (layout.SNAPSHOT, "snapshot"), (layout.EMPTY, "empty"),
+    (layout.ODD, "odd"), (layout.INEXACT, "inexact"), (layout.STEP_END, "step_end"),
+)  # fmt: skip
+SIDED: Final = {"md.level": ("bid", "ask"), "md.partial": ("bid", "ask")}
+TAKER: Final = {"md.trade": ("buy", "sell"), "md.aggtrade": ("buy", "sell"), "md.liquidation": ("buy", "sell")}
+E8_SCALE: Final = 8
+CODED: Final = {("system.refused", "reason"): Refusal, ("system.link", "event"): LinkEvent}
+BATCHES_AHEAD: Final = 256  # read before the transaction is renewed
+
+
+class Writer:
+    """Turns rows into lines. Holds what a line needs to know of the rows before it."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def lines(self, batch: Batch, first: int, last: int, kinds: set[int] | None) -> Iterator[str]:
+        """Lines of the rows of one batch that lie in first … last and are of the wanted kinds."""
+        rows = batch.rows.view(layout.ROW)
+        lo, hi = max(first - batch.first, 0), min(last - batch.first + 1, batch.n)
+        wanted = np.arange(lo, hi)
+        if kinds is not None:
+            wanted = wanted[np.isin(rows["kind"][lo:hi], sorted(kinds))]
+        ends = np.flatnonzero(rows["flags"] & layout.STEP_END)
+        for at in wanted.tolist():
+            before = int(np.searchsorted(ends, at))
+            trace = batch.first + (int(ends[before - 1]) + 1 if before else 0)
+            yield json.dumps(self._describe(batch, rows, at, trace), separators=(",", ":"))
+
+    def _describe(self, batch: Batch, rows: np.ndarray, at: int, trace: int) -> dict[str, Any]:
+        row, seq = rows[at], batch.first + at
+        kind = BY_NUMBER.get(int(row["kind"]))
+        instrument = self._names.at(int(row["instrument"]), seq)
+        envelope = Envelope(
+            seq=seq,
+            kind=kind.name if kind else f"unknown.{int(row['kind'])}",
+            version=int(row["version"]),
+            instrument=instrument.symbol if instrument else None,
+            ts_recv=int(row["ts_recv"]),
+            ts_event=int(row["ts_event"]),
+            source=instrument.venue if instrument else None,
+            cause=None,
+            trace=trace,
+        )
+        told: dict[str, Any] = {name: getattr(envelope, name) for name in Envelope.__struct_fields__}
+        told["flags"] = [name for bit, name in FLAG_NAMES if int(row["flags"]) & bit]
+        if kind is None or int(row["version"]) > kind.version:
+            return {**told, "words": [int(row[name]) for name in layout.ROW.names[len(layout.HEAD) :]]}
+        told.update(_words(kind, row, instrument))
+        body = batch.body(at) if kind.body else None
+        if body is not None:
+            told["body"] = _read_body(kind, body)
+        return told
+
+
+def _words(kind: Kind, row: np.void, instrument: Instrument | None) -> dict[str, Any]:
+    """A kind's own words under their names."""
+    ask = bool(int(row["flags"]) & layout.ASK)
+    told: dict[str, Any] = {}
+    if kind.name in SIDED:
+        told["side"] = SIDED[kind.name][ask]
+    if kind.name in TAKER:
+        told["taker" if kind.name != "md.liquidation" else "side"] = TAKER[kind.name][ask]
+    if kind.name == "md.bar":
+        told["closed"] = bool(int(row["flags"]) & layout.CLOSED)
+    for slot, name, unit in zip(layout.ROW.names[len(layout.HEAD) :], kind.words, kind.units, strict=False):
+        told[name] = _value(kind, name, unit, int(row[slot]), instrument)
+    if kind.name.startswith("system.source"):
+        told["venue"] = VENUE_NAMES.get(told["market"])
+    return told
+
+
+def _value(kind: Kind, name: str, unit: str, value: int, instrument: Instrument | None) -> Any:
+    if unit == "price" and instrument:
+        return instrument.price_text(value)
+    if unit == "qty" and instrument:
+        return instrument.qty_text(value)
+    if unit == "e8":
+        return decimal_text(value, E8_SCALE)
+    enum = CODED.get((kind.name, name))
+    return enum(value).name if enum is not None and value in list(enum) else value
+
+
+def _read_body(kind: Kind, body: bytes) -> Any:
+    import msgspec
+
+    assert kind.body is not None
+    try:
+        return msgspec.to_builtins(msgspec.msgpack.decode(body, type=kind.body))
+    except msgspec.MsgspecError:
+        return {"unreadable": body.hex()}
+
+
+def dump(
+    path: Path, first: int, last: int, *, kinds: set[int] | None = None, limit: int | None = None
+) -> Iterator[str]:
+    """JSON lines of rows `first` … `last`.
+
+    Args:
+        path: The journal's directory.
+        first: First sequence number.
+        last: Last sequence number.
+        kinds: Only these kinds; batches without them are not read.
+        limit: At most so many lines.
+    """
+    left = limit if limit is not None else last - first + 1
+    with Reader.open(path) as reader:
+        with reader.view() as view:
+            writer = Writer(Names(read_catalogue(view, last)))
+        at = first
+        while 0 < at <= last and left > 0:
+            with reader.view() as view:
+                lines, at = _read_some(view, writer, at, last, kinds)
+            yield from lines[:left]
+            left -= len(lines)
+
+
+def _read_some(view: View, writer: Writer, at: int, last: int, kinds: set[int] | None) -> tuple[list[str], int]:
+    """Lines of the next batches, and where to go on; 0 at the end. The transaction ends before anybody waits for a pipe."""
+    lines: list[str] = []
+    for count, batch in enumerate(view.scan(at, last, kinds=kinds), 1):
+        lines += writer.lines(batch, at, last, kinds)
+        at = batch.first + batch.n
+        if count == BATCHES_AHEAD or lines:
+            return lines, at
+    return lines, 0
+
+
+def follow(
+    path: Path, first: int, *, kinds: set[int] | None = None, make_tail: Callable[..., Tail] = Tail
+) -> Iterator[str]:
+    """The lines of `dump` from `first` on, then new ones as they become durable, for ever."""
+    with Reader.open(path) as reader, reader.view() as view:
+        catalogue = read_catalogue(view, first - 1) if first > 1 else Catalogue()
+    writer = Writer(Names(catalogue))
+    for batch in make_tail(path, first=first):
+        learn(catalogue, batch)
+        yield from writer.lines(batch, first, batch.first + batch.n - 1, kinds)
