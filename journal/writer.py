@@ -1,0 +1,567 @@
+"""The one writer of a journal: a queue in front of a committing thread.
+
+`append` numbers a batch and queues it; the committing thread puts everything that waits into one transaction, while the
+next batches gather. `durable_seq` follows each commit. In bulk mode a second thread computes sums, digests and zstd
+ahead of the commits, so that caller, encoder and committer overlap.
+
+A failure in begin, put or commit freezes the writer for good: a disk that failed once is not asked again, because a
+second fdatasync may report success for data the kernel has already dropped.
+"""
+
+import errno
+import os
+import resource
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+import lmdb
+
+from journal.batch import ZERO, Body, Encoded, Rows, encode_batch, require_batch, slots
+from journal.environment import DATA
+from journal.errors import (
+    AppendError,
+    FencedError,
+    FrozenError,
+    FullError,
+    JournalError,
+    LockedError,
+    OpenError,
+)
+from journal.frames import Frames, FramesEncoder, fault_of
+from journal.limits import (
+    COMMIT_BYTES_MAX,
+    DISK_RESERVED_BYTES,
+    GROUP,
+    GROUP_MAX,
+    HEADER_BYTES,
+    HEAP_BYTES_MAX,
+    MAP_BYTES_DEFAULT,
+    MAP_BYTES_MIN,
+    META_KEY_BYTES_MAX,
+    META_VALUE_BYTES_MAX,
+    OPEN_TIMEOUT_S,
+    PAGES_RESERVED,
+    PENDING_BYTES_MAX,
+    ROW_BYTES,
+    TAIL_BYTES,
+)
+from journal.lock import WriterLock
+from journal.store import RESERVED_KEYS, Change, Meta, Store, Tip, make_directory
+
+NO_META: Final[Meta] = {}
+
+
+class Waiting:
+    """One accepted append on its way to the disk. `change` is set once it is encoded."""
+
+    __slots__ = ("bodies", "bytes_bound", "change", "first", "frames", "last", "meta", "pages_bound", "rows")
+
+    def __init__(self, rows: Rows | None, bodies: tuple[Body, ...], frames: Frames | None, meta: Meta) -> None:
+        self.rows = rows
+        self.bodies = bodies
+        self.frames = frames
+        self.meta = meta
+        self.first = 0
+        self.last = 0
+        self.bytes_bound = 0
+        self.pages_bound = 0
+        self.change: Change | None = None
+
+
+class Line(NamedTuple):
+    """Everything an append changes, replaced by one assignment: an interrupt finds it done or not done.
+
+    tip: last number given out; its digest and engine time only where the caller encodes.
+    waiting: accepted and not yet durable, oldest first.
+    """
+
+    tip: Tip
+    waiting: tuple[Waiting, ...]
+
+
+class Encoder:
+    """Turns accepted appends into what is put, in order, chaining each batch to the one before."""
+
+    def __init__(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._frames = FramesEncoder()
+
+    def encode(self, item: Waiting, tip: Tip) -> Tip:
+        """Encode one append behind `tip`; returns the new end."""
+        value: bytes | None = None
+        digest = ZERO
+        if item.frames is not None:
+            value, digest = self._frames.encode(item.frames)
+        batch: Encoded | None = None
+        if item.rows is not None:
+            assert item.first == tip.seq + 1, "appends are encoded in order"
+            batch = encode_batch(
+                item.rows,
+                first=item.first,
+                link=tip.digest,
+                epoch=self._epoch,
+                t_prev=tip.t_last,
+                bodies=item.bodies,
+                frames_digest=digest,
+            )
+            tip = Tip(item.last, batch.digest, batch.t_last)
+        item.change = Change(batch, item.last, value, item.meta)
+        item.rows, item.frames, item.bodies = None, None, ()
+        return tip
+
+
+class Writer:
+    """Appends batches to a journal. Open one with `Writer.open`; use it as a context manager."""
+
+    def __init__(self, path: Path, lock: WriterLock, group: int, bulk: bool) -> None:
+        self._path = path
+        self._flock = lock
+        self._group = group
+        self._bulk = bulk
+        self._pid = os.getpid()
+        self._appending = threading.Lock()
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._done = threading.Condition(self._lock)
+        self._line = Line(Tip(0, ZERO, 0), ())
+        self._durable_seq = 0
+        self._pages_left = 0
+        self._disk_left = 0
+        self._page_bytes = 4096
+        self._refused = (0, 0)
+        self._failure: JournalError | None = None
+        self._closing = False
+        self._opened = False
+        self._commit_began = 0.0
+        self.epoch = 0
+        self._encoder = Encoder(0)
+        self._threads: list[threading.Thread] = []
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        map_size_bytes: int = MAP_BYTES_DEFAULT,
+        create: bool = True,
+        unsafe_fs: bool = True,
+        group: int = GROUP,
+        bulk: bool = False,
+    ) -> "Writer":
+        """Open a journal for appending and take the next epoch.
+
+        Args:
+            path: The journal's directory.
+            map_size_bytes: Upper bound of the data file, a multiple of the page size; address space, not disk.
+            create: Make the journal if it is not there.
+            unsafe_fs: Accept a file system whose sync cannot be trusted.
+            group: At most so many batches share a commit, 1 to GROUP_MAX.
+            bulk: Encode on a thread of its own; rows and frames must then stay untouched until durable.
+
+        Raises:
+            LockedError: Another writer holds it.
+            OpenError, CorruptError: The path is not a journal, its end is damaged, or it may not be written.
+            FrozenError: The disk failed while the epoch was written.
+        """
+        if not __debug__:
+            raise OpenError("the journal is not written under python -O", code="optimized", hint="start without -O")
+        if not 1 <= group <= GROUP_MAX:
+            raise ValueError(f"group must be 1 to {GROUP_MAX}, not {group}")
+        if map_size_bytes < MAP_BYTES_MIN or map_size_bytes % 4096:
+            raise ValueError(f"map_size_bytes must be a multiple of 4096 from {MAP_BYTES_MIN}, not {map_size_bytes}")
+        where = Path(os.path.abspath(path))
+        if create:
+            make_directory(where)
+        elif not (where / DATA).is_file():
+            raise OpenError(f"there is no journal in {where}", code="absent", hint="name an existing one")
+        if not unsafe_fs:
+            from journal.space import require_safe
+
+            require_safe(where)
+        writer = cls(where, WriterLock.take(where), group, bulk)
+        writer._start(map_size_bytes)
+        return writer
+
+    def _start(self, map_bytes: int) -> None:
+        """Start the committing thread, which opens the files; it alone releases the lock, even if it hangs."""
+        commits = threading.Thread(target=self._run_commits, args=(map_bytes,), name="journal-commit", daemon=True)
+        commits.start()
+        self._threads.append(commits)
+        deadline = time.monotonic() + OPEN_TIMEOUT_S
+        with self._lock:
+            while not self._opened and self._failure is None:
+                if not self._done.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() > deadline:
+                    self._closing = True
+                    raise LockedError(
+                        f"a foreign process holds LMDB's write lock of {self._path}",
+                        code="write_lock_held",
+                        hint="find it with `fuser lock.mdb` and end it",
+                    )
+        if self._failure is not None:
+            commits.join()
+            raise self._failure
+        if self._bulk:
+            encodes = threading.Thread(target=self._run_encodes, name="journal-encode", daemon=True)
+            encodes.start()
+            self._threads.append(encodes)
+
+    # what callers do
+
+    def append(
+        self,
+        rows: Rows,
+        *,
+        bodies: Iterable[Body] = (),
+        frames: Frames | None = None,
+        meta: Mapping[bytes, bytes | None] | None = None,
+    ) -> int:
+        """Queue one batch; blocks while the queue is full. Durable once `durable_seq` has passed its last row.
+
+        Args:
+            rows: Shape (n,), any 64-byte dtype, 1 <= n <= ROWS_MAX, last row flagged STEP_END. Must not change until
+                durable.
+            bodies: `(row index, bytes)`, ascending.
+            frames: The raw frames behind the rows.
+            meta: Application keys put (or, with None, deleted) in the same transaction.
+
+        Returns:
+            Sequence number of the first row.
+
+        Raises:
+            ValueError: A bound is broken; nothing was queued.
+            FullError: Map or disk has no room; nothing was queued. A later, smaller batch does not overtake.
+            FrozenError: An earlier commit failed.
+        """
+        rows = slots(rows)
+        require_batch(rows)
+        kept = tuple(bodies)
+        require_bodies(kept, len(rows))
+        if frames is not None and len(frames) == 0:
+            frames = None
+        if frames is not None and (fault := fault_of(frames, len(rows))):
+            raise ValueError(f"frames are malformed: {fault}")
+        return self._accept(rows, kept, frames, require_meta(meta))
+
+    def put_meta(self, meta: Mapping[bytes, bytes | None]) -> None:
+        """Queue a change of application keys without rows, in its place among the batches. Errors as `append`."""
+        self._accept(None, (), None, require_meta(meta))
+
+    def _accept(self, rows: Rows | None, bodies: tuple[Body, ...], frames: Frames | None, meta: Meta) -> int:
+        item = Waiting(rows, bodies, frames, meta)
+        item.bytes_bound, item.pages_bound = bounds_of(item, self._page_bytes)
+        with self._appending:
+            with self._lock:
+                self._wait_for_room(item)
+            tip = self._line.tip
+            item.first = tip.seq + 1
+            item.last = tip.seq + (0 if rows is None else len(rows))
+            after = Tip(item.last, ZERO, 0) if self._bulk else self._encoder.encode(item, tip)
+            with self._lock:
+                self._require_usable()
+                self._line = Line(after, (*self._line.waiting, item))
+                self._work.notify_all()
+        return item.first
+
+    def _wait_for_room(self, item: Waiting) -> None:
+        """Block while the queue is full; refuse what the map or the disk cannot take, once nothing else waits."""
+        while True:
+            self._require_usable()
+            waiting = self._line.waiting
+            queued = sum(each.bytes_bound for each in waiting)
+            if not waiting or (len(waiting) < 2 * self._group and queued + item.bytes_bound <= PENDING_BYTES_MAX):
+                refusal = self._refusal(item, queued)
+                if refusal is None:
+                    return
+                if not waiting:
+                    raise refusal
+            self._done.wait()
+
+    def _refusal(self, item: Waiting, queued: int) -> FullError | None:
+        """Foresee a full map or disk, counting what waits as written in the worst case.
+
+        Once something was refused, nothing smaller passes until the refused size would fit: no batch overtakes another.
+        """
+        size, pages = max(item.bytes_bound, self._refused[0]), max(item.pages_bound, self._refused[1])
+        if size + queued + DISK_RESERVED_BYTES > self._disk_left:
+            self._disk_left = disk_left(self._path)
+        if pages + sum(each.pages_bound for each in self._line.waiting) + PAGES_RESERVED > self._pages_left:
+            code, what, hint = "map_full", "map", "open with a larger map, or expire old frames and compact"
+        elif size + queued + DISK_RESERVED_BYTES > self._disk_left:
+            code, what, hint = "disk_full", "disk", "free space, then append again"
+        else:
+            self._refused = (0, 0)
+            return None
+        if not self._line.waiting:
+            self._refused = (size, pages)
+        return FullError(f"the {what} under {self._path} has no room for {size} more bytes", code=code, hint=hint)
+
+    def _require_usable(self) -> None:
+        if self._pid != os.getpid():
+            raise AppendError("this process was forked while it had the journal open", code="forked")
+        if self._failure is not None:
+            raise again(self._failure)
+        if self._closing:
+            raise AppendError("the writer is closed", code="closed")
+
+    @property
+    def head_seq(self) -> int:
+        """Last sequence number given out; 0 if none. It may not be durable yet."""
+        return self._line.tip.seq
+
+    @property
+    def durable_seq(self) -> int:
+        """Last sequence number that survives a power cut; 0 if none."""
+        return self._durable_seq
+
+    @property
+    def frozen(self) -> bool:
+        """Whether a failure has ended all appending for good."""
+        return isinstance(self._failure, FrozenError)
+
+    @property
+    def failure(self) -> JournalError | None:
+        """What froze the writer."""
+        return self._failure
+
+    @property
+    def committing_s(self) -> float:
+        """Seconds since the commit now running began; 0.0 when none runs. A watchdog reads it."""
+        began = self._commit_began
+        return time.monotonic() - began if began else 0.0
+
+    def wait_durable(self, seq: int, timeout_s: float | None = None) -> bool:
+        """Wait until a sequence number is durable; False if the time ran out first.
+
+        Raises:
+            ValueError: The number was not given out yet.
+            FrozenError, FullError: It will never be durable.
+        """
+        if seq > self.head_seq:
+            raise ValueError(f"sequence number {seq} was not given out yet")
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        with self._lock:
+            while self._durable_seq < seq:
+                self._require_alive()
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._done.wait(left)
+        return True
+
+    def flush(self) -> None:
+        """Wait until everything queued is durable. Errors as `wait_durable`."""
+        with self._lock:
+            last = self._line.waiting[-1] if self._line.waiting else None
+            while last is not None and last in self._line.waiting:
+                self._require_alive()
+                self._done.wait()
+            self._require_alive()
+
+    def _require_alive(self) -> None:
+        if self._pid != os.getpid():
+            raise AppendError("this process was forked while it had the journal open", code="forked")
+        if self._failure is not None:
+            raise again(self._failure)
+
+    def close(self) -> None:
+        """Commit what is queued, stop the threads and release the journal. Harmless when repeated.
+
+        Raises:
+            FrozenError, FullError: Something queued did not become durable.
+        """
+        if self._pid != os.getpid():
+            return
+        with self._lock:
+            first_time = not self._closing
+            self._closing = True
+            self._work.notify_all()
+        for thread in self._threads:
+            thread.join()
+        if first_time and self._failure is not None and self._line.waiting:
+            raise again(self._failure)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except JournalError:
+            if error is None:
+                raise
+
+    # what the threads do
+
+    def _run_encodes(self) -> None:
+        tip = self._line.tip
+        try:
+            while (item := self._next_unencoded()) is not None:
+                tip = self._encoder.encode(item, tip)
+                with self._lock:
+                    self._work.notify_all()
+        except BaseException as cause:
+            self._fail(failure_of(cause, self._path))
+
+    def _next_unencoded(self) -> Waiting | None:
+        with self._lock:
+            while True:
+                if self._failure is not None:
+                    return None
+                for item in self._line.waiting:
+                    if item.change is None:
+                        return item
+                if self._closing:
+                    return None
+                self._work.wait()
+
+    def _run_commits(self, map_bytes: int) -> None:
+        try:
+            store = Store.open(self._path, map_bytes)
+        except BaseException as cause:
+            self._flock.release()
+            self._fail(cause if isinstance(cause, JournalError) else failure_of(cause, self._path))
+            return
+        try:
+            self._encoder = Encoder(store.epoch)
+            self.epoch = store.epoch
+            with self._lock:
+                self._line = Line(store.tip, ())
+                self._durable_seq = store.tip.seq
+                self._page_bytes = store.page_bytes
+                self._measure_room(store)
+                self._opened = True
+                self._done.notify_all()
+            while run := self._next_run():
+                self._commit_began = time.monotonic()
+                store.commit([item.change for item in run if item.change is not None])
+                self._commit_began = 0.0
+                self._publish(store, run)
+        except BaseException as cause:
+            self._fail(failure_of(cause, self._path))
+        finally:
+            self._commit_began = 0.0
+            store.close()
+            self._flock.release()
+
+    def _next_run(self) -> list[Waiting]:
+        """What the next commit holds; empty when the writer is closing and nothing waits."""
+        with self._lock:
+            while True:
+                if self._failure is not None:
+                    return []
+                run: list[Waiting] = []
+                size = 0
+                for item in self._line.waiting[: self._group]:
+                    size += item.bytes_bound
+                    if item.change is None or (run and size > COMMIT_BYTES_MAX):
+                        break
+                    run.append(item)
+                if run or (self._closing and not self._line.waiting):
+                    return run
+                self._work.wait()
+
+    def _publish(self, store: Store, run: list[Waiting]) -> None:
+        with self._lock:
+            self._line = Line(self._line.tip, self._line.waiting[len(run) :])
+            self._durable_seq = store.tip.seq
+            self._measure_room(store)
+            self._done.notify_all()
+
+    def _measure_room(self, store: Store) -> None:
+        self._pages_left = store.pages_left()
+        self._disk_left = disk_left(self._path)
+
+    def _fail(self, failure: JournalError) -> None:
+        with self._lock:
+            if self._failure is None:
+                self._failure = failure
+            self._done.notify_all()
+            self._work.notify_all()
+
+
+def require_bodies(bodies: tuple[Body, ...], n: int) -> None:
+    """Refuse bodies that name rows out of order or are too large. Raises ValueError."""
+    before, size = -1, 0
+    for row_ix, body in bodies:
+        if not before < row_ix < n:
+            raise ValueError(f"bodies must name rows in ascending order below {n}, not {row_ix} after {before}")
+        before, size = row_ix, size + len(body) + 16
+    if size > HEAP_BYTES_MAX:
+        raise ValueError(f"bodies of a batch take {size} bytes, more than {HEAP_BYTES_MAX}")
+
+
+def require_meta(meta: Mapping[bytes, bytes | None] | None) -> Meta:
+    """A private copy of application keys. Raises ValueError where a key is the journal's own or too long."""
+    if not meta:
+        return NO_META
+    for key, value in meta.items():
+        if key in RESERVED_KEYS or not 1 <= len(key) <= META_KEY_BYTES_MAX:
+            raise ValueError(f"{key!r} is not an application key")
+        if value is not None and len(value) > META_VALUE_BYTES_MAX:
+            raise ValueError(f"the value of {key!r} is longer than {META_VALUE_BYTES_MAX} bytes")
+    return dict(meta)
+
+
+def bounds_of(item: Waiting, page_bytes: int) -> tuple[int, int]:
+    """Upper bounds of what one append writes: bytes and pages. Frames count as if they did not compress."""
+    rows = item.rows
+    value = 0 if rows is None else HEADER_BYTES + len(rows) * ROW_BYTES + TAIL_BYTES
+    value += sum(16 + len(body) for _, body in item.bodies)
+    frames = 0 if item.frames is None else 64 + 10 * len(item.frames.end) + len(item.frames.raw)
+    meta = sum(64 + len(key) + len(value or b"") for key, value in item.meta.items())
+    pages = sum(size // page_bytes + 2 for size in (value, frames, meta) if size)
+    return value + frames + meta, pages
+
+
+def disk_left(path: Path) -> int:
+    """Bytes the file system under a path still gives to this user."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def again(failure: JournalError) -> JournalError:
+    """A failure as a fresh error that can be raised once more."""
+    kind = type(failure) if isinstance(failure, (FencedError, FullError)) else FrozenError
+    fresh = kind(str(failure), code=failure.code)
+    fresh.hint = failure.hint
+    fresh.__cause__ = failure
+    return fresh
+
+
+def failure_of(cause: BaseException, path: Path) -> JournalError:
+    """Why a writer stopped. LMDB 0.9 reports a full disk as an I/O error, so the disk itself is asked.
+
+    A map that is full after all is a refusal and no freeze: LMDB finds out before it writes a page.
+    """
+    if isinstance(cause, FrozenError):
+        return cause
+    if isinstance(cause, lmdb.MapFullError):
+        return FullError(f"the map of {path} is full; nothing was written", code="map_full", hint="open with a larger map")
+    code, what = "io_error", "the disk failed"
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    try:
+        size = os.stat(path / DATA).st_size
+        left = disk_left(path)
+    except OSError:
+        size, left = 0, DISK_RESERVED_BYTES
+    if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+        left = 0
+    if left < DISK_RESERVED_BYTES:
+        code, what = "disk_full", "the disk is full"
+    elif limit != resource.RLIM_INFINITY and size + COMMIT_BYTES_MAX > limit:
+        code, what = "file_size_limit", "the file size limit of this process is reached"
+    if isinstance(cause, (AssertionError, JournalError, MemoryError, ValueError, TypeError)):
+        code, what = "broken", "an invariant of the writer broke"
+    frozen = FrozenError(
+        f"{what} while a commit to {path} ran ({cause!r}); nothing more is accepted",
+        code=code,
+        hint="verify the journal, mend the cause, then open again",
+    )
+    frozen.__cause__ = cause
+    return frozen
