@@ -18,6 +18,7 @@
 """
 
 from journal.batch import SLOT, STEP_END, ZERO, Batch, Encoded, encode_batch, parse_batch
+from journal.check import Report, check, check_in_child
 from journal.errors import (
     AppendError,
     CorruptError,
@@ -33,6 +34,7 @@ from journal.errors import (
 )
 from journal.frames import Frames, decode_frames, encode_frames
 from journal.log import Reader, View, Writer
+from journal.tail import Tail
 
 __all__ = [
     "SLOT",
@@ -53,8 +55,12 @@ __all__ = [
     "OpenError",
     "ReadError",
     "Reader",
+    "Report",
+    "Tail",
     "View",
     "Writer",
+    "check",
+    "check_in_child",
     "decode_frames",
     "encode_batch",
     "encode_frames",

@@ -45,30 +45,33 @@ class Stats(NamedTuple):
 
 
 class View:
-    """One read transaction: a fixed, durable state of the journal. Keep it short: it keeps old pages alive."""
+    """One read transaction: a fixed, durable state of the journal. Keep it short: it keeps old pages alive.
+
+    `opened` (None for a journal that is not there yet) and `txn` are LMDB's own, for the journal's other modules.
+    """
 
     def __init__(self, path: Path, opened: Environment | None, txn: Any) -> None:
         self._path = path
-        self._opened = opened
-        self._txn = txn
+        self.opened = opened
+        self.txn = txn
 
     def _cursor(self) -> Any:
-        assert self._opened is not None
-        return self._txn.cursor(db=self._opened.rows)
+        assert self.opened is not None
+        return self.txn.cursor(db=self.opened.rows)
 
     def meta(self, key: bytes) -> bytes | None:
         """Value of one key of the meta database, copied; None if absent."""
-        if self._opened is None:
+        if self.opened is None:
             return None
-        value = self._txn.get(key, db=self._opened.meta)
+        value = self.txn.get(key, db=self.opened.meta)
         return None if value is None else bytes(value)
 
     def meta_items(self, prefix: bytes = b"") -> list[tuple[bytes, bytes]]:
         """All keys that begin with a prefix, with their values, in order, copied."""
         found: list[tuple[bytes, bytes]] = []
-        if self._opened is None:
+        if self.opened is None:
             return found
-        cursor = self._txn.cursor(db=self._opened.meta)
+        cursor = self.txn.cursor(db=self.opened.meta)
         more = cursor.set_range(prefix) if prefix else cursor.first()
         while more and bytes(cursor.key()).startswith(prefix):
             found.append((bytes(cursor.key()), bytes(cursor.value())))
@@ -110,16 +113,16 @@ class View:
 
     def last_batch(self) -> Batch | None:
         """The last batch, None if empty. Errors as `parse_batch`."""
-        if self._opened is None:
+        if self.opened is None:
             return None
         cursor = self._cursor()
         return parse_batch(cursor.key(), cursor.value()) if cursor.last() else None
 
     def stats(self) -> Stats:
         """Batches, rows and bytes of the data file."""
-        if self._opened is None:
+        if self.opened is None:
             return Stats(0, 0, 0)
-        batches = self._txn.stat(self._opened.rows)["entries"]
+        batches = self.txn.stat(self.opened.rows)["entries"]
         return Stats(batches, self.head()[0], os.stat(self._path / DATA).st_size)
 
     def batch_at(self, seq: int, *, check: bool = True) -> Batch | None:
@@ -128,7 +131,7 @@ class View:
         Raises:
             CorruptError: As `parse_batch`.
         """
-        if self._opened is None or not 1 <= seq <= SEQ_MAX:
+        if self.opened is None or not 1 <= seq <= SEQ_MAX:
             return None
         cursor = self._cursor()
         if not place(cursor, seq):
@@ -146,9 +149,9 @@ class View:
         Raises:
             CorruptError: The value does not open or is not what the batch announced.
         """
-        if self._opened is None:
+        if self.opened is None:
             return None
-        value = self._txn.get(KEY.pack(batch_first), db=self._opened.frames)
+        value = self.txn.get(KEY.pack(batch_first), db=self.opened.frames)
         if value is None:
             return None
         try:
@@ -190,7 +193,7 @@ class View:
             CorruptError: A batch is not what was written, or numbers do not follow one another.
         """
         stop = SEQ_MAX if last is None else last
-        if self._opened is None or stop < first:
+        if self.opened is None or stop < first:
             return
         cursor = self._cursor()
         first = max(first, 1)
@@ -369,4 +372,3 @@ class Viewing:
                 self._opened = self._txn = None
         if isinstance(error, lmdb.Error):
             raise environment.read_fault(error) from error
-

@@ -106,7 +106,9 @@ def create(path: Path) -> None:
         sync_directory(path.parent)
     except (OSError, lmdb.Error) as cause:
         raise FilesystemError(
-            f"an empty journal cannot be made in {path} ({cause})", code="not_writable", hint="check permissions and space"
+            f"an empty journal cannot be made in {path} ({cause})",
+            code="not_writable",
+            hint="check permissions and space",
         ) from cause
 
 
@@ -236,9 +238,7 @@ class Store:
                     else:
                         txn.put(key, value, db=opened.meta)
         if environment.data_inode(self.path) != opened.inode:
-            raise FencedError(
-                f"{self.path / DATA} was removed or replaced while it was being written", code="replaced"
-            )
+            raise FencedError(f"{self.path / DATA} was removed or replaced while it was being written", code="replaced")
         self.tip, self._head = tip, head
 
     @property

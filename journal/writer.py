@@ -542,7 +542,9 @@ def failure_of(cause: BaseException, path: Path) -> JournalError:
     if isinstance(cause, FrozenError):
         return cause
     if isinstance(cause, lmdb.MapFullError):
-        return FullError(f"the map of {path} is full; nothing was written", code="map_full", hint="open with a larger map")
+        return FullError(
+            f"the map of {path} is full; nothing was written", code="map_full", hint="open with a larger map"
+        )
     code, what = "io_error", "the disk failed"
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     try:
