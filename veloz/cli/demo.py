@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 def run_demo(sample: Path, path: Path, overrides: list[str]) -> dict[str, Any]:
     """The demo's steps; the answer without `seconds`."""
-    from journal import check_in_child
+    from journal.check import check_in_child
     from veloz.cli.ingest import ingest_files
     from veloz.cli.replay import replay_journal
 

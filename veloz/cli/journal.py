@@ -47,7 +47,7 @@ def _info(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from journal import check_in_child
+    from journal.check import check_in_child
 
     path = journal_dir(args)
     report = asdict(check_in_child(path))
@@ -98,43 +98,43 @@ def _tail(args: argparse.Namespace) -> int:
 
 
 def _archive(args: argparse.Namespace) -> int:
-    import journal
+    from journal.archive import archive
 
     path = journal_dir(args)
     first, last = check_range(path, args.first or 1, args.last)
-    _print(args, f"archive of {path}", journal.archive(path, first=first, last=last, out=Path(args.out)))
+    _print(args, f"archive of {path}", archive(path, first=first, last=last, out=Path(args.out)))
     return EXIT_OK
 
 
 def _restore(args: argparse.Namespace) -> int:
-    import journal
+    from journal.restore import restore
 
     path = journal_dir(args, must_exist=False)
-    _print(args, f"restored {path}", journal.restore([Path(file) for file in args.files], path))
+    _print(args, f"restored {path}", restore([Path(file) for file in args.files], path))
     return EXIT_OK
 
 
 def _compact(args: argparse.Namespace) -> int:
-    import journal
+    from journal.retention import compact
 
     path = journal_dir(args)
-    _print(args, f"compacted {path}", journal.compact(path))
+    _print(args, f"compacted {path}", compact(path))
     return EXIT_OK
 
 
 def _expire(args: argparse.Namespace) -> int:
-    import journal
+    from journal.retention import expire_frames
 
     path = journal_dir(args)
-    _print(args, f"expired frames of {path}", journal.expire_frames(path, args.frames_before))
+    _print(args, f"expired frames of {path}", expire_frames(path, args.frames_before))
     return EXIT_OK
 
 
 def _backup(args: argparse.Namespace) -> int:
-    import journal
+    from journal.retention import backup
 
     path = journal_dir(args)
-    _print(args, f"backup of {path}", journal.backup(path, Path(args.out)))
+    _print(args, f"backup of {path}", backup(path, Path(args.out)))
     return EXIT_OK
 
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from journal import Batch, Reader, Tail, View
+from journal import Batch, Reader, View
+from journal.tail import Tail
 from veloz.contracts import layout
 from veloz.contracts.codes import VENUE_NAMES, LinkEvent, Refusal
 from veloz.contracts.envelope import Envelope

@@ -31,11 +31,11 @@ def summarise(path: Path) -> dict[str, Any]:
         stats = view.stats()
         head, digest = view.head()
         return {
-            "records": stats["records"],
-            "batches": stats["batches"],
+            "records": stats.records,
+            "batches": stats.batches,
             "head_seq": head,
             "head_hash": digest.hex(),
-            "bytes": stats["bytes"],
+            "bytes": stats.bytes,
             "epoch": view.epoch(),
             "frames_from": view.frames_from,
             "kinds": count_kinds(view),

@@ -1,0 +1,64 @@
+"""hftbacktest as a child process in an environment of its own: it wants an older numpy than we do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PEERS = ROOT / ".peers"
+
+
+def peer_python(name: str = "hftbacktest") -> Path:
+    """The interpreter of a peer's environment; made on first use from tests/peers/NAME.txt.
+
+    `VELOZ_PEER_HFTBACKTEST` names one that exists already.
+    """
+    given = os.environ.get(f"VELOZ_PEER_{name.upper()}")
+    if given:
+        return Path(given)
+    folder = PEERS / name
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        pip = [str(python), "-m", "pip", "install", "-q", "-r", str(ROOT / "tests" / "peers" / f"{name}.txt")]
+        subprocess.run(pip, check=True)
+    return python
+
+
+class Elapse:
+    """The peer's `elapse` loop over one capture, a run at a time."""
+
+    def __init__(self, capture: Path, scratch: Path) -> None:
+        command = [str(peer_python()), str(HERE / "peer_elapse.py"), str(capture), str(scratch / f"{capture.name}.npz")]
+        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        word = ""
+        while not word.startswith("events"):
+            word = self._read()
+        self.events = int(word.split()[1])
+
+    def _read(self) -> str:
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the peer ended with code {self._child.wait()}")
+        return line.strip()
+
+    def run(self) -> float:
+        """Seconds of one loop."""
+        assert self._child.stdin is not None
+        self._child.stdin.write("run\n")
+        self._child.stdin.flush()
+        return float(self._read())
+
+    def __enter__(self) -> "Elapse":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+        self._child.wait(10)

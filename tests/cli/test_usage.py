@@ -1,0 +1,75 @@
+"""Wrong words: one sentence, the right exit code, and nothing half done."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+def test_help_lists_every_command(veloz: Run) -> None:
+    ran = veloz("--help")
+    assert ran.code == 0
+    for name in ("demo", "ingest", "journal", "replay", "book", "config", "doctor"):
+        assert name in ran.out
+
+
+def test_every_command_has_help(veloz: Run) -> None:
+    for name in ("demo", "ingest", "journal", "replay", "book", "config", "doctor"):
+        ran = veloz(name, "--help")
+        assert ran.code == 0
+        assert "--json" in ran.out or name == "journal"
+
+
+def test_no_command_is_usage(veloz: Run) -> None:
+    assert veloz().code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("nonsense",), 2, "invalid choice"),
+        (("replay", "--journal", "/nowhere/at/all"), 2, "There is no journal at /nowhere/at/all"),
+        (("replay", "--from", "0"), 2, "no sequence number"),
+        (("replay", "--from", "1", "--from-time", "2"), 2, "not allowed with"),
+        (("replay", "--from-time", "yesterday"), 2, "is no time"),
+        (("book", "--journal", "/nowhere/at/all"), 2, "--instrument"),
+        (("journal", "dump", "--kind", "md.trade", "--journal", "/nowhere"), 2, "There is no journal"),
+        (("ingest", "/nowhere.gz", "--venue", "binance_usdm"), 2, "There is no file /nowhere.gz"),
+        (("ingest", "x", "--venue", "mtgox"), 2, "No venue is called mtgox"),
+        (("ingest", "x"), 2, "which venue"),
+        (("config", "explain", "jurnal.dir"), 2, "did you mean journal.dir"),
+        (("journal", "archive", "--journal", "/nowhere"), 2, "--to"),
+    ],
+)
+def test_each_mistake_is_one_sentence(veloz: Run, words: tuple[str, ...], code: int, said: str) -> None:
+    ran = veloz(*words)
+    assert ran.code == code
+    assert said in ran.err
+    assert ran.err.count("\n") == 1
+    assert ran.out == ""
+    assert "Traceback" not in ran.err
+
+
+def test_with_json_the_error_is_an_object_too(veloz: Run) -> None:
+    ran = veloz("replay", "--journal", "/nowhere/at/all", "--json")
+    assert ran.code == 2
+    assert ran.json["error"]["code"] == "no_journal"
+    assert ran.json["error"]["hint"]
+
+
+def test_a_file_is_no_journal(veloz: Run, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("not a journal")
+    for words in (("replay",), ("journal", "info"), ("journal", "verify"), ("book", "--instrument", "X")):
+        ran = veloz(*words, "--journal", file)
+        assert ran.code == 2
+        assert "is a file" in ran.err
+
+
+def test_config_explains_who_won(veloz: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VELOZ_BOOK_DEPTH", "7")
+    said = veloz("config", "explain", "book.depth", "--json").json
+    assert (said["value"], said["from"]) == (7, "VELOZ_BOOK_DEPTH")
+    assert veloz("config", "explain", "book.depth", "--set", "book.depth=9", "--json").json["value"] == 9
+    assert len(veloz("config", "explain", "--json").json["settings"]) > 3
