@@ -1,0 +1,1 @@
+"""Markets: what a venue sends becomes rows, what we want becomes requests."""
