@@ -48,6 +48,7 @@ class Environment:
     """One open LMDB environment and its three databases."""
 
     env: lmdb.Environment
+    path: Path
     writable: bool
     locked: bool
     inode: tuple[int, int]
@@ -62,6 +63,14 @@ class Environment:
 
 _table: dict[tuple[int, int], Environment] = {}
 _guard = threading.RLock()
+
+
+def _after_fork() -> None:
+    global _guard
+    _guard = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,7 @@ def attach(path: Path) -> Environment | None:
             return None
         known = _table.get(inode)
         if known is None:
+            _retire(path, inode)
             known = _opened_for_reading(path, inode)
             if known is None:
                 return None
@@ -174,6 +184,12 @@ def attach(path: Path) -> Environment | None:
         require_same_process(known)
         known.users += 1
         return known
+
+
+def _retire(path: Path, inode: tuple[int, int]) -> None:
+    """Close what this process holds of a data file that was replaced: the lock file is still the same one."""
+    for other in [each for each in _table.values() if each.path == path and each.inode != inode and not each.views]:
+        _close(other)
 
 
 def detach(known: Environment) -> None:
@@ -212,6 +228,8 @@ def attach_writable(path: Path, map_bytes: int) -> Environment:
             if known is None or known.views == 0:
                 if known is not None:
                     _close(known)
+                elif inode is not None:
+                    _retire(path, inode)
                 return _opened_for_writing(path, map_bytes)
         if time.monotonic() > deadline:
             raise LockedError(
@@ -229,7 +247,7 @@ def _opened_for_writing(path: Path, map_bytes: int) -> Environment:
         raise _open_fault(path, cause) from cause
     inode = data_inode(path)
     assert inode is not None, "the data file was made before LMDB opened it"
-    opened = Environment(env, True, True, inode, os.getpid(), users=1)
+    opened = Environment(env, path, True, True, inode, os.getpid(), users=1)
     _table[inode] = opened
     return opened
 
@@ -241,7 +259,7 @@ def _opened_for_reading(path: Path, inode: tuple[int, int]) -> Environment | Non
         env = lmdb.open(str(path), map_size=0, readonly=True, create=False, lock=locked, **FLAGS)
     except lmdb.Error as cause:
         raise _open_fault(path, cause) from cause
-    opened = Environment(env, False, locked, inode, os.getpid())
+    opened = Environment(env, path, False, locked, inode, os.getpid())
     try:
         if not open_databases(opened):
             env.close()

@@ -8,68 +8,33 @@ A failure in begin, put or commit freezes the writer for good: a disk that faile
 second fdatasync may report success for data the kernel has already dropped.
 """
 
-import errno
 import os
-import resource
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple, Self
 
-import lmdb
-
-from journal.batch import ZERO, Body, Encoded, Rows, encode_batch, require_batch, slots
+from journal.admission import Encoder, Waiting, bounds_of, require_bodies, require_meta
+from journal.batch import ZERO, Body, Rows, require_batch, slots
 from journal.environment import DATA
-from journal.errors import (
-    AppendError,
-    FencedError,
-    FrozenError,
-    FullError,
-    JournalError,
-    LockedError,
-    OpenError,
-)
-from journal.frames import Frames, FramesEncoder, fault_of
+from journal.errors import AppendError, FrozenError, FullError, JournalError, LockedError, OpenError
+from journal.failure import again, disk_left, failure_of
+from journal.frames import Frames, fault_of
 from journal.limits import (
     COMMIT_BYTES_MAX,
     DISK_RESERVED_BYTES,
     GROUP,
     GROUP_MAX,
-    HEADER_BYTES,
-    HEAP_BYTES_MAX,
     MAP_BYTES_DEFAULT,
     MAP_BYTES_MIN,
-    META_KEY_BYTES_MAX,
-    META_VALUE_BYTES_MAX,
     OPEN_TIMEOUT_S,
     PAGES_RESERVED,
     PENDING_BYTES_MAX,
-    ROW_BYTES,
-    TAIL_BYTES,
 )
 from journal.lock import WriterLock
-from journal.store import RESERVED_KEYS, Change, Meta, Store, Tip, make_directory
-
-NO_META: Final[Meta] = {}
-
-
-class Waiting:
-    """One accepted append on its way to the disk. `change` is set once it is encoded."""
-
-    __slots__ = ("bodies", "bytes_bound", "change", "first", "frames", "last", "meta", "pages_bound", "rows")
-
-    def __init__(self, rows: Rows | None, bodies: tuple[Body, ...], frames: Frames | None, meta: Meta) -> None:
-        self.rows = rows
-        self.bodies = bodies
-        self.frames = frames
-        self.meta = meta
-        self.first = 0
-        self.last = 0
-        self.bytes_bound = 0
-        self.pages_bound = 0
-        self.change: Change | None = None
+from journal.store import Meta, Store, Tip, make_directory
 
 
 class Line(NamedTuple):
@@ -81,37 +46,6 @@ class Line(NamedTuple):
 
     tip: Tip
     waiting: tuple[Waiting, ...]
-
-
-class Encoder:
-    """Turns accepted appends into what is put, in order, chaining each batch to the one before."""
-
-    def __init__(self, epoch: int) -> None:
-        self._epoch = epoch
-        self._frames = FramesEncoder()
-
-    def encode(self, item: Waiting, tip: Tip) -> Tip:
-        """Encode one append behind `tip`; returns the new end."""
-        value: bytes | None = None
-        digest = ZERO
-        if item.frames is not None:
-            value, digest = self._frames.encode(item.frames)
-        batch: Encoded | None = None
-        if item.rows is not None:
-            assert item.first == tip.seq + 1, "appends are encoded in order"
-            batch = encode_batch(
-                item.rows,
-                first=item.first,
-                link=tip.digest,
-                epoch=self._epoch,
-                t_prev=tip.t_last,
-                bodies=item.bodies,
-                frames_digest=digest,
-            )
-            tip = Tip(item.last, batch.digest, batch.t_last)
-        item.change = Change(batch, item.last, value, item.meta)
-        item.rows, item.frames, item.bodies = None, None, ()
-        return tip
 
 
 class Writer:
@@ -205,7 +139,8 @@ class Writer:
             commits.join()
             raise self._failure
         if self._bulk:
-            encodes = threading.Thread(target=self._run_encodes, name="journal-encode", daemon=True)
+            tip = self._line.tip
+            encodes = threading.Thread(target=self._run_encodes, args=(tip,), name="journal-encode", daemon=True)
             encodes.start()
             self._threads.append(encodes)
 
@@ -398,8 +333,7 @@ class Writer:
 
     # what the threads do
 
-    def _run_encodes(self) -> None:
-        tip = self._line.tip
+    def _run_encodes(self, tip: Tip) -> None:
         try:
             while (item := self._next_unencoded()) is not None:
                 tip = self._encoder.encode(item, tip)
@@ -483,87 +417,3 @@ class Writer:
                 self._failure = failure
             self._done.notify_all()
             self._work.notify_all()
-
-
-def require_bodies(bodies: tuple[Body, ...], n: int) -> None:
-    """Refuse bodies that name rows out of order or are too large. Raises ValueError."""
-    before, size = -1, 0
-    for row_ix, body in bodies:
-        if not before < row_ix < n:
-            raise ValueError(f"bodies must name rows in ascending order below {n}, not {row_ix} after {before}")
-        before, size = row_ix, size + len(body) + 16
-    if size > HEAP_BYTES_MAX:
-        raise ValueError(f"bodies of a batch take {size} bytes, more than {HEAP_BYTES_MAX}")
-
-
-def require_meta(meta: Mapping[bytes, bytes | None] | None) -> Meta:
-    """A private copy of application keys. Raises ValueError where a key is the journal's own or too long."""
-    if not meta:
-        return NO_META
-    for key, value in meta.items():
-        if key in RESERVED_KEYS or not 1 <= len(key) <= META_KEY_BYTES_MAX:
-            raise ValueError(f"{key!r} is not an application key")
-        if value is not None and len(value) > META_VALUE_BYTES_MAX:
-            raise ValueError(f"the value of {key!r} is longer than {META_VALUE_BYTES_MAX} bytes")
-    return dict(meta)
-
-
-def bounds_of(item: Waiting, page_bytes: int) -> tuple[int, int]:
-    """Upper bounds of what one append writes: bytes and pages. Frames count as if they did not compress."""
-    rows = item.rows
-    value = 0 if rows is None else HEADER_BYTES + len(rows) * ROW_BYTES + TAIL_BYTES
-    value += sum(16 + len(body) for _, body in item.bodies)
-    frames = 0 if item.frames is None else 64 + 10 * len(item.frames.end) + len(item.frames.raw)
-    meta = sum(64 + len(key) + len(value or b"") for key, value in item.meta.items())
-    pages = sum(size // page_bytes + 2 for size in (value, frames, meta) if size)
-    return value + frames + meta, pages
-
-
-def disk_left(path: Path) -> int:
-    """Bytes the file system under a path still gives to this user."""
-    found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
-
-
-def again(failure: JournalError) -> JournalError:
-    """A failure as a fresh error that can be raised once more."""
-    kind = type(failure) if isinstance(failure, (FencedError, FullError)) else FrozenError
-    fresh = kind(str(failure), code=failure.code)
-    fresh.hint = failure.hint
-    fresh.__cause__ = failure
-    return fresh
-
-
-def failure_of(cause: BaseException, path: Path) -> JournalError:
-    """Why a writer stopped. LMDB 0.9 reports a full disk as an I/O error, so the disk itself is asked.
-
-    A map that is full after all is a refusal and no freeze: LMDB finds out before it writes a page.
-    """
-    if isinstance(cause, FrozenError):
-        return cause
-    if isinstance(cause, lmdb.MapFullError):
-        return FullError(
-            f"the map of {path} is full; nothing was written", code="map_full", hint="open with a larger map"
-        )
-    code, what = "io_error", "the disk failed"
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-    try:
-        size = os.stat(path / DATA).st_size
-        left = disk_left(path)
-    except OSError:
-        size, left = 0, DISK_RESERVED_BYTES
-    if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-        left = 0
-    if left < DISK_RESERVED_BYTES:
-        code, what = "disk_full", "the disk is full"
-    elif limit != resource.RLIM_INFINITY and size + COMMIT_BYTES_MAX > limit:
-        code, what = "file_size_limit", "the file size limit of this process is reached"
-    if isinstance(cause, (AssertionError, JournalError, MemoryError, ValueError, TypeError)):
-        code, what = "broken", "an invariant of the writer broke"
-    frozen = FrozenError(
-        f"{what} while a commit to {path} ran ({cause!r}); nothing more is accepted",
-        code=code,
-        hint="verify the journal, mend the cause, then open again",
-    )
-    frozen.__cause__ = cause
-    return frozen
