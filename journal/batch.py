@@ -4,7 +4,7 @@ Owns the bytes of one value of the database `rows` and nothing else: no file, no
 
     at 0   magic 4 · version u2 · header bytes u2
     8      row sum u8: xxh3-64 of [16, end of rows)
-    16     first sequence number u8 · rows u4 · heap bytes u4 · epoch u4 · flags u4 (zero)
+    16     first sequence number u8 · rows u4 · heap bytes u4 · epoch u4 · flags u4 (OPEN_END or zero)
     40     engine time at the first row i8 · at the last row i8
     56     kind bitmap 16 · digest of the frames payload 32 · digest of the heap 32 · link 32 · spare 8 (zero)
     176    rows, then the heap
@@ -42,6 +42,9 @@ SLOT: Final = np.dtype(
 
 STEP_END: Final = 128
 """Flag of the last row of every batch: a step never crosses a batch."""
+
+OPEN_END: Final = 1
+"""Header flag of a last batch that ends within a step: restored from an archive that was cut there. Nothing follows it."""
 
 ZERO: Final = bytes(32)
 MAGIC: Final = b"VZJB"
@@ -138,16 +141,16 @@ def heap_of(bodies: Iterable[Body], n: int) -> bytes:
     return heap
 
 
-def require_batch(rows: Rows) -> None:
+def require_batch(rows: Rows, *, open_end: bool = False) -> None:
     """Refuse what may not become a batch, before anything is queued.
 
     Raises:
-        ValueError: No rows, more than ROWS_MAX, or the last row does not end a step.
+        ValueError: No rows, more than ROWS_MAX, or the last row does not end a step (with `open_end`: it does).
     """
     n = len(rows)
     if not 1 <= n <= ROWS_MAX:
         raise ValueError(f"a batch has 1 to {ROWS_MAX} rows, not {n}")
-    if not int(rows["flags"][-1]) & STEP_END:
+    if bool(int(rows["flags"][-1]) & STEP_END) == open_end:
         raise ValueError("the last row of a batch must carry STEP_END: a step never crosses a batch")
 
 
@@ -160,6 +163,7 @@ def encode_batch(
     t_prev: int,
     bodies: Iterable[Body] = (),
     frames_digest: bytes = ZERO,
+    open_end: bool = False,
 ) -> Encoded:
     """Rows and bodies as one stored value.
 
@@ -171,12 +175,13 @@ def encode_batch(
         t_prev: Engine time after the batch before, ns; TIME_MIN if there is none.
         bodies: Variable-length bodies by row index, ascending.
         frames_digest: Digest of the frames payload kept beside; ZERO if none.
+        open_end: The last row does not end its step, and nothing will follow.
 
     Raises:
         ValueError: A bound above is broken.
     """
     rows = slots(rows)
-    require_batch(rows)
+    require_batch(rows, open_end=open_end)
     n = len(rows)
     if not 1 <= first <= SEQ_MAX:
         raise ValueError(f"sequence numbers run from 1 to {SEQ_MAX}, not {first}")
@@ -187,7 +192,7 @@ def encode_batch(
     t_last = max(t_prev, int(rows["ts_recv"].max()))
     heap_digest = digest_of(heap) if heap else ZERO
     HEADER.pack_into(
-        value, 0, MAGIC, VERSION, HEADER_BYTES, 0, first, n, len(heap), epoch, 0,
+        value, 0, MAGIC, VERSION, HEADER_BYTES, 0, first, n, len(heap), epoch, OPEN_END if open_end else 0,
         t_first, t_last, bitmap_of(rows), frames_digest, heap_digest, link, 0,
     )  # fmt: skip
     view = memoryview(value)
@@ -260,7 +265,7 @@ class Batch:
 
     @property
     def flags(self) -> int:
-        """Header flags: zero in version 1."""
+        """Header flags: OPEN_END or zero in version 1."""
         return int(self._head[8])
 
     @property

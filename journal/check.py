@@ -20,7 +20,7 @@ import lmdb
 from lmdb.verify import VerifyError, verify
 
 from journal import environment
-from journal.batch import KEY, STEP_END, TIME_MIN, ZERO, Batch, bitmap_of, digest_of, heap_index, parse_batch
+from journal.batch import KEY, OPEN_END, STEP_END, TIME_MIN, ZERO, Batch, bitmap_of, digest_of, heap_index, parse_batch
 from journal.environment import DATA
 from journal.errors import CorruptError, FormatError, JournalError, ReadError
 from journal.frames import decode_frames, fault_of
@@ -58,6 +58,7 @@ class Walk:
     def __init__(self, progress: Progress | None) -> None:
         self.tip = Tip(0, ZERO, TIME_MIN)
         self.epoch = 0
+        self.open_end = False
         self.batches = 0
         self.last_first = 1
         self._progress = progress
@@ -110,6 +111,7 @@ class Walk:
             raise CorruptError(fault.reason, seq=want) from fault
         self.tip = Tip(batch.last, batch.digest, batch.t_last)
         self.epoch = batch.epoch
+        self.open_end = bool(batch.flags & OPEN_END)
         self.batches += 1
         self.last_first = want
 
@@ -120,8 +122,10 @@ class Walk:
             raise CorruptError("rows fail their digest")
         if batch.epoch < self.epoch:
             raise CorruptError(f"its epoch {batch.epoch} is below {self.epoch} before it")
-        if batch.flags or batch.spare:
+        if batch.flags & ~OPEN_END or batch.spare:
             raise CorruptError("spare bits of its header are set")
+        if self.open_end:
+            raise CorruptError("it follows a batch that ends within a step")
 
     def _end(self, view: View) -> None:
         head = view.meta(HEAD_KEY)
@@ -189,8 +193,11 @@ def require_rows(batch: Batch, t_prev: int) -> None:
         raise CorruptError("engine times of its header are not the greatest receive times so far")
     if bitmap_of(rows) != batch.kinds.to_bytes(16, "little"):
         raise CorruptError("its kind bitmap does not match its rows")
-    if not int(rows["flags"][-1]) & STEP_END:
+    ends, said_open = int(rows["flags"][-1]) & STEP_END, batch.flags & OPEN_END
+    if not ends and not said_open:
         raise CorruptError("its last row does not end a step")
+    if ends and said_open:
+        raise CorruptError("it is marked as ending within a step and does not")
 
 
 def require_heap(batch: Batch) -> None:

@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 import lmdb
 
 from journal import environment
-from journal.batch import KEY, TIME_MIN, ZERO, Encoded, digest_of, parse_batch
+from journal.batch import KEY, OPEN_END, TIME_MIN, ZERO, Encoded, digest_of, parse_batch
 from journal.environment import DATA, FLAGS, FRAMES, META, ROWS, Environment
-from journal.errors import CorruptError, FencedError, FilesystemError, FormatError, FrozenError
+from journal.errors import CorruptError, FencedError, FilesystemError, FormatError, FrozenError, OpenError
 from journal.limits import HEADER_BYTES, MIB, PAGES_PLENTY, ROW_BYTES
 
 FORMAT_KEY: Final = b"format"
@@ -187,6 +187,12 @@ class Store:
                 raise CorruptError("rows fail their digest", seq=batch.first)
             if head is None or bytes(head) != KEY.pack(batch.first) + batch.digest:
                 raise CorruptError("it is not the batch that the journal's head names", seq=batch.first)
+            if batch.flags & OPEN_END:
+                raise OpenError(
+                    f"{self.path} ends within a step: it was restored from an archive that was cut at row {batch.last}",
+                    code="open_end",
+                    hint="read and replay it; to go on, restore the rows that follow as well",
+                )
             self._head = bytes(head)
             return Tip(batch.last, batch.digest, batch.t_last)
 
