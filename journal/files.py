@@ -12,16 +12,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from journal.errors import JournalError
+
 PART = ".part"
 """Suffix of a file that is not finished."""
 
 
-class TargetExists(Exception):
-    """There is a file of that name already, and it may not be replaced."""
+class TargetExistsError(JournalError):
+    """There is something of that name already, and it may not be replaced. Nothing was written."""
+
+    code_default = "exists"
+
+    def __init__(self, target: Path) -> None:
+        super().__init__(f"{target} exists already and is never overwritten", hint="choose another name, or remove it")
 
 
-class TargetBusy(Exception):
-    """Another process is writing a file of that name at this moment."""
+class TargetBusyError(JournalError):
+    """Another process is writing a file of that name at this moment. Nothing was written."""
+
+    code_default = "busy"
+
+    def __init__(self, target: Path) -> None:
+        super().__init__(f"another process is writing {target} at this moment", hint="wait for it, then try again")
 
 
 def sync_dir(folder: Path) -> None:
@@ -61,7 +73,7 @@ def _open_part(part: Path) -> int:
             pass
         except BlockingIOError:
             os.close(fd)
-            raise TargetBusy(str(part)) from None
+            raise TargetBusyError(part) from None
         os.close(fd)
 
 
@@ -73,12 +85,12 @@ def _name(part: Path, target: Path, *, replace: bool) -> None:
     try:
         os.link(part, target, follow_symlinks=False)
     except FileExistsError:
-        raise TargetExists(str(target)) from None
+        raise TargetExistsError(target) from None
     except OSError as cause:
         if cause.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
             raise
         if target.exists():  # a file system without hard links: the best that can be done
-            raise TargetExists(str(target)) from None
+            raise TargetExistsError(target) from None
         os.rename(part, target)
         return
     os.unlink(part)
@@ -91,12 +103,12 @@ def whole_file(target: Path, *, replace: bool) -> Iterator[BinaryIO]:
     An exception in the block removes what was written. `replace=False` never touches an existing file.
 
     Raises:
-        TargetExists: There is such a file and `replace` is false (checked before and after the block).
-        TargetBusy: Another process is writing the same file.
+        TargetExistsError: There is such a file and `replace` is false (checked before and after the block).
+        TargetBusyError: Another process is writing the same file.
         OSError: The disk refused; nothing is left under the name.
     """
     if not replace and os.path.lexists(target):
-        raise TargetExists(str(target))
+        raise TargetExistsError(target)
     part = part_of(target)
     with os.fdopen(_open_part(part), "w+b", buffering=1 << 20) as file:
         try:
@@ -116,7 +128,7 @@ def sweep_parts(folder: Path) -> int:
     for part in sorted(folder.glob(f".*{PART}")):
         try:
             fd = _open_part(part)
-        except (TargetBusy, OSError):
+        except (TargetBusyError, OSError):
             continue
         try:
             part.unlink(missing_ok=True)

@@ -8,13 +8,15 @@ and the second part begins with rows whose frame is elsewhere; joined again, all
 """
 
 import enum
+import itertools
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from journal.batch import SLOT, STEP_END, Batch, Body, Rows
-from journal.frames import Frames
+from journal.frames import COLUMN_BYTES, Frames
+from journal.limits import FRAMES_PAYLOAD_BYTES_MAX, HEAP_BYTES_MAX, ROWS_MAX
 
 
 class Origin(enum.IntEnum):
@@ -57,7 +59,7 @@ class Piece:
     @property
     def frames_bytes(self) -> int:
         """What the frames take uncompressed, columns included."""
-        return 0 if self.frames is None else len(self.frames.raw) + 10 * len(self.frames)
+        return 0 if self.frames is None else len(self.frames.raw) + COLUMN_BYTES * len(self.frames)
 
 
 def cut_frames(frames: Frames, start: int, stop: int) -> Frames | None:
@@ -101,7 +103,8 @@ def join_frames(parts: list[tuple[int, Frames]]) -> Frames | None:
 
 def join(pieces: list[Piece]) -> Piece:
     """Consecutive pieces as one. Kept and expired frames never meet in one piece: see `may_join`."""
-    assert pieces and all(left.last + 1 == right.first for left, right in zip(pieces, pieces[1:], strict=False))
+    assert pieces
+    assert all(left.last + 1 == right.first for left, right in itertools.pairwise(pieces))
     if len(pieces) == 1:
         return pieces[0]
     offsets = [piece.first - pieces[0].first for piece in pieces]
@@ -136,7 +139,8 @@ def step_ends(rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
 
 def difference(left: Piece, right: Piece) -> str:
     """What differs between two pieces of the same rows, in one phrase; empty if nothing that both of them know."""
-    assert left.first == right.first and len(left.rows) == len(right.rows)
+    assert left.first == right.first
+    assert len(left.rows) == len(right.rows)
     if left.rows.tobytes() != right.rows.tobytes():
         words = left.rows.view(np.uint64) != right.rows.view(np.uint64)
         return f"row {left.first + int(np.flatnonzero(words)[0]) // WORDS} differs"
@@ -152,3 +156,26 @@ def _same_frames(left: Frames | None, right: Frames | None) -> bool:
         return left is right
     columns = ((left.first_row, right.first_row), (left.end, right.end), (left.source, right.source))
     return all(np.array_equal(a, b) for a, b in columns) and bytes(left.raw) == bytes(right.raw)
+
+
+class Size(NamedTuple):
+    """What some pieces take together, in the units that bound a chunk."""
+
+    rows: int = 0
+    heap_bytes: int = 0
+    frames_bytes: int = 0
+
+    def plus(self, piece: Piece) -> "Size":
+        """With one more piece."""
+        return Size(
+            self.rows + len(piece.rows), self.heap_bytes + piece.heap_bytes, self.frames_bytes + piece.frames_bytes
+        )
+
+    @property
+    def fits(self) -> bool:
+        """Whether one chunk, hence one batch, can hold as much."""
+        return (
+            self.rows <= ROWS_MAX
+            and self.heap_bytes <= HEAP_BYTES_MAX
+            and self.frames_bytes <= FRAMES_PAYLOAD_BYTES_MAX
+        )

@@ -56,7 +56,7 @@ LEVEL: Final = 9
 META_BYTES_MAX: Final = 64 * META_VALUE_BYTES_MAX
 META_KEYS_MAX: Final = 65_536
 
-assert HEADER.size == 168 and CHUNK.size == 72 and END.size == 56, "frozen: other sizes are another version"
+assert (HEADER.size, CHUNK.size, END.size) == (168, 72, 56), "frozen: other sizes are another version"
 assert ROW_BYTES == 8 * WORDS, "rows are stored by words of eight bytes"
 assert META_BYTES_MAX >= META_VALUE_BYTES_MAX + META_KEY_BYTES_MAX, "the largest application key fits"
 
@@ -190,7 +190,8 @@ class SealedWriter:
     def add_meta(self, items: Mapping[bytes, bytes]) -> None:
         """Append the application keys of the source; at most once, after the rows."""
         raw = b"".join([META_ENTRY.pack(len(key), len(value)) + key + value for key, value in sorted(items.items())])
-        assert len(raw) <= META_BYTES_MAX and len(items) <= META_KEYS_MAX
+        assert len(raw) <= META_BYTES_MAX
+        assert len(items) <= META_KEYS_MAX
         stored = pack(raw, LEVEL)
         head = CHUNK.pack(META_MAGIC, CHUNK.size, 0, 0, 0, 0, len(raw), 0, 0, len(stored), 0, 0)[:SUM_AT]
         self._put_chunk(head, (b"", stored, b""))

@@ -78,7 +78,7 @@ def save(path: Path, *, seq: int, link: bytes, fingerprint: bytes, payload: byte
         payload: Opaque, at most 4 GiB; stored compressed.
 
     Raises:
-        TargetBusy: Another process is saving the same sequence number.
+        TargetBusyError: Another process is saving the same sequence number.
         OSError: The disk refused; an older file of that number is still whole.
     """
     assert 1 <= seq <= SEQ_MAX

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from journal.errors import FilesystemError
+
 GIB = 1 << 30
 ALARM_BYTES = 5 * GIB
 ALARM_SHARE, REDUCE_SHARE, FREEZE_SHARE = 0.20, 0.10, 0.05
@@ -198,6 +200,21 @@ def probe_filesystem(path: Path) -> Filesystem:
     if mount is None:
         mount = Mount(0, str(place), _magic_name(place), "", frozenset())
     return judge_mount(mount, kernel=kernel_release())
+
+
+def require_safe(path: Path) -> None:
+    """Refuse a place whose sync cannot be trusted.
+
+    Raises:
+        FilesystemError: With the reason, and the way round it.
+    """
+    found = probe_filesystem(path)
+    if not found.safe:
+        raise FilesystemError(
+            f"{path} is on {found.name}, where a journal is not safe: {found.reason}",
+            code="unsafe_filesystem",
+            hint="move it to ext4, xfs, btrfs or zfs, or accept the risk with --unsafe-fs",
+        )
 
 
 def level_of(free_bytes: int, total_bytes: int) -> Level:
