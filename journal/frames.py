@@ -177,14 +177,18 @@ def decode_frames(value: Any, *, digest: bytes | None = None) -> Frames:
         digest: If given, what the batch says the payload hashes to; compared.
 
     Raises:
-        CorruptError: The value does not open, or hashes to something else.
+        CorruptError: The value does not open, hashes to something else, or its columns do not describe its bytes.
     """
     n, payload = payload_of(value)
     if digest is not None and digest_of(payload) != digest:
         raise CorruptError("frames fail their digest")
-    return Frames(
+    frames = Frames(
         np.frombuffer(payload, "<u4", n),
         np.frombuffer(payload, "<u4", n, 4 * n),
         np.frombuffer(payload, "<u2", n, 8 * n),
         memoryview(payload)[COLUMN_BYTES * n :],
     )
+    fault = fault_of(frames)  # the digest does not cover the count in the head: a wrong one shifts the columns
+    if fault:
+        raise CorruptError(f"frames are malformed: {fault}")
+    return frames
