@@ -1,0 +1,282 @@
+"""Depth messages: runs of level rows from FIRST to LAST, through the book's machine into the book.
+
+The first row decides what becomes of the whole message: applied, loaded as a snapshot, held back for the next snapshot, or
+ignored. The last one completes it: a snapshot is followed by the diffs that were held, and the feed's spread is sampled.
+A message that never ended, or that holds a level no book can, breaks the book.
+"""
+
+import numpy as np
+
+from veloz.contracts.kernel import cold, kernel
+from veloz.reducers.book import AFTER, clear_side, near_edge, set_level
+from veloz.reducers.booksync import (
+    E_COMPLETE,
+    E_HURT,
+    E_OLDER,
+    E_SNAPSHOT,
+    S_BROKEN,
+    S_LOADED,
+    S_LOADING,
+    S_SYNCED,
+    follow,
+    relate,
+)  # fmt: skip
+from veloz.reducers.feeds import note_diff, note_message, note_spread
+from veloz.reducers.limits import HELD_MAX, PRICE_MAX, TIME_MAX_NS
+from veloz.reducers.state import State
+from veloz.reducers.words import (
+    BEGUN,
+    BYTE_MASK,
+    DONE,
+    F_ASK,
+    F_EMPTY,
+    F_FIRST,
+    F_LAST,
+    F_SNAPSHOT,
+    FLAGS_SHIFT,
+    FRESH,
+    GROW_HELD,
+    HURT,
+    K_LEVEL,
+    M_APPLY,
+    M_HOLD,
+    M_IGNORE,
+    M_LOAD,
+    M_REPLAY,
+    NONE,
+    ONE,
+    SAME_MASK,
+    SET,
+    TWO,
+    ZERO,
+    I,
+)  # fmt: skip
+
+EDGE = I(9)  # a stop after a message: a best level is near the edge of its window
+
+_PRICE_MAX, _HELD_MAX, _TIME_MAX = I(PRICE_MAX), I(HELD_MAX), I(TIME_MAX_NS)
+_NEXT_FIRST = I(F_FIRST << FLAGS_SHIFT)
+
+
+@kernel
+def move_on(slot: np.void, event: I) -> I:
+    """Let an event happen to a book; the state that followed, or STAY."""
+    target = follow(slot["futures"], slot["state"], event)
+    if target >= 0:
+        slot["broken"] += I(target == S_BROKEN and slot["state"] != S_BROKEN)
+        slot["joined"] += I(target == S_SYNCED and slot["state"] != S_SYNCED)
+        slot["state"] = target
+    return target
+
+
+@kernel
+def hurt(slot: np.void) -> None:
+    """Something cannot be taken: the book ends, the rest of the message is ignored."""
+    slot["hurt"] += ONE
+    slot["mode"] = M_IGNORE
+    move_on(slot, E_HURT)
+
+
+@kernel
+def take_diff(slot: np.void, first: I, last: I, prev: I) -> I:
+    """What becomes of a diff."""
+    target = move_on(slot, relate(slot["futures"], first, last, prev, slot["last_id"]))
+    if target == S_SYNCED:
+        slot["last_id"] = last
+        return M_APPLY
+    return M_IGNORE if target < 0 else M_HOLD
+
+
+@kernel
+def begin_message(state: State, slot_ix: I, row: np.void, flags: I, now: I) -> None:
+    """The first row of a depth message: count it and decide."""
+    slot = state.slots[slot_ix]
+    note_message(
+        state.channels, state.feeds, state.latency, state.rates, slot_ix, K_LEVEL, row["ts_recv"], row["ts_event"], now
+    )
+    if slot["open"] != 0:
+        hurt(slot)
+    slot["open"] = ONE
+    first, last, prev = row["ref"], row["venue_seq"], row["aux"]
+    if first < 0 or last < 0:
+        hurt(slot)
+    elif flags & F_SNAPSHOT == 0:
+        note_diff(slot, first, last, prev)
+        slot["mode"] = take_diff(slot, first, last, prev)
+    else:
+        slot["snapshots"] += ONE
+        slot["mode"] = M_IGNORE
+        if move_on(slot, E_SNAPSHOT if last >= slot["last_id"] else E_OLDER) == S_LOADING:
+            slot["mode"] = M_LOAD
+            slot["last_id"] = last
+            clear_side(state.sides, state.levels, state.bits, TWO * slot_ix)
+            clear_side(state.sides, state.levels, state.bits, TWO * slot_ix + ONE)
+
+
+@kernel
+def set_row(
+    sides: np.ndarray, levels: np.ndarray, bits: np.ndarray, far: np.ndarray, slot_ix: I, flags: I, price: I, qty: I
+) -> I:
+    """One level of a message into the book, bounded."""
+    if price < 0 or price > _PRICE_MAX or qty < 0:
+        return HURT
+    ask = flags & F_ASK
+    return set_level(sides, levels, bits, far, TWO * slot_ix + ask, -price if ask != 0 else price, qty)
+
+
+@cold
+def hold_row(slots: np.ndarray, held: np.ndarray, slot_ix: I, flags: I, row: np.void) -> I:
+    """Keep a row of a diff for the next snapshot; when there is no room, the oldest whole messages go."""
+    slot = slots[slot_ix]
+    if slot["held_n"] == slot["held_room"]:
+        if slot["held_room"] < _HELD_MAX:
+            return GROW_HELD
+        slot["lost_messages"] += ONE
+        while True:
+            slot["held_head"] = (slot["held_head"] + ONE) & (slot["held_room"] - ONE)
+            slot["held_n"] -= ONE
+            slot["lost_rows"] += ONE
+            if slot["held_n"] == 0 or held[slot["held_at"] + slot["held_head"]]["flags"] & F_FIRST != 0:
+                break
+        if slot["held_n"] == 0 and flags & F_FIRST == 0:  # it was this very message
+            slot["mode"] = M_IGNORE
+            slot["lost_rows"] += ONE
+            return DONE
+    entry = held[slot["held_at"] + ((slot["held_head"] + slot["held_n"]) & (slot["held_room"] - ONE))]
+    entry["flags"] = flags & (F_ASK | F_FIRST | F_LAST | F_EMPTY)
+    entry["first_id"] = row["ref"]
+    entry["last_id"] = row["venue_seq"]
+    entry["prev_id"] = row["aux"]
+    entry["price"] = row["price"]
+    entry["qty"] = row["qty"]
+    slot["held_n"] += ONE
+    return DONE
+
+
+@kernel
+def drop_held(slot: np.void) -> None:
+    """The oldest held row is dealt with."""
+    slot["held_head"] = (slot["held_head"] + ONE) & (slot["held_room"] - ONE)
+    slot["held_n"] -= ONE
+
+
+@cold
+def replay_held(
+    slots: np.ndarray, sides: np.ndarray, levels: np.ndarray, bits: np.ndarray, far: np.ndarray, held: np.ndarray,
+    slot_ix: I, signal: np.ndarray,
+) -> I:  # fmt: skip
+    """After a snapshot: the diffs that were held, by the same rules, until one does not join; that one and later ones stay held."""
+    slot = slots[slot_ix]
+    while slot["held_n"] > 0:
+        entry = held[slot["held_at"] + slot["held_head"]]
+        if entry["flags"] & F_FIRST != 0:
+            if slot["state"] == S_BROKEN:
+                return DONE
+            slot["replay_mode"] = take_diff(slot, entry["first_id"], entry["last_id"], entry["prev_id"])
+            if slot["replay_mode"] == M_HOLD:
+                return DONE
+        if slot["replay_mode"] == M_APPLY and entry["flags"] & F_EMPTY == 0:
+            code = set_row(sides, levels, bits, far, slot_ix, entry["flags"], entry["price"], entry["qty"])
+            if code == HURT:
+                slot["replay_mode"] = M_IGNORE
+                hurt(slot)
+            elif code != DONE:
+                signal[1] = TWO * slot_ix + (entry["flags"] & F_ASK)
+                signal[2] = -entry["price"] if entry["flags"] & F_ASK != 0 else entry["price"]
+                if code >= AFTER:
+                    signal[2] = NONE
+                    drop_held(slot)
+                else:
+                    entry["flags"] &= ~F_FIRST  # its message is begun: do not judge it twice
+                return code
+        drop_held(slot)
+    slot["held_head"] = ZERO
+    return DONE
+
+
+@kernel
+def end_message(state: State, slot_ix: I, signal: np.ndarray) -> I:
+    """The last row of a depth message. DONE, EDGE, or a stop within the diffs that follow a snapshot."""
+    slot = state.slots[slot_ix]
+    mode = slot["mode"]
+    if mode == M_LOAD:
+        move_on(slot, E_COMPLETE)
+        mode = M_REPLAY
+        slot["mode"] = mode
+    if mode == M_REPLAY:
+        code = replay_held(state.slots, state.sides, state.levels, state.bits, state.far, state.held, slot_ix, signal)
+        if code != DONE:
+            return code
+    slot["mode"] = M_IGNORE
+    slot["open"] = ZERO
+    if mode in (M_APPLY, M_REPLAY):
+        bids, asks = state.sides[TWO * slot_ix], state.sides[TWO * slot_ix + ONE]
+        if slot["state"] == S_SYNCED or slot["state"] == S_LOADED:
+            if bids["best"] != NONE and asks["best"] != NONE:
+                note_spread(state.feeds[slot_ix], bids["best"], asks["best"])
+        if near_edge(bids) or near_edge(asks):
+            return EDGE
+    return DONE
+
+
+@kernel
+def fold_run(state: State, rows: np.ndarray, k: I, slot_ix: I, stage: I, signal: np.ndarray) -> I:
+    """Rows of one message from `k` on, as far as they are here; the next row to fold. `signal[0]` says why it stopped, if it did."""
+    n = rows.shape[0]
+    slot = state.slots[slot_ix]
+    sides, levels, bits, far = state.sides, state.levels, state.bits, state.far
+    now = state.clock[0]["now_ns"]
+    head = rows[k]["head"]
+    same = head & SAME_MASK
+    flags = (head >> FLAGS_SHIFT) & BYTE_MASK
+    if stage == FRESH:
+        if flags & F_FIRST != 0:
+            begin_message(state, slot_ix, rows[k], flags, now)
+        elif slot["open"] == 0:
+            slot["orphans"] += ONE
+    mode = slot["mode"]
+    code = DONE
+    while True:
+        row = rows[k]
+        flags = (row["head"] >> FLAGS_SHIFT) & BYTE_MASK
+        now = max(now, min(row["ts_recv"], _TIME_MAX))
+        if stage != SET:
+            if mode in (M_APPLY, M_LOAD):
+                if flags & F_EMPTY == 0:
+                    code = set_row(sides, levels, bits, far, slot_ix, flags, row["price"], row["qty"])
+            elif mode == M_HOLD:
+                code = hold_row(state.slots, state.held, slot_ix, flags, row)
+                mode = slot["mode"]
+            if code != DONE:
+                if code != HURT:
+                    break
+                hurt(slot)
+                mode = M_IGNORE
+                code = DONE
+        stage = FRESH
+        k += 1
+        if flags & F_LAST != 0 or k == n:
+            break
+        head = rows[k]["head"]
+        if head & SAME_MASK != same or head & _NEXT_FIRST != 0:
+            break
+    state.clock[0]["now_ns"] = now
+    if code == DONE:
+        if flags & F_LAST == 0:
+            return k
+        code = end_message(state, slot_ix, signal)
+        if code in (DONE, EDGE):
+            signal[0] = code
+            signal[1] = slot_ix
+            signal[3] = FRESH
+            return k
+        signal[0] = code & (AFTER - ONE)
+        signal[3] = SET
+        return k - 1
+    row = rows[k]
+    ask = flags & F_ASK
+    signal[0] = code & (AFTER - ONE)
+    signal[1] = slot_ix if code == GROW_HELD else TWO * slot_ix + ask
+    signal[2] = NONE if code >= AFTER else (-row["price"] if ask != 0 else row["price"])
+    signal[3] = SET if code >= AFTER else BEGUN
+    return k

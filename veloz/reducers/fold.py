@@ -1,0 +1,151 @@
+"""The fold: one compiled call over all reducers, row by row.
+
+The kernel never allocates. Where a row needs more room, a moved window or another scale, the kernel stops at that row, says why and
+how far into the row it got, the host (`host.py`) does it, and the kernel goes on from there. So what a row does depends on
+the rows before it and on nothing else: not on how they were cut into calls.
+"""
+
+import numpy as np
+
+from veloz.contracts.kernel import entry, kernel
+from veloz.reducers.clock import advance, fold_started
+from veloz.reducers.depth import fold_run
+from veloz.reducers.feeds import note_message
+from veloz.reducers.host import attend
+from veloz.reducers.limits import SLOTS_MAX
+from veloz.reducers.marks import fold_mark
+from veloz.reducers.quotes import fold_quote
+from veloz.reducers.state import State
+from veloz.reducers.trades import fold_aggtrade, fold_liquidation, fold_trade
+from veloz.reducers.words import (
+    BYTE_MASK,
+    DONE,
+    F_FIRST,
+    FLAGS_SHIFT,
+    FRESH,
+    INSTRUMENT_ROW,
+    INSTRUMENT_SHIFT,
+    K_AGGTRADE,
+    K_CHANGED,
+    K_LEVEL,
+    K_LIQUIDATION,
+    K_LISTED,
+    K_MARK,
+    K_MARKET_LAST,
+    K_QUOTE,
+    K_STARTED,
+    K_TRADE,
+    KIND_MASK,
+    NEW_SLOT,
+    ONE,
+    RAW,
+    VERSION_ONE,
+    VERSION_SHIFT,
+    WORD_MASK,
+    I,
+)  # fmt: skip
+
+_SLOTS_MAX = I(SLOTS_MAX)
+
+
+@kernel
+def find_slot(state: State, instrument: I) -> I:
+    """The slot of an instrument; -1: it has none yet; -2: it is not listed, or there are no slots left."""
+    if instrument >= state.instruments.shape[0]:
+        return I(-2)
+    known = state.instruments[instrument]
+    slot_ix = known["slot"]
+    if slot_ix >= 0:
+        return I(slot_ix)
+    if known["definition"] == 0 or state.clock[0]["slots_used"] >= _SLOTS_MAX:
+        return I(-2)
+    return I(-1)
+
+
+@kernel
+def fold_other(state: State, slot_ix: I, kind: I, row: np.void, flags: I, now: I) -> None:
+    """Market rows that are no depth and neither trade nor quote."""
+    if kind == K_AGGTRADE:
+        fold_aggtrade(state, slot_ix, row, flags, now)
+    elif kind == K_MARK:
+        fold_mark(state, slot_ix, row, now)
+    elif kind == K_LIQUIDATION:
+        fold_liquidation(state, slot_ix, row, flags, now)
+    elif flags & F_FIRST != 0:
+        note_message(
+            state.channels, state.feeds, state.latency, state.rates, slot_ix, kind, row["ts_recv"], row["ts_event"], now
+        )
+
+
+@entry
+def fold_rows(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray) -> I:
+    """Fold rows from `k`; the place to go on from. `signal`: why it stopped (DONE at the end), on what, its key, the stage."""
+    n = rows.shape[0]
+    clock = state.clock[0]
+    signal[0] = DONE
+    while k < n:
+        row = rows[k]
+        head = row["head"]
+        kind = head & KIND_MASK
+        now = advance(clock["now_ns"], row["ts_recv"])
+        clock["now_ns"] = now
+        if kind - ONE < K_MARKET_LAST and kind > 0:
+            slot_ix = find_slot(state, (head >> INSTRUMENT_SHIFT) & WORD_MASK)
+            if (head >> VERSION_SHIFT) & BYTE_MASK != VERSION_ONE:
+                clock["rows_newer"] += ONE
+            elif slot_ix < 0:
+                if slot_ix == -1:
+                    signal[0] = NEW_SLOT
+                    signal[3] = FRESH
+                    return k
+                clock["rows_unlisted"] += ONE
+            elif kind == K_LEVEL:
+                k = fold_run(state, rows, k, slot_ix, stage, signal)
+                stage = FRESH
+                if signal[0] != DONE:
+                    return k
+                continue
+            elif kind == K_QUOTE:
+                fold_quote(state, slot_ix, row, now)
+            elif kind == K_TRADE:
+                fold_trade(state, slot_ix, row, (head >> FLAGS_SHIFT) & BYTE_MASK, now)
+            else:
+                fold_other(state, slot_ix, kind, row, (head >> FLAGS_SHIFT) & BYTE_MASK, now)
+        elif kind in (K_LISTED, K_CHANGED):
+            signal[0] = INSTRUMENT_ROW
+            signal[3] = FRESH
+            return k
+        elif kind == K_STARTED:
+            fold_started(clock, row["venue_seq"])
+        k += ONE
+    return k
+
+
+def fold(state: State, rows: np.ndarray, first_seq: int) -> State:
+    """Fold rows into a state.
+
+    Args:
+        state: Changed in place, except arrays that had to grow. Use the returned one only.
+        rows: Any dtype of 64 bytes [n]; read only.
+        first_seq: Sequence number of `rows[0]`: one more than the last row folded.
+
+    Returns:
+        The state after the last row.
+    """
+    raw = np.ascontiguousarray(rows).view(RAW)
+    raw.flags.writeable = False  # one type for the compiler, whoever owns the memory
+    signal = np.zeros(4, np.int64)
+    k, stage = I(0), FRESH
+    while True:
+        k = fold_rows(state, raw, k, stage, signal)
+        if signal[0] == DONE:
+            break
+        stage = I(signal[3])
+        if signal[0] == INSTRUMENT_ROW:
+            state = attend(state, signal, raw[k])
+            k += 1
+        else:
+            state = attend(state, signal, raw[min(int(k), len(raw) - 1)])
+    if len(raw):
+        state.clock[0]["seq"] = first_seq + len(raw) - 1
+    return state
