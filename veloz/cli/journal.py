@@ -45,12 +45,10 @@ def _info(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
     from journal.check import check_in_child
 
     path = journal_dir(args)
-    report = asdict(check_in_child(path))
+    report = check_in_child(path)._asdict()
     _print(args, f"verify {path}", report)
     return EXIT_OK if report["ok"] else EXIT_FAILED_CHECK
 
@@ -102,7 +100,7 @@ def _archive(args: argparse.Namespace) -> int:
 
     path = journal_dir(args)
     first, last = check_range(path, args.first or 1, args.last)
-    _print(args, f"archive of {path}", archive(path, first=first, last=last, out=Path(args.out)))
+    _print(args, f"archive of {path}", dict(archive(path, first=first, last=last, out=Path(args.out))))
     return EXIT_OK
 
 
@@ -110,7 +108,7 @@ def _restore(args: argparse.Namespace) -> int:
     from journal.restore import restore
 
     path = journal_dir(args, must_exist=False)
-    _print(args, f"restored {path}", restore([Path(file) for file in args.files], path))
+    _print(args, f"restored {path}", dict(restore([Path(file) for file in args.files], path)))
     return EXIT_OK
 
 
@@ -118,7 +116,7 @@ def _compact(args: argparse.Namespace) -> int:
     from journal.retention import compact
 
     path = journal_dir(args)
-    _print(args, f"compacted {path}", compact(path))
+    _print(args, f"compacted {path}", dict(compact(path)))
     return EXIT_OK
 
 
@@ -126,7 +124,7 @@ def _expire(args: argparse.Namespace) -> int:
     from journal.retention import expire_frames
 
     path = journal_dir(args)
-    _print(args, f"expired frames of {path}", expire_frames(path, args.frames_before))
+    _print(args, f"expired frames of {path}", dict(expire_frames(path, args.frames_before)))
     return EXIT_OK
 
 
@@ -134,7 +132,7 @@ def _backup(args: argparse.Namespace) -> int:
     from journal.retention import backup
 
     path = journal_dir(args)
-    _print(args, f"backup of {path}", backup(path, Path(args.out)))
+    _print(args, f"backup of {path}", dict(backup(path, Path(args.out))))
     return EXIT_OK
 
 

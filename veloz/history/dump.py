@@ -25,6 +25,7 @@ FLAG_NAMES: Final = (
 SIDED: Final = {"md.level": ("bid", "ask"), "md.partial": ("bid", "ask")}
 TAKER: Final = {"md.trade": ("buy", "sell"), "md.aggtrade": ("buy", "sell"), "md.liquidation": ("buy", "sell")}
 E8_SCALE: Final = 8
+WORD_NAMES: Final = tuple(layout.ROW.names or ())[len(layout.HEAD) :]
 CODED: Final = {("system.refused", "reason"): Refusal, ("system.link", "event"): LinkEvent}
 BATCHES_AHEAD: Final = 256  # read before the transaction is renewed
 
@@ -66,7 +67,7 @@ class Writer:
         told: dict[str, Any] = {name: getattr(envelope, name) for name in Envelope.__struct_fields__}
         told["flags"] = [name for bit, name in FLAG_NAMES if int(row["flags"]) & bit]
         if kind is None or int(row["version"]) > kind.version:
-            return {**told, "words": [int(row[name]) for name in layout.ROW.names[len(layout.HEAD) :]]}
+            return {**told, "words": [int(row[name]) for name in WORD_NAMES]}
         told.update(_words(kind, row, instrument))
         body = batch.body(at) if kind.body else None
         if body is not None:
@@ -84,7 +85,7 @@ def _words(kind: Kind, row: np.void, instrument: Instrument | None) -> dict[str,
         told["taker" if kind.name != "md.liquidation" else "side"] = TAKER[kind.name][ask]
     if kind.name == "md.bar":
         told["closed"] = bool(int(row["flags"]) & layout.CLOSED)
-    for slot, name, unit in zip(layout.ROW.names[len(layout.HEAD) :], kind.words, kind.units, strict=False):
+    for slot, name, unit in zip(WORD_NAMES, kind.words, kind.units, strict=False):
         told[name] = _value(kind, name, unit, int(row[slot]), instrument)
     if kind.name.startswith("system.source"):
         told["venue"] = VENUE_NAMES.get(told["market"])

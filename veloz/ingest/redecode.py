@@ -1,0 +1,180 @@
+"""Read the raw frames of a journal again: the same rows must come out.
+
+Rows are a pure function of sources, offers and frames. Sources, and whatever an operator's file said about instruments, are
+taken from the rows on record; everything else is decoded anew, compared with the record byte for byte, and folded in its
+place. Batches whose frames have expired are folded as recorded.
+"""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from journal import Batch, Frames, Reader, View
+from veloz.contracts.instrument import InstrumentBody
+from veloz.contracts.layout import ROW
+from veloz.contracts.registry import BY_NUMBER, CHANGED, LISTED, SOURCE
+from veloz.contracts.system import SourceBody
+from veloz.engine.replay import DIVERGENCES_MAX, Divergence, Replay
+from veloz.history.names import learn, read_catalogue
+from veloz.history.recall import Recall
+from veloz.instruments.catalogue import Catalogue
+from veloz.reducers.state import new_state
+from veloz.venues.binance.codec import Codec
+from veloz.venues.port import FRAME_PAD, NEWLINE, FrameBlock, RowBlock, Source
+
+BATCHES_A_VIEW: Final = 64
+BODY: Final = "body"
+
+
+class Redecoder:
+    """Decodes batch after batch, in order, and keeps what differs."""
+
+    def __init__(self, catalogue: Catalogue, compare_from: int) -> None:
+        self._catalogue = catalogue
+        self._codec = Codec(catalogue)
+        self._known: set[int] = set()
+        self._compare_from = compare_from
+        self.divergences: list[Divergence] = []
+        self.frames = 0
+
+    def announce(self, batch: Batch) -> None:
+        """Take over the sources a batch announces, without decoding it."""
+        if not batch.has_kind(SOURCE.number):
+            return
+        rows = batch.rows.view(ROW)
+        for at, body in batch.bodies():
+            if int(rows[at]["kind"]) == SOURCE.number:
+                self._declare(int(rows[at]["venue_seq"]), body, announced=True)
+
+    def rows(self, batch: Batch, frames: Frames | None) -> np.ndarray:
+        """The batch's rows as decoded from its frames; as recorded where there are none. ROW[n], valid as long as the batch."""
+        recorded = batch.rows.view(ROW)
+        if frames is None:
+            self.announce(batch)
+            learn(self._catalogue, batch)
+            return recorded
+        self._prepare(batch, frames)
+        decoded = self._codec.decode(frame_block(frames, recorded))
+        self.frames += len(frames)
+        rows = self._compare(batch, frames, decoded)
+        learn(self._catalogue, batch)
+        return rows
+
+    def _declare(self, number: int, body: bytes, *, announced: bool) -> None:
+        if number in self._known:
+            return
+        self._known.add(number)
+        told = msgspec.msgpack.decode(body, type=SourceBody)
+        source = Source(number, told.venue, told.symbol, told.form, told.columns, told.interval_ns)
+        self._codec.declare(source, announced)
+
+    def _prepare(self, batch: Batch, frames: Frames) -> None:
+        """Declare the sources that begin here, and offer what a file said about instruments that are listed here."""
+        rows = batch.rows.view(ROW)
+        begins = set(frames.first_row.tolist())
+        for at, body in batch.bodies():
+            kind = int(rows[at]["kind"])
+            if kind == SOURCE.number:
+                self._declare(int(rows[at]["venue_seq"]), body, announced=at not in begins)
+            elif kind in (LISTED.number, CHANGED.number):
+                told = msgspec.msgpack.decode(body, type=InstrumentBody)
+                if told.origin == "file" and self._catalogue.find(told.venue, told.symbol) is None:
+                    self._catalogue.offer(told)
+
+    def _compare(self, batch: Batch, frames: Frames, decoded: RowBlock) -> np.ndarray:
+        """The decoded rows in the places of the recorded ones; what differs is noted."""
+        recorded = batch.rows.view(ROW)
+        lead = int(frames.first_row[0])
+        same_places = np.array_equal(decoded.first_row + lead, frames.first_row)
+        if not same_places or lead + len(decoded.rows) != batch.n:
+            at = int(np.argmin(_prefix(decoded.first_row + lead, frames.first_row)))
+            self._note(
+                batch.first + int(frames.first_row[at]), recorded, int(frames.first_row[at]), "rows", "as decoded"
+            )
+            return recorded
+        rows = decoded.rows if lead == 0 else np.concatenate([recorded[:lead], decoded.rows])
+        differs = np.flatnonzero((rows.view("u1").reshape(-1, 64) != recorded.view("u1").reshape(-1, 64)).any(axis=1))
+        for at in differs[:DIVERGENCES_MAX].tolist():
+            for name in ROW.names or ():
+                if rows[at][name] != recorded[at][name]:
+                    self._note(batch.first + at, recorded, at, name, str(rows[at][name]))
+                    break
+        bodies = {at + lead: body for at, body in decoded.bodies}
+        for at, body in batch.bodies():
+            if at >= lead and bodies.get(at) != body:
+                self._note(batch.first + at, recorded, at, BODY, "another body")
+        return rows
+
+    def _note(self, seq: int, recorded: np.ndarray, at: int, field: str, recomputed: str) -> None:
+        if seq < self._compare_from or len(self.divergences) >= DIVERGENCES_MAX:
+            return
+        kind = BY_NUMBER.get(int(recorded[at]["kind"]))
+        named = kind.name if kind else str(int(recorded[at]["kind"]))
+        on_record = str(recorded[at][field]) if field in (ROW.names or ()) else "as recorded"
+        self.divergences.append(Divergence(seq, named, field, on_record, recomputed, None))
+
+
+def _prefix(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Whether two columns agree, place by place; False beyond the shorter one."""
+    n = min(len(one), len(other))
+    return np.append(one[:n] == other[:n], [False])[: max(n, 1)]
+
+
+def frame_block(frames: Frames, rows: np.ndarray) -> FrameBlock:
+    """Kept frames as a codec wants them.
+
+    Args:
+        frames: Frames of one batch.
+        rows: ROW[n] of that batch, for the receive stamps.
+    """
+    end = frames.end.astype(np.int64)
+    start = np.empty_like(end)
+    start[0], start[1:] = 0, end[:-1] + 1
+    size = len(frames.raw)
+    buf = np.empty(size + FRAME_PAD, np.uint8)
+    buf[:size] = np.frombuffer(frames.raw, np.uint8)
+    buf[size:] = NEWLINE[0]
+    return FrameBlock(buf, start, end, rows["ts_recv"][frames.first_row].copy(), frames.source)
+
+
+def redecode(path: Path, *, first: int = 1, last: int) -> Recall:
+    """Fold a journal from its raw frames.
+
+    Args:
+        path: The journal's directory.
+        first: Rows from here on are counted and compared; the ones before are folded as recorded.
+        last: Last row folded.
+
+    Returns:
+        The fold, with the divergences of the rows in its replay.
+
+    Raises:
+        journal.ReadError: The journal cannot be read, or a batch is damaged.
+    """
+    replay = Replay(new_state(), count_from=first)
+    begun = time.perf_counter()
+    with Reader.open(path) as reader:
+        with reader.view() as view:
+            redecoder = Redecoder(read_catalogue(view, 0), first)
+        at = 1
+        while 0 < at <= last:
+            with reader.view() as view:
+                at = _feed_some(view, redecoder, replay, at, first, last)
+    replay.divergences = redecoder.divergences
+    return Recall(replay, None, time.perf_counter() - begun, replay.last_seq)
+
+
+def _feed_some(view: View, redecoder: Redecoder, replay: Replay, at: int, first: int, last: int) -> int:
+    """Decode and fold one read transaction's worth; where to go on, 0 at the end."""
+    for count, batch in enumerate(view.scan(at, last), 1):
+        wanted = batch.last >= first
+        frames = view.frames(batch.first, digest=batch.frames_digest) if wanted else None
+        rows = redecoder.rows(batch, frames)
+        replay.feed(batch.first, rows[: last - batch.first + 1])
+        at = batch.last + 1
+        if count == BATCHES_A_VIEW:
+            return at
+    return 0
