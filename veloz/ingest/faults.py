@@ -1,0 +1,34 @@
+"""How an ingest ends when it cannot go on: one error type, with the exit code of the command line in it.
+
+What the journal itself refuses passes through unchanged (`journal.JournalError`).
+"""
+
+from typing import Final
+
+EXIT_DAMAGED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_WORLD: Final = 3
+
+
+class IngestError(Exception):
+    """An ingest was refused or stopped: what, why, and the way out.
+
+    Attributes:
+        code: A short stable name for programs.
+        hint: What to do about it.
+        exit_code: 1 the input is damaged · 2 wrong usage · 3 the outside world failed.
+    """
+
+    def __init__(self, message: str, *, code: str, hint: str, exit_code: int = EXIT_USAGE) -> None:
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+        self.exit_code = exit_code
+
+
+class Damage(Exception):
+    """The bytes of an input stop making sense; all that came before them was handed over already."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,195 @@
+"""What an ingest will do: which files, of what form, and how much of each is in already. Nothing is written here."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from veloz.contracts.codes import VENUES
+from veloz.ingest.detect import FORMATS, describe_source, detect_format, unreadable_format
+from veloz.ingest.faults import Damage, IngestError
+from veloz.ingest.feed import Feed
+from veloz.ingest.files import read_head, read_text, skip_bytes
+from veloz.ingest.progress import Recognition, Record
+
+
+@dataclass
+class Input:
+    """One file of an ingest.
+
+    feed: Its frames from where it continues.
+    record: What the journal knows of it; None when it is new.
+    hasher: sha256 of the bytes that are in.
+    """
+
+    feed: Feed
+    record: Record | None
+    hasher: Any
+
+
+@dataclass
+class Plan:
+    """The files of an ingest in the order given, and what a person should know about them."""
+
+    inputs: list[Input] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    damaged: list[tuple[Path, str]] = field(default_factory=list)  # files that give no bytes at all, and why
+
+
+class Meter:
+    """How much of the packed bytes was read; tells whoever wants to know.
+
+    Args:
+        total: Packed bytes in all.
+        told: Called with (bytes so far, total).
+    """
+
+    def __init__(self, total: int, told: Callable[[int, int], None] | None) -> None:
+        self._total = total
+        self._told = told
+        self._done = 0
+
+    def add(self, count: int) -> None:
+        """So many bytes more."""
+        self._done += count
+        if self._told is not None:
+            self._told(self._done, self._total)
+
+
+def list_files(inputs: Sequence[tuple[str, Path]], fmt: str, warnings: list[str]) -> list[tuple[str, Path, bytes]]:
+    """Files of an ingest with their venues and first bytes; a folder stands for all recordings in it, by name.
+
+    Raises:
+        IngestError: A file or folder is missing, is no recording, or a venue or format is unknown.
+    """
+    if not inputs:
+        raise IngestError("No file was given.", code="no_input", hint="Name at least one recording.")
+    if fmt != "auto" and fmt not in FORMATS:
+        raise IngestError(f"{fmt} is no format.", code="unknown_format", hint=f"Formats: auto, {', '.join(FORMATS)}.")
+    found: list[tuple[str, Path, bytes]] = []
+    for venue, path in inputs:
+        if venue not in VENUES:
+            raise IngestError(
+                f"{venue or 'No venue'} is no venue.", code="unknown_venue", hint=f"Venues: {', '.join(VENUES)}."
+            )
+        if not path.is_dir():
+            found.append((venue, path, read_head(path)))
+            continue
+        within = [each for each in sorted(path.iterdir()) if each.is_file() and not each.name.startswith(".")]
+        heads = [(venue, each, read_head(each)) for each in within]
+        taken = [each for each in heads if fmt != "auto" or not each[2] or detect_format(each[2])]
+        warnings += [f"{each[1]} is no recording and was left out." for each in heads if each not in taken]
+        if not taken:
+            raise IngestError(f"{path} holds no recordings.", code="no_input", hint="Check the path.")
+        found += taken
+    return found
+
+
+def make_plan(
+    inputs: Sequence[tuple[str, Path]],
+    records: list[Record],
+    *,
+    fmt: str = "auto",
+    again: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Plan:
+    """Find out what is to be done.
+
+    Args:
+        inputs: (venue, file or folder), in the order given.
+        records: What the journal knows.
+        fmt: A name of FORMATS, or `auto`.
+        again: Take everything once more, as if none of it were known.
+        on_progress: Called with (packed bytes read, of how many) while the inputs are read.
+
+    Raises:
+        IngestError: As `list_files` and `describe_source`.
+    """
+    plan = Plan()
+    seen: dict[tuple[str, bytes], list[Path]] = {}
+    files = list_files(inputs, fmt, plan.warnings)
+    meter = Meter(sum(path.stat().st_size for _, path, _ in files), on_progress)
+    for venue, path, head in files:
+        if not head and (damage := _first_damage(path)):
+            plan.damaged.append((path, damage))
+            continue
+        twins = seen.setdefault((venue, hashlib.sha256(head).digest()), [])
+        if head and _is_double(path, twins):
+            plan.warnings.append(f"{path} says the same as another file given; it was taken once.")
+            continue
+        twins.append(path)
+        one = plan_input(venue, path, head, [] if again else records, fmt, meter)
+        if one.record is not None and any(other.record is one.record for other in plan.inputs):
+            plan.warnings.append(f"{path} says the same as another file given; it was taken once.")
+            continue
+        plan.inputs.append(one)
+    return plan
+
+
+def _is_double(path: Path, twins: list[Path]) -> bool:
+    """Whether a file says the same as one before it.
+
+    Raises:
+        IngestError: One of them goes on where the other ends, so that its frames would be in twice.
+    """
+    for twin in twins:
+        found = compare_files(path, twin)
+        if found == "prefix":
+            raise IngestError(
+                f"{path} and {twin} begin with the same messages, and one of them goes on.",
+                code="double_input",
+                hint="Give the longer one alone.",
+            )
+        if found == "equal":
+            return True
+    return False
+
+
+def plan_input(venue: str, path: Path, head: bytes, records: list[Record], fmt: str, meter: Meter) -> Input:
+    """One file: recognised, or described anew. Errors as `describe_source`."""
+    known = Recognition(read_text(path), [record for record in records if record.venue == venue])
+    record = known.record
+    if record is None:
+        if not head.strip() and fmt != "auto":
+            raise unreadable_format(path, head)
+        feed = Feed(path, read_text(path, meter.add), describe_source(path, venue, head, fmt))
+        return Input(feed, None, hashlib.sha256())
+    rest = known.rest()
+    pieces = skip_bytes(read_text(path, meter.add), record.size) if rest is None else rest
+    feed = Feed(path, pieces, record.source, record.size, record.key_ns, record.stray_lines)
+    return Input(feed, record, known.hasher)
+
+
+def _first_damage(path: Path) -> str:
+    """Why a file gives no bytes at all; empty where it is simply empty."""
+    try:
+        for _ in read_text(path):
+            return ""
+    except Damage as damage:
+        return damage.reason
+    return ""
+
+
+def compare_files(path: Path, twin: Path) -> str:
+    """How the unpacked bytes of two files relate: `equal`, `prefix` (one begins with all of the other) or `different`."""
+    if path.resolve() == twin.resolve():
+        return "equal"
+    ends = [_quietly(read_text(path)), _quietly(read_text(twin))]
+    left, right = b"", b""
+    while True:
+        left = left or next(ends[0], b"")
+        right = right or next(ends[1], b"")
+        if not left or not right:
+            return "prefix" if left or right else "equal"
+        size = min(len(left), len(right))
+        if left[:size] != right[:size]:
+            return "different"
+        left, right = left[size:], right[size:]
+
+
+def _quietly(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from pieces
+    except Damage:
+        return

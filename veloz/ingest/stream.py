@@ -1,0 +1,130 @@
+"""Stream files: a line is `<receive stamp> <one JSON document>`. Rules: `docs/reference/formats.md`, stream.
+
+The stamp counts nanoseconds (19 digits), microseconds (16) or milliseconds (13) since the epoch.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from veloz.contracts.kernel import entry, kernel
+from veloz.ingest.lines import (
+    END,
+    LINE_END,
+    NEWLINE,
+    RECV,
+    SPACE,
+    START,
+    STRAYS,
+    ZERO,
+    Cut,
+    copy_bytes,
+    fill_newlines,
+    is_digit,
+    line_end_at,
+    room_for,
+    skip_blanks,
+    trim_end,
+    words_of,
+)
+
+STAMP_LINE: Final = re.compile(rb"(?:\d{19}|\d{16}|\d{13}) +\S")
+_STREAM_NAME: Final = re.compile(rb'"stream"\s*:\s*"([^"@!]+)@')
+_SYMBOL: Final = re.compile(rb'"s"\s*:\s*"([A-Z0-9_]+)"')
+_FILE_SYMBOL: Final = re.compile(r"([a-z0-9]+(?:_perp|_\d{6})?)(?:[_.-]|$)", re.IGNORECASE)
+
+
+@kernel
+def read_stamp(text: Any, a: int, b: int) -> tuple[int, int]:
+    """The stamp that begins at a, in ns, and the offset behind it; (-1, a) where there is none."""
+    value = 0
+    p = a
+    while p < b and p - a < 20 and is_digit(text[p]):
+        if p - a < 18:
+            value = value * 10 + (text[p] - ZERO)
+        p += 1
+    digits = p - a
+    if digits == 19:
+        last = int(text[p - 1]) - ZERO
+        if value < 922_337_203_685_477_580 or (value == 922_337_203_685_477_580 and last <= 7):
+            return value * 10 + last, p
+        return -1, a
+    if digits == 16:
+        return (value * 1_000, p) if value <= 9_223_372_036_854_775 else (-1, a)
+    if digits == 13:
+        return (value * 1_000_000, p) if value <= 9_223_372_036_854 else (-1, a)
+    return -1, a
+
+
+@entry
+def cut_lines(text: Any, words: Any, out: Any, out_words: Any, columns: Any, counts: Any) -> None:
+    """Stamped lines of text → frames. counts: frames, bytes of `out` used, stray lines."""
+    size = len(text)
+    n, q, stray, p = 0, 0, 0, 0
+    while p < size:
+        newline = line_end_at(text, words, p, size)
+        a = skip_blanks(text, p, newline)
+        b = trim_end(text, a, newline)
+        p = newline + 1
+        if a == b:
+            continue
+        stamp, body = read_stamp(text, a, b)
+        if stamp < 0 or (body < b and text[body] != SPACE):
+            stray += 1
+            continue
+        columns[START, n] = q
+        q = copy_bytes(text, words, skip_blanks(text, body, b), b, size, out, out_words, q)
+        columns[END, n] = q
+        out[q] = NEWLINE
+        q += 1
+        columns[RECV, n] = stamp
+        columns[LINE_END, n] = min(p, size)
+        columns[STRAYS, n] = stray
+        n += 1
+    counts[0], counts[1], counts[2] = n, q, stray
+
+
+def cut_stream(text: bytes, base: int) -> Cut:
+    """Frames of a block of a stream file.
+
+    Args:
+        text: Whole lines.
+        base: Offset of the block in the input's unpacked bytes.
+    """
+    return run_cutter(cut_lines, text, base)
+
+
+def run_cutter(cutter: Any, text: bytes, base: int) -> Cut:
+    """Call a compiled cutter with the arrays it fills."""
+    out, frames_max = room_for(text)
+    columns = np.empty((STRAYS + 1, frames_max), np.int64)
+    counts = np.zeros(3, np.int64)
+    padded = text if len(text) >= 8 else text + b"\n" * (8 - len(text))
+    raw = np.frombuffer(padded, np.uint8)
+    cutter(raw, words_of(raw), out, words_of(out), columns, counts)
+    n, used, stray_lines = (int(count) for count in counts)
+    fill_newlines(out, used)
+    columns[LINE_END] += base
+    start, end, recv, line_end, strays = columns[:, :n]
+    return Cut(out, start, end, recv, line_end, strays, stray_lines)
+
+
+def find_symbol(head: bytes, path: Path) -> str:
+    """The one symbol a file is about, upper case; empty where it has several or none can be told.
+
+    Args:
+        head: The first bytes of the file, unpacked.
+        path: The file, whose name speaks where its lines do not.
+    """
+    names: set[str] = {name.decode("ascii", "replace").upper() for name in _STREAM_NAME.findall(head)}
+    if not names:
+        names = {name.decode() for name in _SYMBOL.findall(head)}
+    if len(names) == 1:
+        return names.pop()
+    if names:
+        return ""
+    found = _FILE_SYMBOL.match(path.name)
+    name = str(found[1]).upper() if found else ""
+    return name if re.search(r"[A-Z]{5}", name) else ""
