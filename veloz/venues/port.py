@@ -65,7 +65,9 @@ class FrameBlock:
             and bool((self.end[:-1] < self.start[1:]).all())
             and self.end[-1] + FRAME_PAD <= len(self.buf)
         ):
-            raise LocalError(f"A block's frames overlap or leave the buffer; keep them apart and end with {FRAME_PAD} newlines.")
+            raise LocalError(
+                f"A block's frames overlap or leave the buffer; keep them apart and end with {FRAME_PAD} newlines."
+            )
 
     def __len__(self) -> int:
         """How many frames."""

@@ -4,17 +4,58 @@ The facade: sources, counts, and the loop that lets the scanner run as far as it
 decoder, in place. Rows are a pure function of the sources, the offers and the frames.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from veloz.contracts.codes import VENUES
 from veloz.contracts.layout import ROW
 from veloz.instruments.catalogue import Catalogue
-from veloz.venues.binance.plain import Plain, Reading, source_row
+from veloz.venues.binance.books import LEVEL_BYTES_MIN, scan_book
+from veloz.venues.binance.digits import words_of
+from veloz.venues.binance.plain import SNAPSHOT_NAME, Plain, Reading, source_row
+from veloz.venues.binance.plan import Plan
+from veloz.venues.binance.scanner import scan
 from veloz.venues.port import Counts, FrameBlock, LocalError, RowBlock, Source
 
 SOURCE_MAX: Final = 2**16 - 1
+UNSCANNED: Final = "klines"  # a form whose frames are no JSON
+
+
+def _frozen(array: NDArray[Any], dtype: type) -> NDArray[Any]:
+    """A read-only view, so that a kernel is compiled for one kind of array, whoever made it."""
+    view: NDArray[Any] = np.ascontiguousarray(array, dtype).view()
+    view.flags.writeable = False
+    return view
+
+
+def _rows_at_most(block: FrameBlock, ix: int) -> int:
+    """More rows than a scanner can make of the frames from ix on: a row for every `LEVEL_BYTES_MIN` bytes and one for every frame."""
+    if ix >= len(block):
+        return 0
+    return (int(block.end[-1]) - int(block.start[ix])) // LEVEL_BYTES_MIN + len(block) - ix + 1
+
+
+class _Rows:
+    """The growing rows of one block."""
+
+    def __init__(self, capacity: int) -> None:
+        self.words: NDArray[np.uint64] = np.empty((capacity, 8), np.uint64)
+        self.used = 0
+
+    def reserve(self, more: int) -> None:
+        """Make room for `more` rows behind those in use."""
+        if self.used + more > len(self.words):
+            grown: NDArray[np.uint64] = np.empty((max(self.used + more, 2 * len(self.words)), 8), np.uint64)
+            grown[: self.used] = self.words[: self.used]
+            self.words = grown
+
+    def add(self, reading: Reading) -> None:
+        """The rows of one frame."""
+        rows = np.array(reading.rows, ROW)
+        self.words[self.used : self.used + len(rows)] = rows.view(np.uint64).reshape(-1, 8)
+        self.used += len(rows)
 
 
 class Codec:
@@ -24,6 +65,7 @@ class Codec:
         self.catalogue = catalogue
         self.counts = Counts() if counts is None else counts
         self._plain = Plain(catalogue)
+        self._plan = Plan()
         self._sources: dict[int, Source] = {}
         self._announced: dict[int, bool] = {}
 
@@ -38,11 +80,17 @@ class Codec:
             LocalError: the number or venue is impossible, or the number belongs to another source.
         """
         if not 1 <= source.number <= SOURCE_MAX or source.venue not in VENUES:
-            raise LocalError(f"Source {source.number} of {source.venue!r} cannot be declared; number it from 1 and name a known venue.")
+            raise LocalError(
+                f"Source {source.number} of {source.venue!r} cannot be declared; number it from 1 and name a known venue."
+            )
         if self._sources.get(source.number, source) != source:
-            raise LocalError(f"Source {source.number} is declared already as something else; give it a number of its own.")
+            raise LocalError(
+                f"Source {source.number} is declared already as something else; give it a number of its own."
+            )
         self._sources[source.number] = source
-        self._announced[source.number] = announced or self._announced.get(source.number, False)
+        self._announced[source.number] = self._announced.get(source.number, False)
+        if announced:
+            self._announce(source)
 
     def decode(self, block: FrameBlock) -> RowBlock:
         """Rows of a block of frames.
@@ -51,42 +99,83 @@ class Codec:
             block: Frames of declared sources.
 
         Returns:
-            At least one row a frame; the last row of each frame has STEP_END.
+            At least one row a frame; the last row of each frame has STEP_END. Every row, first row and body of a frame is complete.
 
         Raises:
-            LocalError: a frame's source was never declared.
+            LocalError: a frame's source was never declared; nothing of the block is decoded then.
         """
-        rows: list[np.ndarray] = []
-        first_row = np.empty(len(block), np.uint32)
+        n = len(block)
+        self._check_sources(block)
+        first_row: NDArray[np.uint32] = np.empty(n, np.uint32)
         bodies: list[tuple[int, bytes]] = []
-        at = 0
-        for ix in range(len(block)):
-            first_row[ix] = at
-            reading, own = self._read_plain(block, ix)
-            rows.append(own)
-            bodies += [(at + place, body) for place, body in reading.bodies]
-            at += len(own)
-        joined = np.concatenate(rows) if rows else np.empty(0, ROW)
-        return RowBlock(joined, first_row, bodies)
+        if n == 0:
+            return RowBlock(np.empty(0, ROW), first_row, bodies)
+        words = words_of(block.buf)
+        recv = _frozen(block.recv, np.int64).view(np.uint64)
+        frames = (
+            words,
+            _frozen(block.start, np.int64),
+            _frozen(block.end, np.int64),
+            recv,
+            _frozen(block.source, np.uint16),
+        )
+        rows = _Rows(_rows_at_most(block, 0))
+        ix = 0
+        with np.errstate(over="ignore"):  # an uncompiled kernel's arithmetic wraps as the compiled one's does
+            while True:
+                ix, rows.used = map(int, scan(*frames, self._plan.tables(), ix, rows.words, rows.used, first_row))
+                if ix == n:
+                    break
+                first_row[ix] = rows.used
+                self._host_frame(block, ix, rows, bodies)
+                ix += 1
+        self.counts.messages.update(self._plan.take_counts())
+        return RowBlock(rows.words[: rows.used].view(ROW).reshape(-1), first_row, bodies)
 
-    def _read_plain(self, block: FrameBlock, ix: int) -> tuple[Reading, np.ndarray]:
-        """One frame through the reference decoder, announced if its source is new."""
-        number, recv = int(block.source[ix]), int(block.recv[ix])
-        source = self._sources.get(number)
-        if source is None:
-            raise LocalError(f"Frame {ix} belongs to source {number}, which was never declared; declare it first.")
-        reading = self._plain.read(block.frame(ix), recv, source)
-        self._plain.commit(reading)
-        self._count(reading)
-        if not self._announced[number]:
-            self._announced[number] = True
+    def _check_sources(self, block: FrameBlock) -> None:
+        for number in np.unique(block.source):
+            if int(number) not in self._sources:
+                raise LocalError(
+                    f"A frame belongs to source {number}, which was never declared; declare it before its frames."
+                )
+
+    def _host_frame(self, block: FrameBlock, ix: int, rows: _Rows, bodies: list[tuple[int, bytes]]) -> None:
+        """A frame the scanner left: a whole book, or anything else through the reference decoder."""
+        source, recv, frame = self._sources[int(block.source[ix])], int(block.recv[ix]), block.frame(ix)
+        announced = self._announced[source.number]
+        if announced and source.form != UNSCANNED:
+            last = scan_book(frame, recv, source, self.catalogue, self._plan.tables().registers, rows.words, rows.used)
+            if last > rows.used:
+                rows.used = last
+                self.counts.messages[SNAPSHOT_NAME] += 1
+                return
+        reading = self._plain.read(frame, recv, source)
+        self._take(reading, source)
+        if not announced:
             row, body = source_row(source, recv)
-            bodies = [(0, body), *((place + 1, other) for place, other in reading.bodies)]
-            reading = reading._replace(rows=[row, *reading.rows], bodies=bodies)
-        return reading, np.array(reading.rows, ROW)
+            later = [(place + 1, other) for place, other in reading.bodies]
+            reading = reading._replace(rows=[row, *reading.rows], bodies=[(0, body), *later])
+            self._announce(source)
+        bodies += [(rows.used + place, body) for place, body in reading.bodies]
+        rows.reserve(len(reading.rows) + _rows_at_most(block, ix + 1))
+        rows.add(reading)
 
-    def _count(self, reading: Reading) -> None:
+    def _take(self, reading: Reading, source: Source) -> None:
+        """Everything a reading changes: the catalogue, the counts, and what the scanner knows."""
+        self._plain.commit(reading)
         if reading.name is not None:
             self.counts.messages[reading.name] += 1
         self.counts.rejected += reading.rejected
         self.counts.unknown += reading.unknown
+        for instrument in reading.instruments:
+            self._plan.set_scales(instrument)
+        if reading.stream and reading.name is not None:
+            whose = self.catalogue.find(source.venue, reading.symbol)
+            assert whose is not None, "a message that was read has its instrument"
+            self._plan.learn(reading.stream, reading.name, whose)
+
+    def _announce(self, source: Source) -> None:
+        """From now on the source's frames may be scanned."""
+        self._announced[source.number] = True
+        if source.form != UNSCANNED:
+            self._plan.open_source(source.number, VENUES[source.venue])

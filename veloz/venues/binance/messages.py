@@ -120,7 +120,12 @@ def e8_at_most(text: str) -> tuple[int, int]:
 
 
 def book_lines(
-    kind: int, flags: int, event_ns: int, bids: Sequence[wire.Level], asks: Sequence[wire.Level], ids: tuple[int, int, int]
+    kind: int,
+    flags: int,
+    event_ns: int,
+    bids: Sequence[wire.Level],
+    asks: Sequence[wire.Level],
+    ids: tuple[int, int, int],
 ) -> list[Line]:
     """The run of rows of a depth message.
 
@@ -221,7 +226,10 @@ def bar_lines(
     return [
         Line(BAR.number, FIRST | closed_flag, event_ns, (open_ns, price(first), price(high), price(low), price(last))),
         Line(
-            BAR_VOLUME.number, LAST | lost, event_ns, (interval_ns, qty(volume), qty(taker_volume), quote_e8, count(trades))
+            BAR_VOLUME.number,
+            LAST | lost,
+            event_ns,
+            (interval_ns, qty(volume), qty(taker_volume), quote_e8, count(trades)),
         ),
     ]
 

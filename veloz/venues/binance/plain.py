@@ -35,7 +35,7 @@ RPI_NAME: Final = "rpiDepth"  # looks like a diff, but its quantities are anothe
 NO_NAME: Final = "unknown"
 ORIGINS: Final = {1: "binance_usdm", 2: "binance_coinm"}
 SYMBOL_MAX: Final = 64
-_LINE: Final = re.compile(rb"((?:https?|wss?)://[^ ]+) (<->|<-|->)(?: (.*))?", re.DOTALL)
+LINE: Final = re.compile(rb"((?:https?|wss?)://[^ ]+) (<->|<-|->)(?: (.*))?", re.DOTALL)
 _PARTIAL: Final = re.compile(r"@depth(?:5|10|20)(?:@[0-9]+ms)?", re.ASCII)
 _SYMBOL: Final = re.compile(rb"[?&]symbol=([^&]+)")
 
@@ -59,7 +59,9 @@ def _row(kind: int, flags: int, instrument: int, recv: int, event_ns: int, words
     return (kind, BY_NUMBER[kind].version, flags, instrument, recv, event_ns, a, b, c, d, e)
 
 
-def _single(kind: int, recv: int, *words: int, name: str | None = None, rejected: bool = False, unknown: bool = False) -> Reading:
+def _single(
+    kind: int, recv: int, *words: int, name: str | None = None, rejected: bool = False, unknown: bool = False
+) -> Reading:
     return Reading([_row(kind, 0, NO_INSTRUMENT, recv, 0, words)], [], [], [], name, rejected, unknown)
 
 
@@ -91,7 +93,11 @@ def instrument_row(instrument: Instrument, recv: int) -> Row:
 def source_row(source: Source, recv: int) -> tuple[Row, bytes]:
     """The row that announces a source, and its body."""
     body = SourceBody(
-        venue=source.venue, form=source.form, symbol=source.symbol, columns=source.columns, interval_ns=source.interval_ns
+        venue=source.venue,
+        form=source.form,
+        symbol=source.symbol,
+        columns=source.columns,
+        interval_ns=source.interval_ns,
     )
     row = _row(SOURCE.number, 0, NO_INSTRUMENT, recv, 0, (source.number, int(VENUES[source.venue]), recv))
     return row, msgspec.msgpack.encode(body)
@@ -147,7 +153,7 @@ class Plain:
         if source.form == "klines":
             return self._settle([read_kline_line(frame, source)], recv, source, "kline")
         url, mark, body = b"", b"", frame
-        if line := _LINE.fullmatch(frame):
+        if line := LINE.fullmatch(frame):
             url, mark, body = line[1], line[2], line[3] or b""
         if mark in (b"<->", b"<-"):
             event = LinkEvent.OPENED if mark == b"<->" else LinkEvent.SENT
@@ -181,7 +187,9 @@ class Plain:
             return self._elements(data, stream, recv, source)
         if "lastUpdateId" in fields and "e" not in fields:
             symbol = stream.partition("@")[0].upper()
-            return self._settle([messages.snapshot(wire.SNAPSHOT.decode(data), symbol, partial=True)], recv, source, PARTIAL_NAME)
+            return self._settle(
+                [messages.snapshot(wire.SNAPSHOT.decode(data), symbol, partial=True)], recv, source, PARTIAL_NAME
+            )
         return self._message(data, fields, stream, recv, source)
 
     def _message(
@@ -192,13 +200,12 @@ class Plain:
             return None
         if name not in messages.READERS or "@rpiDepth" in stream:
             return self._unknown(RPI_NAME if "@rpiDepth" in stream else name, bytes(data), recv, source)
-        if name == "depthUpdate" and _PARTIAL.search(stream):
-            draft = messages.depth(wire.DEPTH.decode(data), PARTIAL.number)
-        else:
-            draft = messages.read(name, data)
+        partial = name == "depthUpdate" and _PARTIAL.search(stream) is not None
+        draft = messages.depth(wire.DEPTH.decode(data), PARTIAL.number) if partial else messages.read(name, data)
         if stream and not stream.startswith("!") and stream.partition("@")[0] != draft.symbol.lower():
             raise RefusedFrame(Refusal.UNKNOWN_SYMBOL)
-        return self._settle([draft], recv, source, name)._replace(stream=stream, symbol=draft.symbol)
+        found = self._settle([draft], recv, source, name)
+        return found if partial or draft.origin else found._replace(stream=stream, symbol=draft.symbol)
 
     def _elements(self, data: msgspec.Raw | bytes, stream: str, recv: int, source: Source) -> Reading | None:
         """An array of messages, all of one type (`!markPrice@arr`); its name is the first one's."""
@@ -217,12 +224,9 @@ class Plain:
         return self._settle([messages.read(names[0], element) for element in elements], recv, source, names[0])
 
     def _snapshot(self, body: bytes, url: bytes, recv: int, source: Source) -> Reading:
-        """The answer of GET …/depth. Its symbol stands in it (COIN-M), in the address, or is the source's."""
-        asked = unquote(found[1].decode()) if (found := _SYMBOL.search(url)) else ""
+        """The answer of GET …/depth."""
         book = wire.SNAPSHOT.decode(body)
-        if asked and book.symbol and asked != book.symbol:
-            raise RefusedFrame(Refusal.UNKNOWN_SYMBOL)
-        symbol = book.symbol or asked or source.symbol
+        symbol = snapshot_symbol(book.symbol, url, source)
         return self._settle([messages.snapshot(book, symbol)], recv, source, SNAPSHOT_NAME)
 
     def _exchange_info(self, body: bytes, recv: int, source: Source) -> Reading:
@@ -253,7 +257,9 @@ class Plain:
             if not 0 < len(draft.symbol) <= SYMBOL_MAX:
                 raise RefusedFrame(Refusal.UNKNOWN_SYMBOL)
             known = fresh.get(key) or self.catalogue.find(*key)
-            settled = self._settled(key, known, draft, len(self.catalogue) + 1 + sum(i.version == VERSION_FIRST for i in touched))
+            settled = self._settled(
+                key, known, draft, len(self.catalogue) + 1 + sum(i.version == VERSION_FIRST for i in touched)
+            )
             if settled is not known:
                 touched.append(settled)
                 fresh[key] = settled
@@ -276,6 +282,18 @@ class Plain:
 
 def _bodies(instruments: list[Instrument], first: int) -> list[tuple[int, bytes]]:
     return [(ix, msgspec.msgpack.encode(instrument.body)) for ix, instrument in enumerate(instruments, start=first)]
+
+
+def snapshot_symbol(stated: str, url: bytes, source: Source) -> str:
+    """Whose book it is: stated in the answer (COIN-M), in its address, or the source's.
+
+    Raises:
+        RefusedFrame: the answer is another symbol's than was asked for.
+    """
+    asked = unquote(found[1].decode()) if (found := _SYMBOL.search(url)) else ""
+    if asked and stated and asked != stated:
+        raise RefusedFrame(Refusal.UNKNOWN_SYMBOL)
+    return stated or asked or source.symbol
 
 
 def _fields(data: msgspec.Raw | bytes) -> dict[str, msgspec.Raw] | None:

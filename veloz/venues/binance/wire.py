@@ -38,6 +38,17 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     symbol: str = ""
 
 
+class SnapshotText(msgspec.Struct, frozen=True, gc=False):
+    """A `Snapshot` whose levels are left as text."""
+
+    lastUpdateId: int
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+    E: int = 0
+    T: int = 0
+    symbol: str = ""
+
+
 class BookTicker(msgspec.Struct, frozen=True, gc=False):
     """Best bid and offer."""
 
@@ -158,6 +169,7 @@ DECODERS: Final[dict[str, msgspec.json.Decoder[Message]]] = {
 }
 DEPTH: Final = msgspec.json.Decoder(Depth)
 SNAPSHOT: Final = msgspec.json.Decoder(Snapshot)
+SNAPSHOT_TEXT: Final = msgspec.json.Decoder(SnapshotText)
 SERVER_TIME: Final = msgspec.json.Decoder(ServerTime)
 FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
