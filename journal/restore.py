@@ -111,7 +111,11 @@ def require_empty(path: Path) -> None:
     """
     if not os.path.lexists(path):
         return
-    foreign = sorted(set(os.listdir(path)) - OWN_NAMES) if path.is_dir() else [path.name]
+    if not path.is_dir():
+        raise ArchiveError(
+            f"{path} is a file, and a journal is a directory", code="target_taken", hint="name a new directory"
+        )
+    foreign = sorted(set(os.listdir(path)) - OWN_NAMES)
     if foreign:
         raise ArchiveError(
             f"{path} is not an empty journal: {foreign[0]} is there", code="target_taken", hint="name a new directory"

@@ -124,12 +124,12 @@ def _expire_some(opened: Environment, before: int, epoch: bytes | None) -> int:
     dropped, last = 0, 0
     with _change(opened, epoch) as txn:
         cursor = txn.cursor(db=opened.frames)
-        more = cursor.first()
-        while more and dropped < VALUES_PER_COMMIT:
-            batch_last = _last_of(txn, opened, bytes(cursor.key()))
+        cursor.first()
+        while dropped < VALUES_PER_COMMIT and (key := bytes(cursor.key())):
+            batch_last = _last_of(txn, opened, key)
             if batch_last >= before:
                 break
-            more = cursor.delete()
+            cursor.delete()  # leaves the cursor on the next one, or without a key behind the last
             dropped, last = dropped + 1, batch_last
         if dropped:
             _raise_frames_from(txn, opened, last + 1)
