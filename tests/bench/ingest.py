@@ -39,7 +39,9 @@ def typed_decoders() -> dict[bytes, Callable[[bytes], object]]:
     """A decoder of each channel's envelope into structs."""
     types = {b"depth": wire.Depth, b"bookTicker": wire.BookTicker, b"trade": wire.Trade, b"markPrice": wire.MarkPrice}
     return {
-        channel: msgspec.json.Decoder(msgspec.defstruct("Envelope", [("stream", str), ("data", inner)], gc=False)).decode
+        channel: msgspec.json.Decoder(
+            msgspec.defstruct("Envelope", [("stream", str), ("data", inner)], gc=False)
+        ).decode
         for channel, inner in types.items()
     }
 
@@ -98,7 +100,9 @@ def run(capture: Path | None = None, venue: str = "binance_usdm", rounds: int = 
     against = "bare typed decode"
     return [
         Figure("P6 bare msgspec decode, typed, dropped", len(frames) / median(laps["bare"]) / 1e6, "M frames/s"),
-        Figure("P6 ingest, frames in memory", rate["blocks"], "M frames/s", ratio(laps, "blocks", "bare"), against, 0.4),
+        Figure(
+            "P6 ingest, frames in memory", rate["blocks"], "M frames/s", ratio(laps, "blocks", "bare"), against, 0.4
+        ),
         Figure("P6 ingest, from the .gz file", rate["file"], "M frames/s", ratio(laps, "file", "bare"), against, 0.4),
     ]
 
