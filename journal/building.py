@@ -2,7 +2,7 @@
 
 Used where a whole new data file takes the place of the old one, or of none: restore and compact. Always under the
 writer's lock. Until the rename the directory holds the old journal, or none (which reads as empty); after it, the new
-one. What a killed process left is swept by the next.
+one. What a killed process left is swept by the next, or by the next writer.
 
 Readers may be at work. They keep the old file until their next view, which opens the new one, but LMDB's lock file stays
 and with it the number of the last transaction of the old file, by whose parity LMDB 0.9 picks one of the two meta pages
@@ -24,10 +24,9 @@ from journal.files import sync_dir, sync_file
 from journal.limits import MAP_BYTES_DEFAULT
 from journal.lock import WRITER_LOCK, WriterLock
 from journal.snapshots import FOLDER as SNAPSHOTS
-from journal.store import EPOCH_KEY, NEW
+from journal.store import BUILDING, EPOCH_KEY, NEW
 
-FOLDER = ".building"
-OWN_NAMES = frozenset({DATA, LOCK, WRITER_LOCK, FOLDER, NEW, SNAPSHOTS})
+OWN_NAMES = frozenset({DATA, LOCK, WRITER_LOCK, BUILDING, NEW, SNAPSHOTS})
 """Everything this library ever puts into a journal's directory."""
 
 
@@ -44,7 +43,7 @@ def writer_lock(path: Path) -> Iterator[None]:
 @contextmanager
 def building(path: Path) -> Iterator[Path]:
     """An empty folder inside the journal's directory, gone afterwards. Call under the writer's lock."""
-    folder = path / FOLDER
+    folder = path / BUILDING
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     try:

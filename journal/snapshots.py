@@ -182,6 +182,7 @@ def keep(path: Path, n: int) -> list[Path]:
     gone = [entry.file for entry in entries if len(kept) == n and entry.seq < kept[-1].seq]
     for file in gone:
         file.unlink(missing_ok=True)
-    if gone or (folder.is_dir() and sweep_parts(folder)):
+    swept = sweep_parts(folder) if folder.is_dir() else 0
+    if gone or swept:
         sync_dir(folder)
     return gone

@@ -24,6 +24,7 @@ FRAMES_FROM_KEY: Final = b"frames_from"
 RESERVED_KEYS: Final = frozenset((FORMAT_KEY, EPOCH_KEY, HEAD_KEY, FRAMES_FROM_KEY))
 FORMAT: Final = b"journal 1 rows=64 sum=xxh3-64 digest=blake3"
 NEW: Final = ".new"
+BUILDING: Final = ".building"
 
 Meta = Mapping[bytes, bytes | None]
 
@@ -147,6 +148,9 @@ class Store:
         """
         if environment.data_inode(path) is None:
             create(path)
+        for left in (path / NEW, path / BUILDING):
+            if left.is_dir():  # a process was killed there; whoever holds the lock may throw it away
+                shutil.rmtree(left, ignore_errors=True)
         environment.require_whole(path)
         opened = environment.attach_writable(path, map_bytes)
         try:
