@@ -51,7 +51,7 @@ def test_a_reader_that_stops_early_leaves_no_thread(tmp_path: Path, write: Write
     for _ in range(3):
         for _ in SlabReader(tmp_path / "j"):
             break
-    assert not [thread for thread in threading.enumerate() if thread.name == "journal-reader"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "journal-sums"]
 
 
 def test_damage_is_raised_where_it_is_reached(tmp_path: Path, write: Write) -> None:
@@ -64,3 +64,15 @@ def test_damage_is_raised_where_it_is_reached(tmp_path: Path, write: Write) -> N
     with pytest.raises(CorruptError) as caught:
         collect(tmp_path / "j")
     assert caught.value.seq == 6
+
+
+def test_damage_in_a_small_batch_is_raised_too(tmp_path: Path, write: Write) -> None:
+    rows = write(tmp_path / "j", [5000, 900])
+    data = bytearray((tmp_path / "j" / "data.mdb").read_bytes())
+    at = data.find(rows[5400:5401].tobytes())
+    assert at > 0
+    data[at + 20] ^= 1
+    (tmp_path / "j" / "data.mdb").write_bytes(data)
+    with pytest.raises(CorruptError) as caught:
+        collect(tmp_path / "j")
+    assert caught.value.seq == 5002

@@ -4,7 +4,7 @@ import msgspec
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """What all records have in common, whatever their kind.
+    """What all records have in common, whatever their kind. The topic is the kind's name: `md.trade` is of `md.*`.
 
     `source` is the venue (or our own part) that said it; `cause` the sequence number of the record a decision follows from;
     `trace` the first record of the step, the same for everything that was decided together. None of the three takes room
@@ -13,6 +13,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
     seq: int
     kind: str
+    topic: str
     version: int
     instrument: str | None
     ts_recv: int

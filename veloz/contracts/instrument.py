@@ -35,7 +35,9 @@ class InstrumentBody(msgspec.Struct, frozen=True, kw_only=True, array_like=False
     settle: str = ""
     price_scale: int
     qty_scale: int
-    qty_scale_limit: int = 18  # the finest that may ever be used: greater quantities were seen that would not fit an int64
+    qty_scale_limit: int = (
+        18  # the finest that may ever be used: greater quantities were seen that would not fit an int64
+    )
     tick: str = ""
     lot: str = ""
     price_min: str = ""

@@ -53,9 +53,11 @@ class Writer:
         row, seq = rows[at], batch.first + at
         kind = BY_NUMBER.get(int(row["kind"]))
         instrument = self._names.at(int(row["instrument"]), seq)
+        name = kind.name if kind else f"unknown.{int(row['kind'])}"
         envelope = Envelope(
             seq=seq,
-            kind=kind.name if kind else f"unknown.{int(row['kind'])}",
+            kind=name,
+            topic=name,
             version=int(row["version"]),
             instrument=instrument.symbol if instrument else None,
             ts_recv=int(row["ts_recv"]),
@@ -64,7 +66,7 @@ class Writer:
             cause=None,
             trace=trace,
         )
-        told: dict[str, Any] = {name: getattr(envelope, name) for name in Envelope.__struct_fields__}
+        told: dict[str, Any] = {each: getattr(envelope, each) for each in Envelope.__struct_fields__}
         told["flags"] = [name for bit, name in FLAG_NAMES if int(row["flags"]) & bit]
         if kind is None or int(row["version"]) > kind.version:
             return {**told, "words": [int(row[name]) for name in WORD_NAMES]}

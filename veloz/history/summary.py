@@ -17,9 +17,8 @@ def count_kinds(view: View) -> dict[str, int]:
     for batch in view.scan(check=False):
         found = np.bincount(batch.rows.view(ROW)["kind"])
         counts[: len(found)] += found
-    names = {
-        int(kind): BY_NUMBER[kind].name if kind in BY_NUMBER else f"unknown.{kind}" for kind in np.flatnonzero(counts)
-    }
+    found_kinds: list[int] = np.flatnonzero(counts).tolist()
+    names = {kind: BY_NUMBER[kind].name if kind in BY_NUMBER else f"unknown.{kind}" for kind in found_kinds}
     return {name: int(counts[kind]) for kind, name in names.items()}
 
 
