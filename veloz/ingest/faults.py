@@ -27,8 +27,16 @@ class IngestError(Exception):
 
 
 class Damage(Exception):
-    """The bytes of an input stop making sense; all that came before them was handed over already."""
+    """The bytes of an input stop making sense; all that came before them was handed over already.
 
-    def __init__(self, reason: str) -> None:
+    Attributes:
+        reason: What is wrong, to be read behind the file's name.
+        doubtful_from: Offset in the unpacked bytes behind which even what was handed over may be wrong; None = all of it is good.
+        unplaced: The packing itself looks well and only a checksum over those bytes does not fit.
+    """
+
+    def __init__(self, reason: str, *, doubtful_from: int | None = None, unplaced: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.doubtful_from = doubtful_from
+        self.unplaced = unplaced

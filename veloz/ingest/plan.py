@@ -10,7 +10,7 @@ from veloz.contracts.codes import VENUES
 from veloz.ingest.detect import FORMATS, describe_source, detect_format, unreadable_format
 from veloz.ingest.faults import Damage, IngestError
 from veloz.ingest.feed import Feed
-from veloz.ingest.files import read_head, read_text, skip_bytes
+from veloz.ingest.files import read_head, read_text, read_trusted, skip_bytes
 from veloz.ingest.progress import Recognition, Record
 
 
@@ -153,10 +153,9 @@ def plan_input(venue: str, path: Path, head: bytes, records: list[Record], fmt: 
     if record is None:
         if not head.strip() and fmt != "auto":
             raise unreadable_format(path, head)
-        feed = Feed(path, read_text(path, meter.add), describe_source(path, venue, head, fmt))
+        feed = Feed(path, read_trusted(path, meter.add), describe_source(path, venue, head, fmt))
         return Input(feed, None, hashlib.sha256())
-    rest = known.rest()
-    pieces = skip_bytes(read_text(path, meter.add), record.size) if rest is None else rest
+    pieces = iter(()) if known.at_end else skip_bytes(read_trusted(path, meter.add), record.size)
     feed = Feed(path, pieces, record.source, record.size, record.key_ns, record.stray_lines)
     return Input(feed, record, known.hasher)
 

@@ -120,12 +120,10 @@ class Recognition:
     def __init__(self, pieces: Iterator[bytes], records: list[Record]) -> None:
         self._pieces = pieces
         self._held: list[bytes] = []
-        self._rest: list[bytes] = []
-        self._at = 0
-        self._ended = False
+        self._damaged = False
         self.record: Record | None = None
         self.hasher = hashlib.sha256()
-        self.resumes = True  # whether `rest` continues right behind the bytes that are in
+        self.at_end = False  # whether all of the input is in
         self._recognise([record for record in records if record.size])
 
     def _recognise(self, records: list[Record]) -> None:
@@ -148,17 +146,15 @@ class Recognition:
                 break
             for record in records:
                 if record.size == size and record.digest == hasher.digest():
-                    self.record, self.hasher, self._at = record, hasher.copy(), at
-        self.resumes = at == self._at
-        self._rest = self._held
-        self._held = []
+                    self.record, self.hasher = record, hasher.copy()
+        if self.record is not None and self.record.size == at:
+            self.at_end = not self._held and not self._next() and not self._damaged
 
     def _next(self) -> bytes:
         try:
             return next(self._pieces, b"")
         except Damage:
-            # whoever reads the rest meets the damage again, after all that is good
-            self._ended = True
+            self._damaged = True  # whoever reads on meets it again
             return b""
 
     def _hash(self, hasher: Any, count: int) -> int:
@@ -174,13 +170,3 @@ class Recognition:
             if len(part) < len(piece):
                 self._held.insert(0, piece[len(part) :])
         return done
-
-    def rest(self) -> Iterator[bytes] | None:
-        """Bytes behind those that are in; None where the input must be opened again for that."""
-        if not self.resumes or self._ended:
-            return None
-        return self._drain()
-
-    def _drain(self) -> Iterator[bytes]:
-        yield from self._rest
-        yield from self._pieces
