@@ -289,7 +289,14 @@ def open_databases(opened: Environment) -> bool:
                 code="foreign",
                 hint="name the directory of a journal",
             )
-        opened.rows, opened.frames, opened.meta = (env.open_db(name, create=False) for name in (ROWS, FRAMES, META))
+        if opened.writable:
+            # py-lmdb would wait for the write lock inside open_db with the whole interpreter stopped; begin lets go of it
+            with env.begin(write=True) as txn:
+                opened.rows, opened.frames, opened.meta = (
+                    env.open_db(name, txn, create=False) for name in (ROWS, FRAMES, META)
+                )
+        else:
+            opened.rows, opened.frames, opened.meta = (env.open_db(name, create=False) for name in (ROWS, FRAMES, META))
     except lmdb.Error as cause:
         raise read_fault(cause) from cause
     return True

@@ -169,8 +169,8 @@ class Store:
             env.reader_check()
             if not environment.open_databases(self._opened):
                 opened = self._opened
-                opened.rows, opened.frames, opened.meta = (env.open_db(name) for name in (ROWS, FRAMES, META))
                 with env.begin(write=True) as txn:
+                    opened.rows, opened.frames, opened.meta = (env.open_db(n, txn) for n in (ROWS, FRAMES, META))
                     txn.put(FORMAT_KEY, FORMAT, db=opened.meta)
             with env.begin(buffers=True) as txn:
                 require_format(txn.get(FORMAT_KEY, db=self._opened.meta))
