@@ -16,6 +16,14 @@ from veloz.venues.binance import wire
 
 E8: Final = 8
 WHOLE: Final = FIRST | LAST
+MINUTE_NS: Final = 60 * 10**9
+INTERVALS_NS: Final = {
+    "1s": 10**9,
+    **{f"{n}m": n * MINUTE_NS for n in (1, 3, 5, 15, 30)},
+    **{f"{n}h": n * 60 * MINUTE_NS for n in (1, 2, 4, 6, 8, 12)},
+    **{f"{n}d": n * 1_440 * MINUTE_NS for n in (1, 3)},
+    "1w": 7 * 1_440 * MINUTE_NS,
+}
 SIDES: Final = {"BUY": 0, "SELL": ASK}
 
 
@@ -235,13 +243,13 @@ def bar_lines(
 
 
 def kline(message: wire.Kline) -> Draft:
-    """A bar as the venue states it. Its length is `T` + 1 ms - `t`, which is right for months too."""
+    """A bar as the venue states it. Its length is what `i` says; for months, `T` + 1 ms - `t`."""
     bar = message.k
     if bar.s != message.s:
         raise RefusedFrame(Refusal.UNKNOWN_SYMBOL)
-    open_ns = nanos(bar.t)
+    open_ns, last_ns = nanos(bar.t), nanos(bar.T)
     lines = bar_lines(
-        nanos(message.E), open_ns, nanos(bar.T) + 1_000_000 - open_ns,
+        nanos(message.E), open_ns, INTERVALS_NS.get(bar.i, last_ns + 1_000_000 - open_ns),
         (bar.o, bar.h, bar.l, bar.c), (bar.v, bar.V, bar.q), bar.n, closed=bar.x,
     )  # fmt: skip
     return Draft(message.s, lines, message.st)

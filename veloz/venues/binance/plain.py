@@ -40,6 +40,14 @@ _PARTIAL: Final = re.compile(r"@depth(?:5|10|20)(?:@[0-9]+ms)?", re.ASCII)
 _SYMBOL: Final = re.compile(rb"[?&]symbol=([^&]+)")
 
 
+class UnknownFrame(Exception):
+    """A frame of a type this version does not read; never leaves this package."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 class Reading(NamedTuple):
     """All that follows from one frame."""
 
@@ -122,6 +130,8 @@ class Plain:
         """
         try:
             found = self._read(frame, recv, source)
+        except UnknownFrame as unknown:
+            found = _single(UNKNOWN.number, recv, len(frame), source.number, name=unknown.name, unknown=True)
         except RefusedFrame as refusal:
             found = self._refused(refusal.reason, frame, recv, source)
         except msgspec.ValidationError:
@@ -146,9 +156,6 @@ class Plain:
     def _refused(self, reason: Refusal, frame: bytes, recv: int, source: Source) -> Reading:
         return _single(REFUSED.number, recv, int(reason), len(frame), source.number, rejected=True)
 
-    def _unknown(self, name: str, frame: bytes, recv: int, source: Source) -> Reading:
-        return _single(UNKNOWN.number, recv, len(frame), source.number, name=name, unknown=True)
-
     def _read(self, frame: bytes, recv: int, source: Source) -> Reading:
         if source.form == "klines":
             return self._settle([read_kline_line(frame, source)], recv, source, "kline")
@@ -158,17 +165,14 @@ class Plain:
         if mark in (b"<->", b"<-"):
             event = LinkEvent.OPENED if mark == b"<->" else LinkEvent.SENT
             return _single(LINK.number, recv, int(event), source.number)
-        found = self._document(body, recv, source, url)
-        return found or self._unknown(NO_NAME, frame, recv, source)
+        return self._document(body, recv, source, url)
 
-    def _document(self, body: bytes, recv: int, source: Source, url: bytes) -> Reading | None:
-        """A JSON document; None when it is of no type we know."""
+    def _document(self, body: bytes, recv: int, source: Source, url: bytes) -> Reading:
         fields = _fields(body)
         if fields is None:
             return self._elements(body, "", recv, source)
         if "stream" in fields and "data" in fields:
-            stream = _text(fields["stream"])
-            return None if stream is None else self._enveloped(fields["data"], stream, recv, source)
+            return self._enveloped(fields["data"], _text(fields["stream"]), recv, source)
         if "e" in fields or all(name in fields for name in wire.QUOTE_FIELDS):
             return self._message(body, fields, "", recv, source)
         if "lastUpdateId" in fields:
@@ -179,9 +183,9 @@ class Plain:
             done = bytes(fields.get("result", b"")).strip() == b"null"
             event = LinkEvent.ACKNOWLEDGED if done else LinkEvent.ANSWERED
             return _single(LINK.number, recv, int(event), source.number)
-        return None
+        raise UnknownFrame(NO_NAME)
 
-    def _enveloped(self, data: msgspec.Raw, stream: str, recv: int, source: Source) -> Reading | None:
+    def _enveloped(self, data: msgspec.Raw, stream: str, recv: int, source: Source) -> Reading:
         fields = _fields(data)
         if fields is None:
             return self._elements(data, stream, recv, source)
@@ -194,31 +198,26 @@ class Plain:
 
     def _message(
         self, data: msgspec.Raw | bytes, fields: dict[str, msgspec.Raw], stream: str, recv: int, source: Source
-    ) -> Reading | None:
-        name = _name(fields)
-        if name is None:
-            return None
-        if name not in messages.READERS or "@rpiDepth" in stream:
-            return self._unknown(RPI_NAME if "@rpiDepth" in stream else name, bytes(data), recv, source)
+    ) -> Reading:
+        name = RPI_NAME if "@rpiDepth" in stream else _name(fields)
+        if name not in messages.READERS:
+            raise UnknownFrame(name)
         partial = name == "depthUpdate" and _PARTIAL.search(stream) is not None
         draft = messages.depth(wire.DEPTH.decode(data), PARTIAL.number) if partial else messages.read(name, data)
-        if stream and not stream.startswith("!") and stream.partition("@")[0] != draft.symbol.lower():
+        if stream and not stream.startswith("!") and stream.partition("@")[0].lower() != draft.symbol.lower():
             raise RefusedFrame(Refusal.UNKNOWN_SYMBOL)
         found = self._settle([draft], recv, source, name)
         return found if partial or draft.origin else found._replace(stream=stream, symbol=draft.symbol)
 
-    def _elements(self, data: msgspec.Raw | bytes, stream: str, recv: int, source: Source) -> Reading | None:
+    def _elements(self, data: msgspec.Raw | bytes, stream: str, recv: int, source: Source) -> Reading:
         """An array of messages, all of one type (`!markPrice@arr`); its name is the first one's."""
         try:
             elements = wire.ELEMENTS.decode(data)
         except msgspec.ValidationError:
-            return None
-        fields = [_fields(element) for element in elements]
-        names = [None if found is None else _name(found) for found in fields]
-        if not names or names[0] is None:
-            return None
-        if names[0] not in messages.READERS:
-            return self._unknown(names[0], bytes(data), recv, source)
+            raise UnknownFrame(NO_NAME) from None
+        names = [_name(_fields(element) or {}) for element in elements]
+        if not names or names[0] not in messages.READERS:
+            raise UnknownFrame(names[0] if names else NO_NAME)
         if any(name != names[0] for name in names):
             raise RefusedFrame(Refusal.WRONG_SHAPE)
         return self._settle([messages.read(names[0], element) for element in elements], recv, source, names[0])
@@ -304,15 +303,21 @@ def _fields(data: msgspec.Raw | bytes) -> dict[str, msgspec.Raw] | None:
         return None
 
 
-def _text(data: msgspec.Raw) -> str | None:
+def _text(data: msgspec.Raw) -> str:
     try:
         return wire.TEXT.decode(data)
     except msgspec.ValidationError:
-        return None
+        raise UnknownFrame(NO_NAME) from None
 
 
-def _name(fields: dict[str, msgspec.Raw]) -> str | None:
-    """The type of a message: its `e`, or spot's bookTicker by shape."""
+def _name(fields: dict[str, msgspec.Raw]) -> str:
+    """The type of a message: its `e`, or spot's bookTicker by shape.
+
+    Raises:
+        UnknownFrame: it has none.
+    """
     if "e" in fields:
         return _text(fields["e"])
-    return "bookTicker" if all(name in fields for name in wire.QUOTE_FIELDS) else None
+    if all(name in fields for name in wire.QUOTE_FIELDS):
+        return "bookTicker"
+    raise UnknownFrame(NO_NAME)

@@ -120,6 +120,7 @@ class Candle(msgspec.Struct, frozen=True, gc=False):
     x: bool
     q: str
     V: str
+    i: str = ""
 
 
 class Kline(msgspec.Struct, frozen=True, gc=False):
