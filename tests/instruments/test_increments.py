@@ -30,7 +30,8 @@ def rows_of(steps: list[tuple[int, tuple[int, int], list[tuple]]]) -> np.ndarray
 
 
 STEPS = st.lists(
-    st.tuples(st.integers(1, 3), st.tuples(st.integers(0, 2), st.integers(0, 2)), st.lists(MARKET, max_size=6)), max_size=4
+    st.tuples(st.integers(1, 3), st.tuples(st.integers(0, 2), st.integers(0, 2)), st.lists(MARKET, max_size=6)),
+    max_size=4,
 )
 
 

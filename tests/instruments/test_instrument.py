@@ -98,9 +98,9 @@ def test_a_price_beyond_its_bound_has_no_quantum() -> None:
 def test_whatever_is_refined_then_fits(prices: list[Written], qtys: list[Written]) -> None:
     found = refine(BODY, prices, qtys)
     if found is None:
-        assert any(price.significant > PRICE_SCALE_MAX or price.floor(PRICE_SCALE_MAX)[0] > PRICE_MAX for price in prices) or any(
-            qty.floor(0)[0] > QTY_MAX for qty in qtys
-        )
+        assert any(
+            price.significant > PRICE_SCALE_MAX or price.floor(PRICE_SCALE_MAX)[0] > PRICE_MAX for price in prices
+        ) or any(qty.floor(0)[0] > QTY_MAX for qty in qtys)
         return
     assert is_sound(found)
     for price in prices:
@@ -119,5 +119,11 @@ def test_a_venues_new_filters_never_coarsen_quanta() -> None:
     finer = msgspec.structs.replace(BODY, price_scale=2, origin="inferred")
     offer = msgspec.structs.replace(BODY, tick="0.50", lot="0.01", qty_scale=2, origin="venue", status="BREAK")
     merged = merge(finer, offer)
-    assert (merged.price_scale, merged.qty_scale, merged.tick, merged.status, merged.origin) == (2, 3, "0.50", "BREAK", "venue")
+    assert (merged.price_scale, merged.qty_scale, merged.tick, merged.status, merged.origin) == (
+        2,
+        3,
+        "0.50",
+        "BREAK",
+        "venue",
+    )
     assert define(merged, 1).tick == 50

@@ -96,6 +96,8 @@ def assert_same(one: RowBlock, other: RowBlock) -> None:
         n = min(len(one.rows), len(other.rows))
         differ = np.flatnonzero(one.rows[:n] != other.rows[:n])
         at = int(differ[0]) if len(differ) else n
-        raise AssertionError(f"row {at} of {len(one.rows)} and {len(other.rows)}: {one.rows[at : at + 1]} {other.rows[at : at + 1]}")
+        raise AssertionError(
+            f"row {at} of {len(one.rows)} and {len(other.rows)}: {one.rows[at : at + 1]} {other.rows[at : at + 1]}"
+        )
     assert one.bodies == other.bodies
     assert one.first_row.tolist() == other.first_row.tolist()
