@@ -193,7 +193,8 @@ def judge(path: Path, *, first: int = 1, whole: bool = True) -> Report:
             kept = view.frames(batch.first, digest=batch.frames_digest)
             if batch.first >= view.frames_from:
                 assert b"".join(texts_of(rows)) == (b"" if kept is None else bytes(kept.raw))
-        assert view.meta(LAST_KEY) == (b"%d" % report.records if report.records else None)
+        told = b"%d" % report.records if report.records else None
+        assert view.meta(LAST_KEY) == told, f"the key says {view.meta(LAST_KEY)!r}, the rows {told!r}"
     return report
 
 

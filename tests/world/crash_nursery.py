@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 
+ENDLESS_S = 600.0
 Say = Callable[[dict[str, Any]], None]
 
 
@@ -32,7 +33,10 @@ class Death(NamedTuple):
 
 
 class Nursery:
-    """The parent's side. `job` is `module:function`, called in the child with a function that reports, and `arguments`."""
+    """The parent's side. `job` is `module:function`, called in the child with a function that reports, and `arguments`.
+
+    Preloaded are modules, or functions of modules (`module:function`), which are called once.
+    """
 
     def __init__(self, *preload: str, variables: dict[str, str] | None = None) -> None:
         command = [sys.executable, "-m", __name__ if __name__ != "__main__" else "tests.world.crash_nursery", *preload]
@@ -43,6 +47,10 @@ class Nursery:
     def kill_later(self, job: str, arguments: dict[str, Any], *, after_s: float, by: int = signal.SIGKILL) -> Death:
         """Run a job and send it a signal after some seconds, if it still runs."""
         return self._ask({"job": job, "arguments": arguments, "after_s": after_s, "by": int(by)})
+
+    def run(self, job: str, arguments: dict[str, Any]) -> Death:
+        """Run a job to its end."""
+        return self._ask({"job": job, "arguments": arguments, "after_s": ENDLESS_S, "by": int(signal.SIGKILL)})
 
     def kill_at(self, job: str, arguments: dict[str, Any], *, nth: int, counted: Collection[str] | None) -> Death:
         """Run a job and kill it as it enters its n-th counted system call; 0 lets it run to its end."""
@@ -74,10 +82,13 @@ class Nursery:
 
 def main() -> None:
     """Serve wishes until stdin ends."""
-    for name in sys.argv[1:]:
-        importlib.import_module(name)
     answers = os.dup(1)
-    os.dup2(2, 1)  # whatever children print is talk
+    os.dup2(2, 1)  # whatever is printed here is talk
+    for word in sys.argv[1:]:
+        name, _, prepare = word.partition(":")
+        module = importlib.import_module(name)
+        if prepare:
+            getattr(module, prepare)()
     for line in sys.stdin.buffer:
         wish = json.loads(line)
         os.write(answers, json.dumps(_fulfil(wish)._asdict()).encode() + b"\n")

@@ -1,0 +1,67 @@
+"""`veloz …` as a job of a nursery: the whole command in a child that has its kernels compiled already."""
+
+import contextlib
+import io
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from journal import Reader
+from tests.world.crash_nursery import ROOT, Say
+
+SAMPLE = ROOT / "veloz" / "sample"
+
+
+def veloz(say: Say, words: list[str]) -> None:
+    """Run `veloz WORDS…`; says what it printed."""
+    from veloz.cli.main import main
+
+    sys.argv = ["veloz", *words]
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            main()
+    finally:
+        say({"out": out.getvalue()})
+
+
+def cut_of(source: Path, lines: int, target: Path) -> Path:
+    """The first lines of a packed recording, unpacked."""
+    import gzip
+
+    with gzip.open(source, "rb") as file:
+        target.write_bytes(b"".join(line for _, line in zip(range(lines), file, strict=False)))
+    return target
+
+
+def rows_of(path: Path) -> bytes:
+    """All rows of a journal, however it is cut into batches, every sum compared."""
+    with Reader.open(path) as reader, reader.view() as view:
+        return b"".join(batch.rows.tobytes() for batch in view.scan())
+
+
+def sample_of(market: str) -> Path:
+    """The recording of a market inside the package."""
+    return next((SAMPLE / market).glob("*.gz"))
+
+
+def warm_all() -> None:
+    """Ingest and replay a little once, so that a child begins with every kernel loaded. Leaves nothing behind."""
+    from veloz.cli.ingest import ingest_files
+    from veloz.cli.replay import replay_journal
+
+    folder = Path(tempfile.mkdtemp())
+    try:
+        cut = cut_of(sample_of("binance_usdm"), 40, folder / "btcusdt_cut")
+        ingest_files([("binance_usdm", cut)], folder / "journal", unsafe_fs=True)
+        replay_journal(folder / "journal", 1, 40, decode=True)
+    finally:
+        shutil.rmtree(folder)
+
+
+def answer(said: list[dict[str, Any]]) -> Any:
+    """The JSON object a command printed."""
+    return json.loads(said[-1]["out"])
