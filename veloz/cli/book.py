@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fold up to the row and print the top of the book."""
+    from veloz.cli.progress import Bar
     from veloz.daemon.config import read_settings
     from veloz.engine.warm import warm
     from veloz.history.names import read_names
@@ -40,7 +41,12 @@ def run(args: argparse.Namespace) -> int:
     }  # fmt: skip
     if found:
         warm()
-        folded = recall(path, last=at, use_snapshot=False) if args.no_snapshot else recall_newest(path, at)
+        with Bar("fold") as bar:
+            folded = (
+                recall(path, last=at, use_snapshot=False, on_progress=bar.update)
+                if args.no_snapshot
+                else recall_newest(path, at, bar.update)
+            )
         depth = args.depth or read_settings(args.set).value("book.depth")
         synced, bids, asks, update_id = top(folded.state, found[0], depth)
         answer["instrument"] = names.symbol(found[0])

@@ -8,7 +8,8 @@ from typing import Any
 
 from veloz.cli.main import add_common
 from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table
-from veloz.cli.place import add_journal, check_range, journal_dir, parse_seq
+from veloz.cli.place import add_journal, check_range, head_of, journal_dir, parse_seq
+from veloz.cli.progress import waiting
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -26,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
-    return VERBS[args.verb][0](args)
+    verb = VERBS[args.verb][0]
+    if args.verb in TALKING:
+        return verb(args)
+    with waiting(f"journal {args.verb}"):
+        return verb(args)
 
 
 def _print(args: argparse.Namespace, title: str, answer: dict[str, Any]) -> None:
@@ -75,7 +80,8 @@ def _dump(args: argparse.Namespace) -> int:
     from veloz.history.dump import dump
 
     path = journal_dir(args)
-    first, last = check_range(path, args.first or 1, args.last)
+    first, head = args.first or 1, head_of(path)
+    last = head if args.last is None else min(args.last, head)
     for line in dump(path, first, last, kinds=_kinds(args), limit=args.limit):
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -137,6 +143,7 @@ def _backup(args: argparse.Namespace) -> int:
 
 
 def _snapshot(args: argparse.Namespace) -> int:
+    from veloz.cli.progress import Bar
     from veloz.daemon.config import read_settings
     from veloz.engine.warm import warm
     from veloz.history.recall import recall_newest, save_snapshot
@@ -150,7 +157,8 @@ def _snapshot(args: argparse.Namespace) -> int:
             hint="Ingest something first.",
         )
     warm()
-    found = recall_newest(path, at)
+    with Bar("fold") as bar:
+        found = recall_newest(path, at, bar.update)
     keep = read_settings(args.set).value("journal.snapshots_kept")
     file, digest = save_snapshot(path, at, found.state, keep)
     _print(args, f"snapshot of {path}", {"seq": at, "state_hash": digest, "bytes": file.stat().st_size})
@@ -171,6 +179,7 @@ _OUT_FILE = (("--out",), {"required": True, "metavar": "FILE", "help": "the arch
 _OUT_DIR = (("--out",), {"required": True, "metavar": "DIR", "help": "where the copy goes; must not exist"})
 _FILES = (("files",), {"nargs": "+", "metavar": "FILE", "help": "archives, in any order"})
 
+TALKING = ("dump", "tail", "snapshot")  # they print, or draw a bar, as they go
 VERBS: dict[str, tuple[Verb, str, list[tuple[tuple[str, ...], dict[str, Any]]]]] = {
     "info": (_info, "size, head, epoch, kinds, instruments, snapshots", []),
     "verify": (_verify, "walk everything and compare every sum, digest and link", []),

@@ -1,7 +1,10 @@
 """A bar on stderr with rate and time left, for whatever takes longer than two seconds. None where stderr is no terminal."""
 
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 QUIET_S: Final = 2.0
@@ -57,3 +60,29 @@ class Bar:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show that something goes on, and for how long, where there is nothing to count. Quiet for two seconds, as the bar."""
+    ended = threading.Event()
+    ticker = threading.Thread(target=_tick, args=(what, ended), daemon=True)
+    if sys.stderr.isatty():
+        ticker.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if ticker.is_alive():
+            ticker.join()
+
+
+def _tick(what: str, ended: threading.Event) -> None:
+    begun = time.monotonic()
+    if ended.wait(QUIET_S):
+        return
+    while not ended.wait(0.5):
+        sys.stderr.write(f"\r{what} … {time.monotonic() - begun:.0f} s ")
+        sys.stderr.flush()
+    sys.stderr.write("\r" + " " * (len(what) + 20) + "\r")
+    sys.stderr.flush()

@@ -53,18 +53,27 @@ def replay_journal(
     """Fold rows up to `last`, counting from `first`; the answer of `veloz replay` without `seconds`."""
     from pathlib import Path
 
+    from veloz.cli.progress import Bar
     from veloz.engine.warm import warm
     from veloz.history.recall import recall
     from veloz.reducers.state import state_hash
 
     warm()
     directory = Path(str(path))
-    if decode:
-        from veloz.ingest.redecode import redecode
+    with Bar("decode" if decode else "replay") as bar:
+        if decode:
+            from veloz.ingest.redecode import redecode
 
-        found = redecode(directory, first=first, last=last)
-    else:
-        found = recall(directory, last=last, count_from=first, use_snapshot=use_snapshot, compare=verify)
+            found = redecode(directory, first=first, last=last, on_progress=bar.update)
+        else:
+            found = recall(
+                directory,
+                last=last,
+                count_from=first,
+                use_snapshot=use_snapshot,
+                compare=verify,
+                on_progress=bar.update,
+            )
     replay = found.replay
     answer: dict[str, object] = {
         "from_seq": first,

@@ -1,6 +1,7 @@
 """The state as of a record: from the newest snapshot that fits, or from the first row."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from journal import Reader, View, snapshots
 from veloz.engine.replay import Replay
 from veloz.history.slabs import SlabReader
 from veloz.reducers.state import State, dump_state, fingerprint, load_state, new_state, state_hash
+
+Progress = Callable[[int, int], None]  # rows done, rows in all
 
 
 @dataclass
@@ -48,7 +51,13 @@ def find_snapshot(path: Path, at_most: int) -> tuple[int, State] | None:
 
 
 def recall(
-    path: Path, *, last: int | None = None, count_from: int = 1, use_snapshot: bool = True, compare: bool = False
+    path: Path,
+    *,
+    last: int | None = None,
+    count_from: int = 1,
+    use_snapshot: bool = True,
+    compare: bool = False,
+    on_progress: Progress | None = None,
 ) -> Recall:
     """Fold a journal up to `last`.
 
@@ -58,20 +67,29 @@ def recall(
         count_from: Rows from here on are counted and compared; the state before it may come from a snapshot.
         use_snapshot: False folds from row 1.
         compare: Take the decisions again and compare them with those on record.
+        on_progress: Called after every slab.
 
     Raises:
         journal.ReadError: The journal cannot be read, or a batch is damaged.
     """
-    found = find_snapshot(path, count_from - 1 if compare or count_from > 1 else 0) if use_snapshot else None
+    found = find_snapshot(path, count_from - 1) if use_snapshot and count_from > 1 else None
     seq, state = found or (0, new_state())
     replay = Replay(state, count_from=count_from, compare=compare, last_seq=seq)
+    return _fold(path, replay, last, seq if found else None, on_progress)
+
+
+def _fold(path: Path, replay: Replay, last: int | None, snapshot: int | None, on_progress: Progress | None) -> Recall:
+    """Feed a replay from where it stands up to `last`."""
+    seq = replay.last_seq
     begun = time.perf_counter()
     for first_seq, rows in SlabReader(path, seq + 1, last):
         replay.feed(first_seq, rows)
-    return Recall(replay, seq if found else None, time.perf_counter() - begun, replay.last_seq - seq)
+        if on_progress is not None:
+            on_progress(replay.last_seq - seq, 0 if last is None else last - seq)
+    return Recall(replay, snapshot, time.perf_counter() - begun, replay.last_seq - seq)
 
 
-def recall_newest(path: Path, last: int | None = None) -> Recall:
+def recall_newest(path: Path, last: int | None = None, on_progress: Progress | None = None) -> Recall:
     """The state as of `last`, by the shortest way: the newest snapshot at or below it, then the rest."""
     with Reader.open(path) as reader, reader.view() as view:
         head = view.head()[0]
@@ -79,11 +97,7 @@ def recall_newest(path: Path, last: int | None = None) -> Recall:
     found = find_snapshot(path, at)
     seq, state = found or (0, new_state())
     replay = Replay(state, last_seq=seq)
-    begun = time.perf_counter()
-    if at > seq:
-        for first_seq, rows in SlabReader(path, seq + 1, at):
-            replay.feed(first_seq, rows)
-    return Recall(replay, seq if found else None, time.perf_counter() - begun, at - seq)
+    return _fold(path, replay, at, seq if found else None, on_progress)
 
 
 def save_snapshot(path: Path, seq: int, state: State, keep: int) -> tuple[Path, str]:

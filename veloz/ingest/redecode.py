@@ -19,7 +19,7 @@ from veloz.contracts.registry import BY_NUMBER, CHANGED, LISTED, SOURCE
 from veloz.contracts.system import SourceBody
 from veloz.engine.replay import DIVERGENCES_MAX, Divergence, Replay
 from veloz.history.names import learn, read_catalogue
-from veloz.history.recall import Recall
+from veloz.history.recall import Progress, Recall
 from veloz.instruments.catalogue import Catalogue
 from veloz.reducers.state import new_state
 from veloz.venues.binance.codec import Codec
@@ -140,13 +140,14 @@ def frame_block(frames: Frames, rows: np.ndarray) -> FrameBlock:
     return FrameBlock(buf, start, end, rows["ts_recv"][frames.first_row].copy(), frames.source)
 
 
-def redecode(path: Path, *, first: int = 1, last: int) -> Recall:
+def redecode(path: Path, *, first: int = 1, last: int, on_progress: Progress | None = None) -> Recall:
     """Fold a journal from its raw frames.
 
     Args:
         path: The journal's directory.
         first: Rows from here on are counted and compared; the ones before are folded as recorded.
         last: Last row folded.
+        on_progress: Called now and then with rows done and rows in all.
 
     Returns:
         The fold, with the divergences of the rows in its replay.
@@ -163,6 +164,8 @@ def redecode(path: Path, *, first: int = 1, last: int) -> Recall:
         while 0 < at <= last:
             with reader.view() as view:
                 at = _feed_some(view, redecoder, replay, at, first, last)
+            if on_progress is not None:
+                on_progress(replay.last_seq, last)
     replay.divergences = redecoder.divergences
     return Recall(replay, None, time.perf_counter() - begun, replay.last_seq)
 
