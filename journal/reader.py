@@ -193,10 +193,10 @@ class View:
             CorruptError: A batch is not what was written, or numbers do not follow one another.
         """
         stop = SEQ_MAX if last is None else last
+        first = max(first, 1)
         if self.opened is None or stop < first:
             return
         cursor = self._cursor()
-        first = max(first, 1)
         if not place(cursor, first):
             return
         want = KEY.unpack(cursor.key())[0] if len(cursor.key()) == KEY.size else 0
@@ -306,7 +306,7 @@ class Reader:
         Each batch is valid until the next one is asked for.
         """
         wanted = None if kinds is None else frozenset(kinds)
-        link = b""
+        link, first = b"", max(first, 1)
         while last is None or first <= last:
             with self.view() as view:
                 head = view.head()[0]

@@ -85,8 +85,7 @@ class NaiveJournal:
         return [
             batch.first
             for batch in self.batches
-            if batch.last >= first
-            and batch.first <= last
+            if any(first <= seq <= last for seq in range(batch.first, batch.last + 1))
             and (wanted is None or wanted & {min(row[0], 127) for row in batch.rows})
         ]
 
