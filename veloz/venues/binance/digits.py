@@ -2,7 +2,8 @@
 
 `words` is a byte buffer seen as overlapping little-endian words, one per offset: `words[p]` is bytes p … p+7, first byte lowest.
 Every reader returns (value, bytes used); 0 bytes means *left*: not necessarily wrong, but nothing these kernels take. What they
-take is `0|[1-9][0-9]*` of up to 15 digits, and `whole[.part]` of that with up to 8 decimals, exact at the scale.
+take is `0|[1-9][0-9]*` of up to 16 digits, and `whole[.part]` of that with up to 8 decimals, exact at the scale. In a longer run
+of digits they stop early; no template has a digit behind a hole, so such a text fails there.
 
 Everything is unsigned 64-bit: one signed operand among them would make a float.
 
@@ -65,7 +66,7 @@ def eight(t: Any) -> Any:
 
 @kernel
 def whole_at(words: Any, p: Any) -> Any:
-    """A whole number of 1 to 15 digits without leading zeros."""
+    """A whole number of 1 to 16 digits without leading zeros."""
     t = words[p] ^ ZEROS
     n = digits_in(t)
     if n == C0 or (n > C1 and (t & BYTE) == C0):
@@ -75,8 +76,6 @@ def whole_at(words: Any, p: Any) -> Any:
     value = eight(t)
     t = words[p + C8] ^ ZEROS
     n = digits_in(t)
-    if n == C8:
-        return C0, C0
     if n > C0:
         value = value * POW10[n] + eight(t << (C64 - n * C8))
     return value, C8 + n
@@ -87,7 +86,7 @@ def part_at(words: Any, p: Any, scale: Any) -> Any:
     """1 to 8 decimals, as a number at the scale. What stands beyond the scale must be zeros."""
     f = words[p] ^ ZEROS
     n = digits_in(f)
-    if n == C0 or (n == C8 and ((words[p + C8] ^ ZEROS) & BYTE) < U(10)):
+    if n == C0:
         return C0, C0
     if n <= scale:
         return eight(f << (C64 - n * C8)) * POW10[scale - n], n

@@ -1,0 +1,106 @@
+"""The number kernels against the exact reading, on every short text and many long ones."""
+
+import itertools
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from tests.venues.binance.mutators import TEXTS, decimal, digits
+from veloz.contracts.kernel import entry
+from veloz.instruments.units import Code, count_exact
+from veloz.venues.binance.digits import U, decimal_at, signed_at, whole_at, words_of
+
+FEW = bool(numba.config.DISABLE_JIT)
+SIGNED, UNSIGNED, WHOLE = 0, 1, 2
+
+
+@entry
+def read_all(words: Any, start: Any, scale: Any, how: int, values: Any, used: Any) -> None:
+    """Each text by one of the readers."""
+    for k in range(len(start)):
+        if how == SIGNED:
+            values[k], used[k] = signed_at(words, U(start[k]), scale)
+        elif how == UNSIGNED:
+            values[k], used[k] = decimal_at(words, U(start[k]), scale)
+        else:
+            values[k], used[k] = whole_at(words, U(start[k]))
+
+
+def taken(texts: list[str], scale: int, how: int, read: Any = read_all) -> dict[str, int]:
+    """The texts a reader took whole, with their values. A quote ends each text, as in a frame."""
+    raw = [text.encode() for text in texts]
+    buf = np.frombuffer(b'"'.join(raw) + b'"' * 16, np.uint8)
+    sizes = np.fromiter(map(len, raw), np.int64)
+    start = np.cumsum(sizes + 1) - 1 - sizes
+    values, used = np.zeros(len(raw), np.uint64), np.zeros(len(raw), np.uint64)
+    with np.errstate(over="ignore"):
+        read(words_of(buf), start, U(scale), how, values, used)
+    whole = np.flatnonzero((used == sizes.astype(np.uint64)) & (used > 0))
+    return {texts[k]: int(values[k].view(np.int64)) for k in whole}
+
+
+def wrong(texts: Iterable[str], scale: int, how: int, read: Any = read_all) -> dict[str, int]:
+    """What was taken and is not what the exact reading says."""
+    found = taken([*texts], 0 if how == WHOLE else scale, how, read)
+    at = 0 if how == WHOLE else scale
+    return {
+        text: value
+        for text, value in found.items()
+        if count_exact(text, at, signed=how == SIGNED) != (value, Code.EXACT) or (how == WHOLE and not text.isdigit())
+    }
+
+
+def short_texts() -> list[str]:
+    """All texts of the characters that matter."""
+    if FEW:
+        return ["".join(letters) for size in range(1, 4) for letters in itertools.product("019.-", repeat=size)]
+    narrow = ["".join(letters) for size in range(1, 7) for letters in itertools.product("019.-e ", repeat=size)]
+    return narrow + [
+        "".join(letters) for size in range(1, 5) for letters in itertools.product("0123456789.+_\\E", repeat=size)
+    ]
+
+
+def long_texts(count: int) -> list[str]:
+    """Decimals of all lengths, whole numbers near the limits, and the odd ones."""
+    rng = random.Random(5)
+    return [
+        *(decimal(rng).decode() for _ in range(count)),
+        *(digits(rng).decode() for _ in range(count // 4)),
+        *(text.decode() for text in TEXTS if text and b'"' not in text),
+        *(f"{'9' * whole}.{'9' * part}" for whole in range(1, 20) for part in range(1, 12)),
+        *(f"{10**whole}.{'0' * part}1" for whole in range(16) for part in range(9)),
+    ]
+
+
+@pytest.mark.parametrize("how", [SIGNED, UNSIGNED, WHOLE])
+@pytest.mark.parametrize("scale", [0, 1, 2, 3, 8])
+def test_every_short_text(scale: int, how: int) -> None:
+    assert not wrong(short_texts(), scale, how)
+
+
+@pytest.mark.parametrize("how", [SIGNED, UNSIGNED, WHOLE])
+@pytest.mark.parametrize("scale", [0, 1, 2, 5, 8, 12, 18])
+def test_long_texts(scale: int, how: int) -> None:
+    assert not wrong(long_texts(200 if FEW else 20_000), scale, how)
+
+
+def test_ordinary_texts_are_taken() -> None:
+    assert taken(["61800.20", "0.014", "5", "0", "0.000", "12345678.1", "999999999999999"], 3, UNSIGNED) == {
+        "61800.20": 61_800_200, "0.014": 14, "5": 5_000, "0": 0, "0.000": 0, "12345678.1": 12_345_678_100,
+        "999999999999999": 999_999_999_999_999_000,
+    }  # fmt: skip
+    assert taken(["-0.00030000", "0.5"], 8, SIGNED) == {"-0.00030000": -30_000, "0.5": 50_000_000}
+    assert taken(["1723161256298", "0", "01", "1234567890123456"], 0, WHOLE) == {
+        "1723161256298": 1_723_161_256_298,
+        "0": 0,
+    }
+
+
+def test_every_length_is_taken() -> None:
+    """No hole between the one-word and the two-word path."""
+    texts = [f"{'7' * whole}.{'3' * part}" for whole in range(1, 11) for part in range(1, 9)]
+    assert len(taken(texts, 8, UNSIGNED)) == len(texts)
