@@ -61,6 +61,7 @@ class Walk:
         self.open_end = False
         self.batches = 0
         self.last_first = 1
+        self._before = self.tip
         self._progress = progress
 
     def run(self, reader: Reader) -> None:
@@ -109,7 +110,7 @@ class Walk:
             frames.require(batch)
         except CorruptError as fault:
             raise CorruptError(fault.reason, seq=want) from fault
-        self.tip = Tip(batch.last, batch.digest, batch.t_last)
+        self._before, self.tip = self.tip, Tip(batch.last, batch.digest, batch.t_last)
         self.epoch = batch.epoch
         self.open_end = bool(batch.flags & OPEN_END)
         self.batches += 1
@@ -146,8 +147,11 @@ class Walk:
         seq = fault.seq if isinstance(fault, CorruptError) else None
         if fault is not None and seq is None and not isinstance(fault, FormatError):
             seq = self.tip.seq + 1
+        tip, batches = self.tip, self.batches
+        if seq is not None and seq <= tip.seq:  # the last batch is the one to blame
+            tip, batches = self._before, batches - 1
         reason = "" if fault is None else fault.reason if isinstance(fault, CorruptError) else str(fault)
-        return Report(fault is None, self.tip.seq, self.batches, seq, reason, self.tip.seq, self.tip.digest.hex())
+        return Report(fault is None, tip.seq, batches, seq, reason, tip.seq, tip.digest.hex())
 
 
 class FramesCursor:
