@@ -27,9 +27,7 @@ SECOND_NS: Final = 1_000_000_000
 INTERVALS_NS: Final = tuple(n * SECOND_NS for n in (1, 60, 300, 900, 1800, 3600, 14_400, 86_400))
 INTERVAL_NAMES: Final = ("1s", "1m", "5m", "15m", "30m", "1h", "4h", "1d")
 assert len(INTERVALS_NS) == len(INTERVAL_NAMES) == INTERVALS
-assert all(
-    longer % shorter == 0 for shorter, longer in itertools.pairwise(INTERVALS_NS) if shorter != 900
-)
+assert all(longer % shorter == 0 for shorter, longer in itertools.pairwise(INTERVALS_NS) if shorter != 900)
 
 AGGREGATED, PRINTED = I(1), I(2)  # what feeds a tape
 
@@ -89,7 +87,6 @@ def merge_bar(bar: np.void, part: np.void) -> None:
     """A shorter bar into a longer one that is open."""
     bar["records"] += part["records"]
     bar["trades"] += part["trades"]
-    bar["amended"] += part["amended"]
     if part["ts_first"] < bar["ts_first"]:
         bar["ts_first"] = part["ts_first"]
         bar["open"] = part["open"]

@@ -7,8 +7,9 @@ A message that never ended, or that holds a level no book can, breaks the book.
 
 import numpy as np
 
+from veloz.contracts import layout
 from veloz.contracts.kernel import cold, kernel
-from veloz.reducers.book import AFTER, clear_side, near_edge, set_level
+from veloz.reducers.book import AFTER, clear_side, find_below, near_edge, set_level, set_place
 from veloz.reducers.booksync import (
     E_COMPLETE,
     E_HURT,
@@ -21,8 +22,9 @@ from veloz.reducers.booksync import (
     follow,
     relate,
 )  # fmt: skip
+from veloz.reducers.clock import advance
 from veloz.reducers.feeds import note_diff, note_message, note_spread
-from veloz.reducers.limits import HELD_MAX, PRICE_MAX, TIME_MAX_NS
+from veloz.reducers.limits import HELD_MAX, PRICE_MAX
 from veloz.reducers.state import State
 from veloz.reducers.words import (
     BEGUN,
@@ -54,7 +56,10 @@ from veloz.reducers.words import (
 
 EDGE = I(9)  # a stop after a message: a best level is near the edge of its window
 
-_PRICE_MAX, _HELD_MAX, _TIME_MAX = I(PRICE_MAX), I(HELD_MAX), I(TIME_MAX_NS)
+_PRICE_BITS, _SIGN, _HELD_MAX = I(PRICE_MAX.bit_length()), I(63), I(HELD_MAX)
+_PLAIN_MASK = SAME_MASK | I(
+    (layout.FIRST | layout.LAST | layout.EMPTY) << 24
+)  # all of the head but side, SNAPSHOT, INEXACT, STEP_END
 _NEXT_FIRST = I(F_FIRST << FLAGS_SHIFT)
 
 
@@ -109,8 +114,8 @@ def begin_message(state: State, slot_ix: I, row: np.void, flags: I, now: I) -> N
         if move_on(slot, E_SNAPSHOT if last >= slot["last_id"] else E_OLDER) == S_LOADING:
             slot["mode"] = M_LOAD
             slot["last_id"] = last
-            clear_side(state.sides, state.levels, state.bits, TWO * slot_ix)
-            clear_side(state.sides, state.levels, state.bits, TWO * slot_ix + ONE)
+            clear_side(state.sides, state.levels, state.bits, state.far, TWO * slot_ix)
+            clear_side(state.sides, state.levels, state.bits, state.far, TWO * slot_ix + ONE)
 
 
 @kernel
@@ -118,10 +123,47 @@ def set_row(
     sides: np.ndarray, levels: np.ndarray, bits: np.ndarray, far: np.ndarray, slot_ix: I, flags: I, price: I, qty: I
 ) -> I:
     """One level of a message into the book, bounded."""
-    if price < 0 or price > _PRICE_MAX or qty < 0:
+    if (price >> _PRICE_BITS) | (qty >> _SIGN) != 0:
         return HURT
     ask = flags & F_ASK
     return set_level(sides, levels, bits, far, TWO * slot_ix + ask, -price if ask != 0 else price, qty)
+
+
+@kernel
+def set_plain_rows(
+    rows: np.ndarray, k: I, same: I, sides: np.ndarray, levels: np.ndarray, bits: np.ndarray, slot_ix: I, now: I
+) -> tuple[I, I]:
+    """The rows from `k` on that are nothing but a level inside its window; the first that is more, and engine time.
+
+    This is where a fold spends its time. Whatever is rare (first, last and empty rows, levels outside the window or out of
+    bounds, a side that runs out of its window) is left to the general way.
+    """
+    n = rows.shape[0]
+    pair = TWO * slot_ix
+    while k < n:
+        row = rows[k]
+        head, price, qty = row["head"], row["price"], row["qty"]
+        if head & _PLAIN_MASK != same or (price >> _PRICE_BITS) | (qty >> _SIGN) != 0:
+            break
+        ask = (head >> FLAGS_SHIFT) & F_ASK
+        side = sides[pair + ask]
+        key = -price if ask != 0 else price
+        best = side["best"]
+        if key > side["hi"] or key < side["lo"]:
+            break
+        ix = side["at"] + key
+        if key >= best:
+            if qty > 0:
+                side["best"] = key
+            elif key == best:
+                below = find_below(bits, side["at"], key, side["lo"], ONE)
+                if below == NONE:
+                    break
+                side["best"] = below
+        set_place(levels, bits, ix, qty)
+        now = advance(now, row["ts_recv"])
+        k += ONE
+    return k, now
 
 
 @cold
@@ -229,17 +271,14 @@ def fold_run(state: State, rows: np.ndarray, k: I, slot_ix: I, stage: I, signal:
     head = rows[k]["head"]
     same = head & SAME_MASK
     flags = (head >> FLAGS_SHIFT) & BYTE_MASK
-    if stage == FRESH:
-        if flags & F_FIRST != 0:
-            begin_message(state, slot_ix, rows[k], flags, now)
-        elif slot["open"] == 0:
-            slot["orphans"] += ONE
+    if stage == FRESH and flags & F_FIRST != 0:
+        begin_message(state, slot_ix, rows[k], flags, now)
     mode = slot["mode"]
     code = DONE
     while True:
         row = rows[k]
         flags = (row["head"] >> FLAGS_SHIFT) & BYTE_MASK
-        now = max(now, min(row["ts_recv"], _TIME_MAX))
+        now = advance(now, row["ts_recv"])
         if stage != SET:
             if mode in (M_APPLY, M_LOAD):
                 if flags & F_EMPTY == 0:
@@ -247,6 +286,8 @@ def fold_run(state: State, rows: np.ndarray, k: I, slot_ix: I, stage: I, signal:
             elif mode == M_HOLD:
                 code = hold_row(state.slots, state.held, slot_ix, flags, row)
                 mode = slot["mode"]
+            elif slot["open"] == 0:
+                slot["orphans"] += ONE
             if code != DONE:
                 if code != HURT:
                     break
@@ -257,6 +298,10 @@ def fold_run(state: State, rows: np.ndarray, k: I, slot_ix: I, stage: I, signal:
         k += 1
         if flags & F_LAST != 0 or k == n:
             break
+        if mode in (M_APPLY, M_LOAD):
+            k, now = set_plain_rows(rows, k, same, sides, levels, bits, slot_ix, now)
+            if k == n:
+                break
         head = rows[k]["head"]
         if head & SAME_MASK != same or head & _NEXT_FIRST != 0:
             break

@@ -50,7 +50,7 @@ def turn_rate(feeds: np.ndarray, rates: np.ndarray, slot_ix: I, now: I) -> None:
     if feed["rate_end_ns"] > 0:
         for each in range(old + ONE, min(second, old + _SECONDS)):
             rates[at + (each & (_SECONDS - ONE))] = ZERO
-        rates[at + (old & (_SECONDS - ONE))] = feed["rate_count"]
+        rates[at + (old & (_SECONDS - ONE))] = feed["rate_count"] if second - old < _SECONDS else ZERO
     feed["rate_second"] = second
     feed["rate_end_ns"] = (second + ONE) * _SECOND
     feed["rate_count"] = ONE

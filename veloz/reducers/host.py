@@ -8,10 +8,10 @@ import numpy as np
 
 from veloz.reducers.booksync import is_futures
 from veloz.reducers.depth import EDGE
-from veloz.reducers.limits import HELD_FIRST, HELD_STEP, INSTRUMENTS_MAX, WINDOW_FIRST, WINDOW_MAX, WINDOW_STEP
+from veloz.reducers.limits import HELD_FIRST, HELD_STEP, INSTRUMENTS_MAX
 from veloz.reducers.rescale import rescale_slot
 from veloz.reducers.state import PER_SLOT, State, blank
-from veloz.reducers.windows import make_far_room, reserve, shift_window
+from veloz.reducers.windows import grow_far, reserve, shift_window
 from veloz.reducers.words import (
     GROW_FAR,
     GROW_HELD,
@@ -20,7 +20,6 @@ from veloz.reducers.words import (
     NEW_SLOT,
     NONE,
     VERSION_ONE,
-    WIDEN_WINDOW,
 )  # fmt: skip
 
 SLOTS_FIRST = 2
@@ -45,22 +44,17 @@ def attend(state: State, signal: np.ndarray, row: np.void) -> State:
         return state
     if why == GROW_HELD:
         return _grow_held(state, place)
-    side = state.sides[place]
     if why == GROW_FAR:
-        return make_far_room(state, place, int(side["far_n"]) + 1)
-    width = int(side["hi"]) - int(side["lo"]) + 1
-    if why == WIDEN_WINDOW:
-        return shift_window(state, place, int(side["best"]), min(width * WINDOW_STEP, WINDOW_MAX))
+        return grow_far(state, place)
     assert why == MOVE_WINDOW, why
-    return shift_window(state, place, key, width)
+    return shift_window(state, place, key)
 
 
 def _settle_side(state: State, side_ix: int) -> State:
     side = state.sides[side_ix]
-    width = int(side["hi"]) - int(side["lo"]) + 1
-    if side["best"] == NONE or int(side["best"]) - int(side["lo"]) >= (width - 1) // 4:
+    if side["best"] == NONE or side["best"] - side["lo"] >= (side["hi"] - side["lo"]) >> 2:
         return state
-    return shift_window(state, side_ix, int(side["best"]), max(width, WINDOW_FIRST))
+    return shift_window(state, side_ix, int(side["best"]))
 
 
 def _grow_held(state: State, slot_ix: int) -> State:

@@ -9,13 +9,11 @@ TIME_MAX_NS: Final = 2**62 - 1  # the year 2116
 INSTRUMENTS_MAX: Final = 1 << 16  # numbers an instrument may have
 SLOTS_MAX: Final = 1 << 12  # instruments with market data
 
-WINDOW_FIRST: Final = 1 << 14  # keys a new side covers: 128 KiB
-WINDOW_STEP: Final = 8  # how much wider a side becomes when too much lies outside
-WINDOW_MAX: Final = 1 << 20  # 8 MiB a side; BTCUSDT spot is ±8 % of it
-WINDOW_SHARE: Final = 6  # wider when more than window >> WINDOW_SHARE levels lie outside it
+WINDOW: Final = 1 << 15  # keys in the window of a side: 256 KiB; measured: 2**14 … 2**17 fold equally fast
 
-FAR_FIRST: Final = 64  # levels outside the window that a side begins with
-FAR_MAX: Final = 1 << 18  # more than this breaks the book: it is no book any more
+FAR_FIRST: Final = 1024  # places of the table of levels outside the window; it grows when half full
+FAR_STEP: Final = 4
+FAR_MAX: Final = 1 << 20  # levels outside; more break the book: it is no book any more
 
 HELD_FIRST: Final = 512  # level rows a slot can hold back while it has no book
 HELD_STEP: Final = 8
@@ -33,9 +31,10 @@ LATENCY_BINS: Final = 2 * LATENCY_SIDE
 CHANNELS: Final = 16  # kinds of market rows that a slot counts apart
 JUMP_BITS: Final = 6  # a trade more than price >> 6 (1.6 %) away from the last one is a jump
 
-assert WINDOW_FIRST % 64 == 0, "windows are whole words of the bitmap"
-assert WINDOW_MAX % WINDOW_FIRST == 0
+assert WINDOW % 256 == 0, "windows are whole words of the bitmap, and so are their quarters"
 assert HELD_MAX >= 16_384
 assert HELD_MAX % HELD_FIRST == 0
-assert all(n & (n - 1) == 0 for n in (BARS_KEPT, RATE_SECONDS, HELD_FIRST, HELD_MAX, CHANNELS)), "rings are masked"
+assert all(n & (n - 1) == 0 for n in (FAR_FIRST, BARS_KEPT, RATE_SECONDS, HELD_FIRST, HELD_MAX, CHANNELS)), (
+    "rings are masked"
+)
 assert RATE_SECONDS > 60, "a minute is read from whole seconds"

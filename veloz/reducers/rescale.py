@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from veloz.reducers.booksync import BookState
-from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, QTY_MAX, WINDOW_FIRST
+from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, QTY_MAX
 from veloz.reducers.state import INTERVALS, State
 from veloz.reducers.sums import halves, whole
 from veloz.reducers.windows import levels_of, place_side
@@ -58,12 +58,11 @@ def _rescale_side(state: State, side_ix: int, ask: int, price_places: int, qty_p
     if not fits:
         kept = []
     side = state.sides[side_ix]
-    width = int(side["hi"]) - int(side["lo"]) + 1
-    if width == 0:
+    if side["hi"] < side["lo"]:
         return state, fits
     focus = kept[-1][0] if kept else 0
     new_keys, new_qtys = (np.array([pair[i] for pair in kept], np.int64) for i in (0, 1))
-    return place_side(state, side_ix, new_keys, new_qtys, max(width, WINDOW_FIRST), focus), fits
+    return place_side(state, side_ix, new_keys, new_qtys, focus), fits
 
 
 def _rescale_held(state: State, slot_ix: int, price_places: int, qty_places: int) -> bool:

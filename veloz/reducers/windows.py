@@ -4,11 +4,11 @@ from typing import Final
 
 import numpy as np
 
-from veloz.reducers.limits import FAR_FIRST, WINDOW_FIRST
+from veloz.reducers.book import fill_far, fill_window, list_window
+from veloz.reducers.limits import FAR_FIRST, FAR_STEP, WINDOW
 from veloz.reducers.state import State, blank
-from veloz.reducers.words import NONE
+from veloz.reducers.words import NONE, I
 
-_NO_LEVELS: Final = np.zeros(0, np.int64)
 HEADROOM_QUARTERS: Final = 3  # the best level is put three quarters up: books grow downwards
 
 
@@ -40,22 +40,31 @@ def window_of(state: State, side_ix: int) -> slice:
 
 def levels_of(state: State, side_ix: int) -> tuple[np.ndarray, np.ndarray]:
     """All levels of a side: keys, ascending, and quantities; copies."""
-    side, window = state.sides[side_ix], window_of(state, side_ix)
-    places = np.flatnonzero(state.levels[window])
-    far = state.far[int(side["far_at"]) : int(side["far_at"]) + int(side["far_n"])]
-    keys = np.concatenate([far["key"], places + int(side["lo"])])
-    return keys, np.concatenate([far["qty"], state.levels[window][places]])
+    side = state.sides[side_ix]
+    far = state.far[int(side["far_at"]) : int(side["far_at"]) + int(side["far_room"])]
+    if side["far_n"]:
+        far = far[far["qty"] != 0]
+        far = far[np.argsort(far["key"])]
+    else:
+        far = far[:0]
+    keys, qtys = np.empty((2, len(far) + WINDOW), np.int64)
+    keys[: len(far)], qtys[: len(far)] = far["key"], far["qty"]
+    n = len(far) + int(
+        list_window(
+            state.levels, state.bits, I(side["at"]), I(side["lo"]), I(side["hi"]), keys[len(far) :], qtys[len(far) :]
+        )
+    )
+    return keys[:n], qtys[:n]
 
 
-def place_side(state: State, side_ix: int, keys: np.ndarray, qtys: np.ndarray, width: int, focus: int) -> State:
+def place_side(state: State, side_ix: int, keys: np.ndarray, qtys: np.ndarray, focus: int) -> State:
     """Lay a side out anew.
 
     Args:
         state: State.
-        side_ix: Which side.
+        side_ix: Which side. It gets its window here if it has none yet.
         keys: Keys of all its levels, ascending.
         qtys: Their quantities, none of them 0.
-        width: Keys in the window, a multiple of 64; another than now takes a new region.
         focus: The best key there is, or the one to come: three quarters up the window.
 
     Returns:
@@ -63,51 +72,52 @@ def place_side(state: State, side_ix: int, keys: np.ndarray, qtys: np.ndarray, w
     """
     side = state.sides[side_ix]
     window = window_of(state, side_ix)
-    state.levels[window] = 0
-    state.bits[window.start // 64 : window.stop // 64] = 0
     start = window.start
-    if width != window.stop - window.start:
-        state, start = reserve(state, "levels", width)
-    lo = (focus - width * HEADROOM_QUARTERS // 4) // 64 * 64
-    side["at"], side["lo"], side["hi"] = start - lo, lo, lo + width - 1
+    if window.stop == start:
+        state, start = reserve(state, "levels", WINDOW)
+    else:
+        state.levels[window] = 0
+        state.bits[start // 64 : window.stop // 64] = 0
+    lo = (focus - WINDOW * HEADROOM_QUARTERS // 4) // 64 * 64
+    side["at"], side["lo"], side["hi"] = start - lo, lo, lo + WINDOW - 1
     cut = int(np.searchsorted(keys, lo))
     state = _place_far(state, side_ix, keys[:cut], qtys[:cut])
-    places = start + (keys[cut:] - lo)
-    state.levels[places] = qtys[cut:]
-    np.bitwise_or.at(state.bits, places >> 6, np.int64(1) << (places & 63))
+    fill_window(state.levels, state.bits, I(side["at"]), keys[cut:], qtys[cut:])
     side["best"] = keys[-1] if len(keys) > cut else NONE
     return state
 
 
 def _place_far(state: State, side_ix: int, keys: np.ndarray, qtys: np.ndarray) -> State:
+    """Make these levels the far ones of a side."""
     side = state.sides[side_ix]
-    state = make_far_room(state, side_ix, len(keys))
-    at = int(side["far_at"])
-    state.far["key"][at : at + len(keys)] = keys
-    state.far["qty"][at : at + len(keys)] = qtys
+    at, room = int(side["far_at"]), int(side["far_room"])
+    state.far[at : at + room] = np.zeros((), state.far.dtype)
+    if 2 * len(keys) >= room and len(keys):
+        while 2 * len(keys) >= room:
+            room = max(FAR_FIRST, FAR_STEP * room)
+        state, at = reserve(state, "far", room)
+        side["far_at"], side["far_room"] = at, room
     side["far_n"] = len(keys)
+    fill_far(state.far, I(at), I(room), keys, qtys)
     return state
 
 
-def make_far_room(state: State, side_ix: int, n: int) -> State:
-    """Room for at least `n` far levels; a side that outgrows its region gets one twice as large and leaves the old one."""
+def grow_far(state: State, side_ix: int) -> State:
+    """A larger table for the far levels of a side, in a new region; the old one is left empty."""
     side = state.sides[side_ix]
-    room = int(side["far_room"])
-    if room >= n:
-        return state
-    while room < n:
-        room = max(FAR_FIRST, 2 * room)
+    old, room = int(side["far_at"]), int(side["far_room"])
+    keys, qtys = state.far["key"][old : old + room].copy(), state.far["qty"][old : old + room].copy()
+    state.far[old : old + room] = np.zeros((), state.far.dtype)
+    room = max(FAR_FIRST, FAR_STEP * room)
     state, at = reserve(state, "far", room)
-    old, kept = int(side["far_at"]), int(side["far_n"])
-    state.far[at : at + kept] = state.far[old : old + kept]
-    state.far[old : old + int(side["far_room"])] = np.zeros((), state.far.dtype)
     side["far_at"], side["far_room"] = at, room
+    fill_far(state.far, I(at), I(room), keys, qtys)
     return state
 
 
-def shift_window(state: State, side_ix: int, focus: int, width: int) -> State:
-    """Move or widen a window so that `focus`, or the best level if that is better, lies three quarters up."""
+def shift_window(state: State, side_ix: int, focus: int) -> State:
+    """Move a window so that `focus`, or the best level if that is better, lies three quarters up."""
     keys, qtys = levels_of(state, side_ix)
     if len(keys):
         focus = max(focus, int(keys[-1]))
-    return place_side(state, side_ix, keys, qtys, max(width, WINDOW_FIRST), focus)
+    return place_side(state, side_ix, keys, qtys, focus)

@@ -51,8 +51,8 @@ F_SNAPSHOT, F_EMPTY, F_ODD = I(layout.SNAPSHOT), I(layout.EMPTY), I(layout.ODD)
 
 # Why the kernel stopped: what the host must do before it goes on.
 DONE = I(0)
-NEW_SLOT, INSTRUMENT_ROW, MOVE_WINDOW, WIDEN_WINDOW, GROW_FAR, GROW_HELD = I(1), I(2), I(3), I(4), I(5), I(6)
-HURT = I(7)  # not a stop: a level that cannot be taken
+NEW_SLOT, INSTRUMENT_ROW, MOVE_WINDOW, GROW_FAR, GROW_HELD = I(1), I(2), I(3), I(4), I(5)
+HURT = I(6)  # not a stop: a level that cannot be taken
 
 # Where in a row it goes on.
 FRESH, BEGUN, SET = I(0), I(1), I(2)  # nothing done · its message is begun · its level is set
