@@ -1,5 +1,6 @@
 """Archives: exact at any cut, in any order, overlapping or not; damage of any kind is one sentence and leaves nothing."""
 
+import errno
 import itertools
 import os
 import resource
@@ -13,7 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal import SLOT, STEP_END, CorruptError, Frames, JournalError, LockedError, OpenError, Reader, Writer
+from journal import (
+    SLOT,
+    STEP_END,
+    CorruptError,
+    Frames,
+    JournalError,
+    LockedError,
+    OpenError,
+    Reader,
+    Writer,
+    encode_batch,
+)
 from journal.archive import archive
 from journal.check import check
 from journal.files import TargetExistsError
@@ -22,6 +34,7 @@ from journal.pieces import Origin, Piece, cut, difference, join, join_frames
 from journal.restore import restore
 from journal.retention import expire_frames
 from journal.sealed import HEADER, ArchiveError, SealedFile
+from tests.journal.samples import copy_of, edit
 from tests.world.histories import History, make_history, prefix, read_history, same, write_history
 
 N = 400
@@ -131,9 +144,8 @@ def test_expired_frames_stay_expired(tmp_path: Path) -> None:
     history = make_history(N, 5)
     path = write_history(tmp_path / "source", history, 6)
     last = len(history.rows)
-    whole = seal(path, tmp_path, (1, 150))
     expired = expire_frames(path, 200)
-    files = seal(path, tmp_path, (1, last))
+    files = seal(path, tmp_path, (1, 100), (101, last))
     restore(files, tmp_path / "back")
     back = read_history(tmp_path / "back")
     kept = {seq: frame for seq, frame in history.frames.items() if seq >= expired["frames_from"]}
@@ -142,14 +154,25 @@ def test_expired_frames_stay_expired(tmp_path: Path) -> None:
     with Reader.open(tmp_path / "back") as reader, reader.view() as view:
         assert view.frames_from == expired["frames_from"]
     assert check(tmp_path / "back").ok
-    restore([*whole, *files], tmp_path / "both")
+
+
+def test_of_two_archives_the_one_with_frames_gives_them(tmp_path: Path) -> None:
+    history = make_history(N, 5)
+    path = write_history(tmp_path / "source", history, 6)
+    early = seal(path, tmp_path, (1, 150))
+    expired = expire_frames(path, 200)
+    late = seal(path, tmp_path, (1, 100), (101, len(history.rows)))
+    restore([*late, *early], tmp_path / "both")
     both = read_history(tmp_path / "both")
     assert check(tmp_path / "both").ok
-    early = {seq: frame for seq, frame in history.frames.items() if seq <= 150}
-    step_of_150 = min(end for end in history.step_ends if end >= 150)
-    missing = set(early) | set(kept) - set(both.frames)
-    assert set(both.frames) >= {seq for seq in set(early) | set(kept) if not 143 <= seq <= step_of_150 + 7}, missing
     assert both.rows.tobytes() == history.rows.tobytes()
+    cut_step = max(end for end in history.step_ends if end < 150), min(end for end in history.step_ends if end >= 150)
+    wanted = {
+        seq: frame
+        for seq, frame in history.frames.items()
+        if seq <= cut_step[0] or seq >= expired["frames_from"] or (cut_step[1] == 150 and seq <= 150)
+    }
+    assert both.frames == wanted, "all frames but those of the step that the cut went through"
 
 
 def test_epoch_of_the_source_is_kept(tmp_path: Path) -> None:
@@ -220,6 +243,40 @@ def test_a_damaged_source_gives_no_archive(source: tuple[Path, History], tmp_pat
     with pytest.raises(CorruptError):
         archive(tmp_path / "copy", first=1, last=200, out=tmp_path / "out")
     assert files_in(tmp_path) == ["copy"]
+
+
+def test_the_chain_is_followed_over_read_transactions(
+    source: tuple[Path, History], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch with correct sums and a wrong link, with a transaction for every batch."""
+    copy = copy_of(source[0], tmp_path / "copy")
+    with Reader.open(copy) as reader, reader.view() as view:
+        batch = view.batch_at(100)
+        assert batch is not None
+        forged = encode_batch(
+            batch.rows, first=batch.first, link=bytes(32), epoch=batch.epoch, t_prev=batch.t_first,
+            bodies=batch.bodies(), frames_digest=batch.frames_digest,
+        )  # fmt: skip
+    edit(copy, lambda txn, rows, frames, meta: txn.put(forged.key, bytes(forged.value), db=rows))
+    monkeypatch.setattr("journal.archive.ROWS_PER_VIEW", 1)
+    with pytest.raises(CorruptError, match="link"):
+        archive(copy, first=1, last=200, out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("refusal", [errno.EPERM, errno.EOPNOTSUPP])
+def test_file_systems_without_hard_links(
+    refusal: int, source: tuple[Path, History], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*words: object, **options: object) -> None:
+        raise OSError(refusal, os.strerror(refusal))
+
+    monkeypatch.setattr(os, "link", link)
+    archive(source[0], first=1, last=50, out=tmp_path / "out")
+    assert files_in(tmp_path) == ["out"]
+    refusal = errno.EIO
+    with pytest.raises(OSError, match="Input/output"):
+        archive(source[0], first=1, last=50, out=tmp_path / "other")
+    assert files_in(tmp_path) == ["out"]
 
 
 def test_targets_that_are_taken(source: tuple[Path, History], tmp_path: Path) -> None:
@@ -324,6 +381,14 @@ def test_every_flipped_bit_is_noticed(
     (folder / "bad").write_bytes(data)
     assert refuse(folder / "bad", folder).code in {"archive_damaged", "archive_foreign", "archive_version"}
     shutil.rmtree(folder)
+
+
+def test_a_damaged_chunk_is_refused_before_it_is_unpacked(source: tuple[Path, History], tmp_path: Path) -> None:
+    (file,) = seal(source[0], tmp_path, (1, 120))
+    data = bytearray(file.read_bytes())
+    data[HEADER.size + 200] ^= 8
+    (tmp_path / "bad").write_bytes(data)
+    assert "a chunk fails its checksum" in str(refuse(tmp_path / "bad", tmp_path))
 
 
 @given(st.binary(max_size=300))

@@ -17,7 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from journal.archive import archive
+from journal.sealed import SealedFile
+from journal.snapshots import newest
 from tests.world.crash_states import Promise, Sync, Write, crash_states, record, write_state
+from tests.world.histories import make_history, read_history, same, write_history
 from tests.world.machine import PowerCut, require_strace
 from tests.world.verifier import Verdict, Verifier
 
@@ -98,6 +102,7 @@ def write_and_cut(disk: PowerCut, mode: str, seed: int, wait_s: float) -> int:
         promises += writer.stdout.read()
         writer.stdout.close()
         writer.wait()
+    assert len(promises) >= 8, "the writer never had the journal open"
     return max(int.from_bytes(promises[at : at + 8], "big") for at in range(0, len(promises) // 8 * 8, 8))
 
 
@@ -124,6 +129,78 @@ def cycles(disk: PowerCut, mode: str, count: int, seed: int, verifier: Verifier)
 
 def test_power_cuts_lose_nothing_promised(tmp_path: Path, verifier: Verifier) -> None:
     assert cycles(PowerCut(tmp_path), "sync", 8, 1, verifier) == {"ok": 8}
+
+
+OPERATE = """
+import sys
+from pathlib import Path
+from journal.archive import archive
+from journal.restore import restore
+from journal.retention import backup, compact, expire_frames
+from journal.snapshots import save
+disk, last = Path(sys.argv[1]), int(sys.argv[2])
+path, operation = disk / "journal", sys.argv[3]
+if operation == "archive":
+    archive(path, first=1, last=last, out=disk / "out.vza")
+elif operation == "restore":
+    restore([disk / "before.vza"], disk / "restored")
+elif operation == "compact":
+    expire_frames(path, last)
+    compact(path)
+elif operation == "backup":
+    backup(path, disk / "copy")
+else:
+    save(path, seq=7, link=bytes(32), fingerprint=b"x", payload=bytes(100_000))
+sys.stdout.write("done")
+sys.stdout.flush()
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("operation", ["archive", "restore", "compact", "backup", "snapshot"])
+def test_what_an_operation_returned_is_on_the_disk(operation: str, tmp_path: Path, verifier: Verifier) -> None:
+    """The power goes the moment the call has returned."""
+    disk = PowerCut(tmp_path)
+    disk.plug_in()
+    try:
+        history = make_history(300, 1)
+        last = len(history.rows)
+        path = write_history(disk.place / "journal", history, 1)
+        archive(path, first=1, last=last, out=disk.place / "before.vza")
+        command = [sys.executable, "-c", OPERATE, str(disk.place), str(last), operation]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, cwd=ROOT)
+        assert child.stdout is not None
+        said = child.stdout.read(4)
+        disk.cut()
+        child.communicate()
+        assert said == b"done"
+    finally:
+        disk.unplug()
+    disk.plug_in()
+    try:
+        require_result(disk.place, operation, last, verifier)
+        if operation != "compact":
+            assert same(read_history(path), history)
+    finally:
+        disk.unplug()
+
+
+def require_result(place: Path, operation: str, last: int, verifier: Verifier) -> None:
+    """The result of an operation is there, whole."""
+    if operation == "archive":
+        sealed = SealedFile(place / "out.vza")
+        assert sum(len(piece.rows) for piece in sealed.pieces()) == last
+        sealed.close()
+    elif operation == "snapshot":
+        found = newest(place / "journal", at_most=9, fingerprint=b"x", link_of=lambda seq: bytes(32))
+        assert found is not None
+        assert len(found.payload) == 100_000
+    else:
+        name = {"restore": "restored", "compact": "journal", "backup": "copy"}[operation]
+        if operation == "compact":
+            assert len(read_history(place / name).frames) < 10
+        verdict = verifier.judge(place / name)
+        assert (verdict.ok, verdict.records) == (True, last), verdict
 
 
 @pytest.mark.slow
