@@ -38,7 +38,7 @@ def long_stream(seed: int, steps: int, faults: float) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_long_streams_equal_the_twin(seed: int) -> None:
-    rows = long_stream(seed, 500, (0.0, 0.01, 0.2)[seed % 3])
+    rows = long_stream(seed, 1500, (0.0, 0.01, 0.2)[seed % 3])
     rng, state, twin, at = random.Random(-seed), new_state(), NaiveMarkets(), 0
     while at < len(rows):
         step = rng.choice((1, 7, 300))

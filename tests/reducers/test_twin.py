@@ -1,5 +1,7 @@
 """The compiled reducers against the plain twin: any stream, cut anywhere, saved and loaded anywhere."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ def fold_in_pieces(rows: np.ndarray, cuts: list[int], *, reload: bool = False) -
     """Fold `rows` cut at these places."""
     state = new_state()
     places = [0, *sorted(cut % (len(rows) + 1) for cut in cuts), len(rows)]
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         state = fold(state, rows[start:end], start + 1)
         if reload:
             state = load_state(dump_state(state))
