@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import journal.building as building_module
+import journal.retention as retention_module
 from journal import SLOT, STEP_END, CorruptError, LockedError, OpenError, Reader, Writer
 from journal.check import check, check_structure
 from journal.environment import meta_page
@@ -85,6 +87,29 @@ def test_many_frames_go_in_bounded_transactions(journal_dir: Path) -> None:
     commits = meta_page(path).txn - before
     assert commits >= answer["expired"] // VALUES_PER_COMMIT
     assert answer["expired"] == len(history.frames) - (len(history.rows) in history.frames)
+
+
+def test_an_expiry_that_stops_between_two_transactions(
+    made: tuple[Path, History], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, history = made
+    monkeypatch.setattr(retention_module, "VALUES_PER_COMMIT", 3)
+    really, calls = retention_module._expire_some, itertools.count(1)
+
+    def stopped(*words: Any) -> int:
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return really(*words)
+
+    monkeypatch.setattr(retention_module, "_expire_some", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        expire_frames(path, 500)
+    assert check(path).ok
+    with Reader.open(path) as reader, reader.view() as view:
+        limit = view.frames_from
+    assert 1 < limit < 500
+    assert read_history(path).frames == {seq: frame for seq, frame in history.frames.items() if seq >= limit}
+    assert expire_frames(path, 500)["frames_from"] > limit
 
 
 def test_orphaned_frames_are_not_expired_blindly(made: tuple[Path, History], tmp_path: Path) -> None:
