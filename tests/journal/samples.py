@@ -1,5 +1,6 @@
 """Rows, frames and journals to test with, and ways to hurt a copy of one."""
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -64,14 +65,18 @@ def copy_of(path: Path, target: Path) -> Path:
 
 
 def edit(path: Path, change: Callable[[Any, Any, Any, Any], object]) -> None:
-    """Change a journal behind its back: `change(txn, rows, frames, meta)` in one write transaction."""
-    env = lmdb.open(str(path), map_size=64 * MIB, max_dbs=8, lib_version=0)
+    """Change a journal behind its back: `change(txn, rows, frames, meta)`, on a copy that then takes its place."""
+    copy = path.with_name(path.name + ".edited")
+    copy_of(path, copy)
+    env = lmdb.open(str(copy), map_size=64 * MIB, max_dbs=8, lib_version=0)
     try:
         rows, frames, meta = (env.open_db(name) for name in (b"rows", b"frames", b"meta"))
         with env.begin(write=True) as txn:
             change(txn, rows, frames, meta)
     finally:
         env.close()
+    os.replace(copy / "data.mdb", path / "data.mdb")
+    shutil.rmtree(copy)
 
 
 def contents(path: Path) -> list[tuple[bytes, bytes, bytes]]:
