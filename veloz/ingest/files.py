@@ -24,6 +24,9 @@ READ_BYTES: Final = 1 << 17
 UNPACK_BYTES_MAX: Final = 1 << 20
 SMALL_READ_BYTES: Final = 1 << 11  # where a decoder cannot be copied: what one damaged piece may cost
 HEAD_BYTES: Final = 1 << 16
+DOUBT_BYTES: Final = (
+    1 << 16
+)  # how far before the first senseless line a broken packing may have changed a digit: two windows of gzip
 
 GZIP: Final = b"\x1f\x8b"
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -123,8 +126,14 @@ class _Gzip:
             try:
                 yield self._stream.decompress(data, UNPACK_BYTES_MAX)
             except zlib.error:
-                for at in range(len(data)):
-                    yield before.decompress(data[at : at + 1])
+                # one byte at a time, handed over together
+                good = bytearray()
+                try:
+                    for at in range(len(data)):
+                        good += before.decompress(data[at : at + 1])
+                except zlib.error:
+                    yield bytes(good)
+                    raise
                 raise AssertionError("a broken stream breaks again") from None
             data = self._stream.unconsumed_tail
 
@@ -259,8 +268,8 @@ def cut_blocks(pieces: Iterator[bytes], base: int = 0, block_bytes: int = BLOCK_
 def read_trusted(path: Path, on_read: Callable[[int], None] | None = None) -> Iterator[bytes]:
     """As `read_text`, but nothing is handed over that may be wrong: a packed file is unpacked once before, to see whether it is whole.
 
-    Where its packing is broken, the good bytes end before the first line that is none (see `is_sane`); where only a checksum
-    does not fit, nobody can tell which bytes it means, and they end where that checksum's range begins.
+    Where its packing is broken, the good bytes end some way before the first line that is none (`is_sane`, `DOUBT_BYTES`); where
+    only a checksum does not fit, nobody can tell which bytes it means, and they end where that checksum's range begins.
 
     Raises:
         IngestError: The file is missing or the system fails to read it.
@@ -271,12 +280,12 @@ def read_trusted(path: Path, on_read: Callable[[int], None] | None = None) -> It
         yield from read_text(path, on_read)
         return
     left = measure_sane(path, damage)
-    for piece in read_text(path, on_read):
-        if left <= len(piece):
-            yield piece[:left]
+    for block in cut_blocks(read_text(path, on_read)):
+        if left <= len(block.text):
+            yield block.text[: block.text.rfind(b"\n", 0, left) + 1]
             break
-        left -= len(piece)
-        yield piece
+        left -= len(block.text)
+        yield block.text
     raise damage
 
 
@@ -303,7 +312,7 @@ def measure_sane(path: Path, damage: Damage) -> int:
                 if commas < 0:
                     commas = line.count(b",")
                 if size >= damage.doubtful_from and not is_sane(line, commas):
-                    return size
+                    return max(size - DOUBT_BYTES, (size + damage.doubtful_from) // 2)
                 size += len(line)
     except Damage:
         pass
