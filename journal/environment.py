@@ -58,6 +58,7 @@ class Environment:
     meta: Any = None
     users: int = 0
     views: int = 0
+    retired: bool = False
     closed: bool = False
 
 
@@ -170,20 +171,33 @@ def attach(path: Path) -> Environment | None:
     Raises:
         OpenError, CorruptError: The files are not a journal, or cannot be read.
     """
-    with _guard:
-        inode = data_inode(path)
-        if inode is None:
-            return None
-        known = _table.get(inode)
-        if known is None:
-            _retire(path, inode)
-            known = _opened_for_reading(path, inode)
+    deadline = time.monotonic() + RESIZE_TIMEOUT_S
+    while True:
+        with _guard:
+            inode = data_inode(path)
+            known = None if inode is None else _known_or_opened(path, inode)
             if known is None:
                 return None
+            require_same_process(known)
+            if known.rows is not None:
+                known.users += 1
+                return known
+        if time.monotonic() > deadline:
+            raise ReadError(f"{path} is still being opened for writing by this process", code="opening")
+        time.sleep(0.001)
+
+
+def _known_or_opened(path: Path, inode: tuple[int, int]) -> Environment | None:
+    known = _table.get(inode)
+    if known is not None and known.retired and known.views == 0:
+        _close(known)
+        known = None
+    if known is None:
+        _retire(path, inode)
+        known = _opened_for_reading(path, inode)
+        if known is not None:
             _table[inode] = known
-        require_same_process(known)
-        known.users += 1
-        return known
+    return known
 
 
 def _retire(path: Path, inode: tuple[int, int]) -> None:
@@ -198,6 +212,15 @@ def detach(known: Environment) -> None:
         known.users -= 1
         if known.users == 0 and not known.closed and known.pid == os.getpid():
             _close(known)
+
+
+def retire(known: Environment) -> None:
+    """Give a writer's environment back. Readers of this process move to one of their own: a failed one may not read."""
+    with _guard:
+        known.retired = True
+        if known.views == 0 and not known.closed:
+            _close(known)
+    detach(known)
 
 
 def require_same_process(known: Environment) -> None:
@@ -309,7 +332,7 @@ def lock_usable(path: Path) -> bool:
 
 def stale(known: Environment, path: Path) -> bool:
     """Whether a reader should open anew: closed, replaced on disk, or a writer may have come since."""
-    if known.closed or (not known.locked and lock_usable(path)):
+    if known.closed or known.retired or (not known.locked and lock_usable(path)):
         return True
     return data_inode(path) != known.inode
 

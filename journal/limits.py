@@ -36,6 +36,7 @@ DISK_RESERVED_BYTES: Final = MIB
 
 OPEN_TIMEOUT_S: Final = 10.0
 RESIZE_TIMEOUT_S: Final = 5.0
+REAP_EVERY_S: Final = 5.0
 
 assert ROWS_MAX * ROW_BYTES + HEADER_BYTES + TAIL_BYTES + HEAP_BYTES_MAX == BATCH_BYTES_MAX, "a full batch just fits"
 assert HEAP_BYTES_MAX % 8 == HEADER_BYTES % 8 == TAIL_BYTES % 8 == 0, "values stay multiples of eight"

@@ -45,8 +45,14 @@ class WriterLock:
             raise LockedError(
                 f"{path} is being written by process {holder}", hint="wait for it or stop it; reading needs no lock"
             ) from cause
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode("ascii"), 0)
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode("ascii"), 0)
+        except OSError as cause:
+            os.close(fd)
+            raise FilesystemError(
+                f"{file} cannot be written ({cause.strerror})", code="not_writable", hint="check the disk and its space"
+            ) from cause
         return cls(fd)
 
     def release(self) -> None:

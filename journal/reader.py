@@ -272,9 +272,13 @@ class Reader:
             CorruptError: The data file is cut off or damaged at its start.
         """
         reader = cls(Path(os.path.abspath(path)))
-        if reader._current() is not None:
-            with reader.view() as view:
-                require_format(view.meta(FORMAT_KEY))
+        try:
+            if reader._current() is not None:
+                with reader.view() as view:
+                    require_format(view.meta(FORMAT_KEY))
+        except BaseException:
+            reader.close()
+            raise
         return reader
 
     @property

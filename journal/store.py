@@ -159,7 +159,7 @@ class Store:
             store.tip = store._read_tip()
             store._take_epoch()
         except BaseException:
-            environment.detach(opened)
+            environment.retire(opened)
             raise
         return store
 
@@ -269,6 +269,10 @@ class Store:
         alive = sum(stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"] for stat in stats)
         return left + max(0, used - alive - 3)
 
+    def reap_readers(self) -> None:
+        """Free the slots of readers that died inside a view: they would keep old pages alive for ever."""
+        self._opened.env.reader_check()
+
     def close(self) -> None:
         """Give the environment back."""
-        environment.detach(self._opened)
+        environment.retire(self._opened)

@@ -32,6 +32,7 @@ from journal.limits import (
     OPEN_TIMEOUT_S,
     PAGES_RESERVED,
     PENDING_BYTES_MAX,
+    REAP_EVERY_S,
 )
 from journal.lock import WriterLock
 from journal.store import Meta, Store, Tip, make_directory
@@ -125,16 +126,13 @@ class Writer:
         commits = threading.Thread(target=self._run_commits, args=(map_bytes,), name="journal-commit", daemon=True)
         commits.start()
         self._threads.append(commits)
-        deadline = time.monotonic() + OPEN_TIMEOUT_S
-        with self._lock:
-            while not self._opened and self._failure is None:
-                if not self._done.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() > deadline:
-                    self._closing = True
-                    raise LockedError(
-                        f"a foreign process holds LMDB's write lock of {self._path}",
-                        code="write_lock_held",
-                        hint="find it with `fuser lock.mdb` and end it",
-                    )
+        try:
+            self._wait_opened()
+        except BaseException:
+            with self._lock:
+                self._closing = True
+                self._work.notify_all()
+            raise
         if self._failure is not None:
             commits.join()
             raise self._failure
@@ -143,6 +141,17 @@ class Writer:
             encodes = threading.Thread(target=self._run_encodes, args=(tip,), name="journal-encode", daemon=True)
             encodes.start()
             self._threads.append(encodes)
+
+    def _wait_opened(self) -> None:
+        deadline = time.monotonic() + OPEN_TIMEOUT_S
+        with self._lock:
+            while not self._opened and self._failure is None:
+                if not self._done.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() > deadline:
+                    raise LockedError(
+                        f"a foreign process holds LMDB's write lock of {self._path}",
+                        code="write_lock_held",
+                        hint="find it with `fuser lock.mdb` and end it",
+                    )
 
     # what callers do
 
@@ -371,8 +380,12 @@ class Writer:
                 self._measure_room(store)
                 self._opened = True
                 self._done.notify_all()
+            reaped = time.monotonic()
             while run := self._next_run():
                 self._commit_began = time.monotonic()
+                if self._commit_began - reaped > REAP_EVERY_S:
+                    store.reap_readers()
+                    reaped = self._commit_began
                 store.commit([item.change for item in run if item.change is not None])
                 self._commit_began = 0.0
                 self._publish(store, run)

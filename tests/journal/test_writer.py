@@ -503,3 +503,57 @@ def test_ctrl_c_at_any_moment_leaves_a_sound_journal(tmp_path: Path, bulk: bool)
         assert report.ok, report.reason
         assert report.head_seq % 300 == 0
     assert interrupts
+
+
+def test_a_frozen_writer_does_not_blind_readers_of_its_process(tmp_path: Path) -> None:
+    """LMDB refuses every transaction of an environment whose meta page could not be written."""
+    from tests.journal.faults import need_strace, traced
+
+    need_strace()
+    code = """
+import sys, journal
+from tests.journal.samples import make_rows
+reader = journal.Reader.open(sys.argv[1])
+try:
+    with journal.Writer.open(sys.argv[1], map_size_bytes=64 << 20) as writer:
+        for _ in range(100): writer.append(make_rows(1)); writer.flush()
+except journal.FrozenError:
+    with reader.view() as view: print("read", view.head()[0] >= writer.durable_seq > 0)
+"""
+    command = traced("pwrite64", "error=EIO:when=30+", code, tmp_path / "j")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "read True\n", done.stderr
+
+
+def test_dead_readers_are_reaped(journal_dir: Path, monkeypatch: Any) -> None:
+    code = (
+        "import sys, os, journal\nr = journal.Reader.open(sys.argv[1]); v = r.view(); v.__enter__()\n"
+        "print('in', flush=True); os.kill(os.getpid(), 9)"
+    )
+    monkeypatch.setattr("journal.writer.REAP_EVERY_S", 0.0)
+    reaped: list[int] = []
+    reap = Store.reap_readers
+    monkeypatch.setattr(Store, "reap_readers", lambda store: (reap(store), reaped.append(1)))
+    with Writer.open(journal_dir) as writer:
+        writer.append(make_rows(1))
+        writer.flush()
+        run_python(code, journal_dir)
+        writer.append(make_rows(1))
+        writer.flush()
+    assert reaped
+
+
+def test_an_unsafe_file_system_is_refused_on_request(tmp_path: Path) -> None:
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or not os.access(memory, os.W_OK):
+        pytest.skip("no /dev/shm here")
+    path = memory / f"journal-test-{os.getpid()}"
+    try:
+        with pytest.raises(FilesystemError):
+            Writer.open(path, unsafe_fs=False)
+        with Writer.open(path) as writer:
+            assert writer.append(make_rows(1)) == 1
+    finally:
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
