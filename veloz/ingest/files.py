@@ -24,9 +24,9 @@ READ_BYTES: Final = 1 << 17
 UNPACK_BYTES_MAX: Final = 1 << 20
 SMALL_READ_BYTES: Final = 1 << 11  # where a decoder cannot be copied: what one damaged piece may cost
 HEAD_BYTES: Final = 1 << 16
-DOUBT_BYTES: Final = (
-    1 << 16
-)  # how far before the first senseless line a broken packing may have changed a digit: two windows of gzip
+# How far before its first senseless line a broken packing may have changed a digit: two windows of gzip, two blocks of zstd.
+GZIP_DOUBT_BYTES: Final = 1 << 16
+BLOCK_DOUBT_BYTES: Final = 1 << 18
 
 GZIP: Final = b"\x1f\x8b"
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -268,7 +268,7 @@ def cut_blocks(pieces: Iterator[bytes], base: int = 0, block_bytes: int = BLOCK_
 def read_trusted(path: Path, on_read: Callable[[int], None] | None = None) -> Iterator[bytes]:
     """As `read_text`, but nothing is handed over that may be wrong: a packed file is unpacked once before, to see whether it is whole.
 
-    Where its packing is broken, the good bytes end some way before the first line that is none (`is_sane`, `DOUBT_BYTES`); where
+    Where its packing is broken, the good bytes end some way before the first line that is none (`is_sane`); where
     only a checksum does not fit, nobody can tell which bytes it means, and they end where that checksum's range begins.
 
     Raises:
@@ -305,6 +305,9 @@ def find_damage(path: Path) -> Damage | None:
 def measure_sane(path: Path, damage: Damage) -> int:
     """How many unpacked bytes of a file with a broken packing can be believed."""
     assert damage.doubtful_from is not None
+    with open_file(path) as file:
+        blocks = not file.read(len(GZIP)).startswith(GZIP)
+    doubt = BLOCK_DOUBT_BYTES if blocks else GZIP_DOUBT_BYTES
     size, commas = 0, -1
     try:
         for block in cut_blocks(read_text(path)):
@@ -312,7 +315,7 @@ def measure_sane(path: Path, damage: Damage) -> int:
                 if commas < 0:
                     commas = line.count(b",")
                 if size >= damage.doubtful_from and not is_sane(line, commas):
-                    return max(size - DOUBT_BYTES, (size + damage.doubtful_from) // 2)
+                    return max(size - doubt, damage.doubtful_from if blocks else (size + damage.doubtful_from) // 2)
                 size += len(line)
     except Damage:
         pass
