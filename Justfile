@@ -53,6 +53,10 @@ test *ARGS:
 slow *ARGS:
     HYPOTHESIS_PROFILE=slow pytest -n 2 -m slow --timeout 3600 {{ ARGS }}
 
+# side by side with hftbacktest and the bare limits, one table; parts: append scan ingest replay
+bench *PARTS:
+    python -m tests.bench.run {{ PARTS }}
+
 # write the generated files of specs/ from the code
 specs:
     python -c "from pathlib import Path; from veloz.contracts.specs import write_all; write_all(Path('specs'))"

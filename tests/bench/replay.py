@@ -9,10 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from tests.bench.measure import Figure, alternate, median, ratio
 from tests.bench.peer import Elapse
+from veloz.history.slabs import SlabReader
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROUNDS = 9
@@ -48,6 +52,16 @@ def folded(path: Path) -> float:
     return recall(path, use_snapshot=False).seconds
 
 
+def read_every_word(path: Path) -> Callable[[], None]:
+    """A job that adds up every 8-byte word of a journal's rows, in memory: the bus, and nothing else."""
+    words = np.concatenate([rows.copy() for _, rows in SlabReader(path)]).view("<u8")
+
+    def job() -> None:
+        words.sum()
+
+    return job
+
+
 def run_fold(capture: Path, journals: dict[str, Path], scratch: Path) -> list[Figure]:
     """P1 on both forms of the journal."""
     from veloz.cli.place import head_of
@@ -57,7 +71,8 @@ def run_fold(capture: Path, journals: dict[str, Path], scratch: Path) -> list[Fi
     figures = []
     with Elapse(capture, scratch) as peer:
         jobs = {name: (lambda path=path: folded(path)) for name, path in journals.items()}
-        laps = alternate({**jobs, "hftbacktest elapse": peer.run}, ROUNDS)
+        bus = read_every_word(journals["sealed"])
+        laps = alternate({**jobs, "hftbacktest elapse": peer.run, "bus": bus}, ROUNDS)
         theirs = peer.events / median(laps["hftbacktest elapse"])
         figures.append(Figure("hftbacktest elapse loop, 100 ms steps", theirs / 1e6, "M events/s"))
         for name, path in journals.items():
@@ -70,6 +85,16 @@ def run_fold(capture: Path, journals: dict[str, Path], scratch: Path) -> list[Fi
                 )
             )
             figures.append(Figure(f"P1 fold, {name}, times", median(laps[name]) * 1e3, "ms", times, "elapse, by time"))
+        rows = head_of(journals["sealed"])
+        figures.append(
+            Figure(
+                "reading every word of every row",
+                rows / median(laps["bus"]) / 1e6,
+                "M rows/s",
+                ratio(laps, "bus", "sealed"),
+                "P1 fold, sealed",
+            )
+        )
     return figures
 
 
