@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypedDict
 
-from journal.batch import ZERO, Batch
+from journal.batch import KEY, ZERO, Batch
 from journal.errors import CorruptError
 from journal.files import whole_file
 from journal.limits import ROW_BYTES, ROWS_MAX
@@ -98,10 +98,12 @@ def _read_piece(view: View, batch: Batch, first: int, last: int) -> tuple[Piece,
     """The wanted rows of one batch with all that belongs to them, and what the batch takes in the journal."""
     announced = batch.frames_digest
     frames = None if announced == ZERO else view.frames(batch.first, digest=announced)
-    if announced != ZERO and frames is None and batch.first >= view.frames_from:
+    size = len(batch.value)
+    if frames is not None and view.opened is not None:
+        size += len(view.txn.get(KEY.pack(batch.first), db=view.opened.frames))
+    elif announced != ZERO and batch.first >= view.frames_from:
         raise CorruptError("its raw frames are missing", seq=batch.first)
     piece = piece_of(batch, frames, first, last)
-    size = len(batch.value) + (0 if frames is None else len(frames.raw))
     return piece, size * len(piece.rows) // batch.n
 
 

@@ -13,7 +13,7 @@ Owns the bytes of one file and nothing else: which rows go in is `archive.py`'s 
     end      magic 4 · head bytes u2 · zero u2 · chunks u8 · rows u8 · blake3 of the whole file before this digest 32
 
 Stored parts are zstd frames, or nothing where there is nothing. Rows are stored word by word (all first words, then all
-second ones, …): the same word of neighbouring rows is alike, which packs about a third smaller.
+second ones, …): the same word of neighbouring rows is alike, which packs a sixth smaller.
 Heap: `row u4, size u4, bytes`, back to back. Frames: `first_row u4[n] · end u4[n] · source u2[n] · raw`, as in a batch.
 """
 
