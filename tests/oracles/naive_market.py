@@ -226,7 +226,8 @@ class Market:
         self.print("trade", ts, price, qty, flags & layout.ASK, 1)
 
     def print(self, source: str, ts: int, price: int, qty: int, sold: int, trades: int) -> None:
-        if not (0 <= price <= limits.PRICE_MAX and qty >= 0 and 0 <= ts <= limits.TIME_MAX_NS and trades >= 0):
+        fits = 0 <= price <= limits.PRICE_MAX and qty >= 0 and price * qty < 2**limits.TURNOVER_BITS
+        if not (fits and 0 <= ts <= limits.TIME_MAX_NS and 0 <= trades <= limits.TRADES_MAX):
             self.unbarred += 1
             return
         if source != self.source:
@@ -300,7 +301,7 @@ class Market:
         for message in self.held:
             message.levels = [self._held(level, price, qty) for level in message.levels]
         self.spreads = [price(each) for each in self.spreads]
-        self.spread_last = price(self.spread_last)
+        self.spread_last = max(min(price(self.spread_last), limits.PRICE_MAX), -limits.PRICE_MAX - 1)
         if self.trade:
             ident, at, much, *rest = self.trade
             self.trade = (ident, min(price(at), limits.PRICE_MAX), min(qty(much), limits.QTY_MAX), *rest)

@@ -76,7 +76,9 @@ class Venue:
         elif what == "aggtrade":
             self.add(5, flags, number, 5, price, qty, ts, abs(n), version=version)
         elif what == "quote":
-            self.add(2, 0, number, self.ids[k] - (n % 3 == 1), price, qty, min(price + n % 4, QTY_MAX), qty, version=version)
+            self.add(
+                2, 0, number, self.ids[k] - (n % 3 == 1), price, qty, min(price + n % 4, QTY_MAX), qty, version=version
+            )
         elif what == "mark":
             self.add(4, 0, number, 1, price, 3, -4, 5, version=version)
         elif n % 3 == 0:

@@ -58,7 +58,13 @@ def test_no_book_without_a_snapshot() -> None:
 
 
 def test_a_newer_diff_survives_a_snapshot() -> None:
-    feed = Feed().diff(1, 5, (100, 1)).diff(6, 9, (100, 7), (-103, 4)).diff(10, 10, (99, 3)).snapshot(7, (98, 1), (-105, 2))
+    feed = (
+        Feed()
+        .diff(1, 5, (100, 1))
+        .diff(6, 9, (100, 7), (-103, 4))
+        .diff(10, 10, (99, 3))
+        .snapshot(7, (98, 1), (-105, 2))
+    )
     assert top(feed.fold(), 1, 5) == (True, [(100, 7), (99, 3), (98, 1)], [(103, 4), (105, 2)], 10)
 
 
@@ -71,7 +77,9 @@ def test_a_newer_diff_survives_a_snapshot() -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("before", [True, False])
-def test_the_first_diff_after_a_snapshot(market: int, first: int, last: int, prev: int, state: str, before: bool) -> None:
+def test_the_first_diff_after_a_snapshot(
+    market: int, first: int, last: int, prev: int, state: str, before: bool
+) -> None:
     feed = Feed(market)
     if before:
         feed.diff(first, last, (100, 1), prev=prev).snapshot(100, (90, 1))
@@ -141,7 +149,9 @@ def test_what_is_held_back_is_bounded(size: int) -> None:
         again = Feed().snapshot(last, (5, 5)).rows[1:]
         ended = fold(fold(new_state(), rows, 1), np.array(again, ROW), len(rows) + 1)
         assert is_synced(ended, 1) == synced
-        assert top(ended, 1, 1).bids == ([] if not synced else [(999 + size, messages)] if last < messages else [(5, 5)])
+        assert top(ended, 1, 1).bids == (
+            [] if not synced else [(999 + size, messages)] if last < messages else [(5, 5)]
+        )
 
 
 def test_a_message_longer_than_all_room_is_lost_whole() -> None:

@@ -9,7 +9,15 @@ import pytest
 
 from veloz.reducers import booksync
 from veloz.reducers.booksync import (
-    FUTURES_DRAWING, FUTURES_TABLE, SPOT_DRAWING, SPOT_TABLE, BookEvent, BookState, drawings, follow, relate,
+    FUTURES_DRAWING,
+    FUTURES_TABLE,
+    SPOT_DRAWING,
+    SPOT_TABLE,
+    BookEvent,
+    BookState,
+    drawings,
+    follow,
+    relate,
 )  # fmt: skip
 from veloz.reducers.tables import STAY, parse_table, render_mermaid
 
@@ -35,7 +43,14 @@ def test_a_drawing_becomes_a_table() -> None:
 
 @pytest.mark.parametrize(
     "drawing",
-    ["", "UP DOWN\nON = =", "UP\nON =\nOFF =", "UP DOWN\nON = =\nOFF =", "UP DOWN\nON = =\nOFF = RED", "UP DOWN\nON = =\nON = ="],
+    [
+        "",
+        "UP DOWN\nON = =",
+        "UP\nON =\nOFF =",
+        "UP DOWN\nON = =\nOFF =",
+        "UP DOWN\nON = =\nOFF = RED",
+        "UP DOWN\nON = =\nON = =",
+    ],
 )
 def test_a_drawing_must_be_total(drawing: str) -> None:
     with pytest.raises(ValueError, match=r"\.$"):

@@ -18,9 +18,9 @@ from typing import Final
 import numpy as np
 
 from veloz.contracts.kernel import cold, kernel
-from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, TIME_MAX_NS
+from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, TIME_MAX_NS, TRADES_MAX, TURNOVER_BITS
 from veloz.reducers.state import INTERVALS
-from veloz.reducers.sums import add_hi, add_lo, multiply
+from veloz.reducers.sums import LIMB_BITS, add_hi, add_lo, multiply
 from veloz.reducers.words import ONE, ZERO, I
 
 SECOND_NS: Final = 1_000_000_000
@@ -33,7 +33,8 @@ AGGREGATED, PRINTED = I(1), I(2)  # what feeds a tape
 
 _STEPS: Final = np.array(INTERVALS_NS, np.int64)
 _COUNT, _KEPT, _RING, _SECOND = I(INTERVALS), I(BARS_KEPT), I(BARS_KEPT - 1), I(SECOND_NS)
-_PRICE_MAX, _TIME_MAX = I(PRICE_MAX), I(TIME_MAX_NS)
+_PRICE_MAX, _TIME_MAX, _TRADES_MAX = I(PRICE_MAX), I(TIME_MAX_NS), I(TRADES_MAX)
+_TURNOVER_HI = I(1 << (TURNOVER_BITS - LIMB_BITS))
 
 
 @kernel
@@ -58,8 +59,8 @@ def open_bar(bar: np.void, bucket: I, ts: I, price: I) -> None:
 
 
 @kernel
-def add_trade(bar: np.void, price: I, qty: I, ts: I, sold: I, trades: I) -> None:
-    """One trade into one bar that is open."""
+def add_trade(bar: np.void, price: I, qty: I, ts: I, sold: I, trades: I, hi: I, lo: I) -> None:
+    """One trade, and its turnover in two words, into one bar that is open."""
     bar["records"] += ONE
     bar["trades"] += trades
     if ts < bar["ts_first"]:
@@ -77,7 +78,6 @@ def add_trade(bar: np.void, price: I, qty: I, ts: I, sold: I, trades: I) -> None
     if sold == 0:
         bar["buy_hi"] = add_hi(bar["buy_hi"], bar["buy_lo"], qty)
         bar["buy_lo"] = add_lo(bar["buy_lo"], qty)
-    hi, lo = multiply(price, qty)
     bar["quote_hi"] = add_hi(bar["quote_hi"], bar["quote_lo"], lo) + hi
     bar["quote_lo"] = add_lo(bar["quote_lo"], lo)
 
@@ -137,7 +137,17 @@ def turn_second(tapes: np.ndarray, bars: np.ndarray, slot_ix: I, ts: I, price: I
 
 @cold
 def amend_bars(
-    tapes: np.ndarray, bars: np.ndarray, lates: np.ndarray, slot_ix: I, price: I, qty: I, ts: I, sold: I, trades: I
+    tapes: np.ndarray,
+    bars: np.ndarray,
+    lates: np.ndarray,
+    slot_ix: I,
+    price: I,
+    qty: I,
+    ts: I,
+    sold: I,
+    trades: I,
+    hi: I,
+    lo: I,
 ) -> None:
     """A trade of an older second, into the bars of every interval that are still kept."""
     for interval in range(INTERVALS):
@@ -150,7 +160,7 @@ def amend_bars(
         bar = bars[bar_at(slot_ix, I(interval), bucket)]
         if not is_open(bar, bucket):
             open_bar(bar, bucket, ts, price)
-        add_trade(bar, price, qty, ts, sold, trades)
+        add_trade(bar, price, qty, ts, sold, trades, hi, lo)
         if bucket < newest:
             late["late"] += ONE
             bar["amended"] += ONE
@@ -178,7 +188,11 @@ def apply_trade(
 ) -> None:  # fmt: skip
     """A market trade, or an aggregate of `trades` of them, into the bars of its slot."""
     tape = tapes[slot_ix]
-    if price < 0 or price > _PRICE_MAX or qty < 0 or ts < 0 or ts > _TIME_MAX or trades < 0:
+    if price < 0 or price > _PRICE_MAX or qty < 0 or ts < 0 or ts > _TIME_MAX or trades < 0 or trades > _TRADES_MAX:
+        tape["refused"] += ONE
+        return
+    hi, lo = multiply(price, qty)
+    if hi >= _TURNOVER_HI:
         tape["refused"] += ONE
         return
     if tape["source"] != source:
@@ -188,6 +202,6 @@ def apply_trade(
     if ts >= tape["end_ns"]:
         turn_second(tapes, bars, slot_ix, ts, price)
     if ts >= tape["begin_ns"]:
-        add_trade(bars[tape["ring_at"]], price, qty, ts, sold, trades)
+        add_trade(bars[tape["ring_at"]], price, qty, ts, sold, trades, hi, lo)
     else:
-        amend_bars(tapes, bars, lates, slot_ix, price, qty, ts, sold, trades)
+        amend_bars(tapes, bars, lates, slot_ix, price, qty, ts, sold, trades, hi, lo)

@@ -5,6 +5,8 @@ from typing import Final
 PRICE_MAX: Final = 2**62 - 1  # quanta; leaves the sign for book keys and one bit for differences
 QTY_MAX: Final = 2**63 - 1  # quanta; real walls of cheap coins need the last bit
 TIME_MAX_NS: Final = 2**62 - 1  # the year 2116
+TURNOVER_BITS: Final = 94  # price · qty of one trade, in quanta², stays below; 2**31 of them fit a bar's sum
+TRADES_MAX: Final = 2**31 - 1  # that one aggregated trade may stand for
 
 INSTRUMENTS_MAX: Final = 1 << 16  # numbers an instrument may have
 SLOTS_MAX: Final = 1 << 12  # instruments with market data

@@ -15,7 +15,7 @@ from veloz.reducers.state import INTERVALS, State
 from veloz.reducers.sums import halves, whole
 from veloz.reducers.windows import levels_of, place_side
 
-_SUM_MAX: Final = (1 << 125) - 1
+_SUM_MAX: Final = (1 << 110) - 1  # leaves room for every trade that may follow
 
 
 def scaled(value: int, places: int) -> int:

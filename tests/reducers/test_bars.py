@@ -1,0 +1,101 @@
+"""Bars by example: buckets, late and lost trades, aggregated trades, odd ones, the longest sums."""
+
+import numpy as np
+import pytest
+
+from veloz.contracts.layout import ASK, ODD, ROW
+from veloz.reducers.bars import INTERVALS_NS
+from veloz.reducers.fold import fold
+from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, QTY_MAX, TURNOVER_BITS
+from veloz.reducers.state import State, new_state
+from veloz.reducers.view import bars, last_record, late_trades
+
+SECOND, MINUTE, DAY = 10**9, 60 * 10**9, 86_400 * 10**9
+NOON = 19_000 * DAY + DAY // 2
+
+
+def tape(*rows: tuple[int, ...]) -> State:
+    """Rows (kind, flags, ts_match, price, qty[, count]) folded."""
+    listed = (32, 1, 128, 1, 5, 0, 2 | 3 << 8 | 1 << 16, 1, 1, 10**8, 1)
+    body = [
+        (kind, 1, flags, 1, ts, 0, k, price, qty, ts, *(rest or (0,)))
+        for k, (kind, flags, ts, price, qty, *rest) in enumerate(rows)
+    ]
+    return fold(new_state(), np.array([listed, *body], ROW), 1)
+
+
+def test_one_bar() -> None:
+    bar = bars(
+        tape((1, 0, NOON, 10, 3), (1, ASK, NOON + 5, 7, 2), (1, 0, NOON + 9, 12, 1), (1, 0, NOON + 9, 11, 4)), 1, SECOND
+    )[0]
+    assert bar[:5] == (NOON, 10, 12, 7, 11)
+    assert (bar.volume, bar.buy_volume, bar.sell_volume, bar.trades, bar.closed) == (10, 8, 2, 4, False)
+    assert bar.vwap == (10 * 3 + 7 * 2 + 12 + 11 * 4, 10)
+
+
+def test_a_bar_is_closed_by_a_trade_of_a_later_bucket() -> None:
+    state = tape((1, 0, NOON + MINUTE - 1, 10, 1), (1, 0, NOON + MINUTE, 20, 1))
+    assert [(bar.ts_open, bar.closed) for bar in bars(state, 1, MINUTE)] == [(NOON, True), (NOON + MINUTE, False)]
+    assert [(bar.open, bar.close, bar.closed) for bar in bars(state, 1, 5 * MINUTE)] == [(10, 20, False)]
+
+
+def test_a_late_trade_amends_its_bar() -> None:
+    state = tape((1, 0, NOON + 5, 10, 1), (1, 0, NOON + 2 * MINUTE, 20, 1), (1, ASK, NOON + 1, 99, 7))
+    assert bars(state, 1, MINUTE)[0][1:] == (99, 99, 10, 10, 8, 1, 99 * 7 + 10, 2, 1, True)
+    assert bars(state, 1, DAY)[0][1:5] == (99, 99, 10, 20)
+    assert [late_trades(state, 1, interval) for interval in INTERVALS_NS[:3]] == [(0, 1), (1, 0), (0, 0)]
+
+
+def test_what_is_too_late_is_counted_as_lost() -> None:
+    state = tape(
+        (1, 0, NOON, 1, 1), (1, 0, NOON - (BARS_KEPT - 1) * SECOND, 2, 1), (1, 0, NOON - BARS_KEPT * SECOND, 3, 1)
+    )
+    assert late_trades(state, 1, SECOND) == (1, 1)
+    assert len(bars(state, 1, SECOND)) == 2
+    assert late_trades(state, 1, MINUTE) == (2, 0)
+
+
+def test_old_bars_leave_the_ring() -> None:
+    state = tape(*((1, 0, NOON + k * SECOND, k, 1) for k in range(BARS_KEPT + 10)))
+    assert [bar.open for bar in bars(state, 1, SECOND)] == list(range(10, BARS_KEPT + 10))
+    assert len(bars(tape((1, 0, NOON, 1, 1), (1, 0, NOON + DAY, 1, 1)), 1, SECOND)) == 1
+
+
+def test_aggregated_trades_feed_bars_until_there_are_trades() -> None:
+    state = tape((5, ASK, NOON, 10, 3, 4), (5, 0, NOON + 1, 11, 2, 1))
+    assert bars(state, 1, SECOND)[0][1:9] == (10, 11, 10, 11, 5, 2, 52, 5)
+    assert last_record(state, "trades", 1) is None
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_the_first_trade_drops_what_aggregated_trades_made(after: int) -> None:
+    rows = [(5, 0, NOON - DAY, 10, 3, 4), (5, 0, NOON, 10, 3, 4), (1, 0, NOON + 5, 20, 1)]
+    state = tape(*rows, *[(5, 0, NOON + 6, 90, 9, 9)] * after)
+    for interval in INTERVALS_NS:
+        assert [bar[1:9] for bar in bars(state, 1, interval)] == [(20, 20, 20, 20, 1, 1, 20, 1)]
+
+
+def test_odd_trades_are_in_no_bar() -> None:
+    state = tape((1, 0, NOON, 10, 1), (1, ODD, NOON + 1, 500, 9), (5, ODD, NOON + 1, 500, 9, 1))
+    assert bars(state, 1, SECOND)[0][1:6] == (10, 10, 10, 10, 1)
+    trade = last_record(state, "trades", 1)
+    assert trade is not None
+    assert (trade["price"], trade["count"], trade["odd"]) == (10, 1, 1)
+
+
+def test_sums_are_longer_than_a_word() -> None:
+    price = 2**TURNOVER_BITS // QTY_MAX
+    state = tape(*((1, 0, NOON + k, price, QTY_MAX) for k in range(99)))
+    bar = bars(state, 1, DAY)[0]
+    assert (bar.volume, bar.quote) == (99 * QTY_MAX, 99 * QTY_MAX * price)
+
+
+IMPOSSIBLE = (
+    (1, 0, -1, 10, 1), (1, 0, NOON, -1, 1), (1, 0, NOON, 10, -1), (1, 0, 2**62, 10, 1), (1, 0, NOON, PRICE_MAX, QTY_MAX),
+    (5, 0, NOON, 10, 1, -1), (5, 0, NOON, 10, 1, 2**31),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", IMPOSSIBLE)
+def test_what_cannot_be_a_trade_makes_no_bar(bad: tuple[int, ...]) -> None:
+    assert bars(tape(bad), 1, SECOND) == []
