@@ -334,8 +334,8 @@ def test_a_streams_name_decides_between_a_diff_and_the_top_of_a_book() -> None:
     assert_same(block, plain_block(frames, source))
 
 
-def test_a_hostile_name_is_never_learned() -> None:
-    """A symbol that holds JSON of its own must not become a template's text."""
+def test_a_hostile_name_changes_no_meaning() -> None:
+    """A symbol that holds JSON of its own, in disguise and as it is."""
     bad = 'a","x":"<w1:int>'
     frame = json.dumps(
         {"stream": f"{bad}@bookTicker", "data": {"u": 1, "s": bad, "b": "1", "B": "1", "a": "1", "A": "1"}}

@@ -42,14 +42,25 @@ def test_millions_of_spoiled_frames(venue: str) -> None:
     fuzz(venue, MANY, int(os.environ.get("VELOZ_FUZZ_SEED", "2")))
 
 
-@pytest.mark.parametrize("venue", SAMPLES)
-def test_a_codec_survives_any_stream_of_spoiled_frames(venue: str) -> None:
-    """Instruments appear and change under the scanner's feet, and still nothing differs."""
+def assert_codec_survives(venue: str, count: int, seed: int) -> None:
+    """A fresh codec on nothing but spoiled frames: it learns its shapes from them, and instruments change under its feet."""
     bench = make_bench(venue, 60)
-    rng = random.Random(3)
-    frames = [(k, frame) for k, frame in enumerate(spoiled(bench, rng, COUNT // 4))]
+    frames = [(k, frame) for k, frame in enumerate(spoiled(bench, random.Random(seed), count))]
     source = Source(1, venue, SAMPLES[venue][1])
     assert_same(new_codec(source).decode(block_of(frames)), plain_block(frames, source))
+
+
+@pytest.mark.parametrize("venue", SAMPLES)
+def test_a_codec_survives_any_stream_of_spoiled_frames(venue: str) -> None:
+    for seed in range(2 if FEW else 6):
+        assert_codec_survives(venue, 100 if FEW else 300, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", SAMPLES)
+def test_many_codecs_survive_spoiled_frames(venue: str) -> None:
+    for seed in range(1_000, 1_400):
+        assert_codec_survives(venue, 400, seed)
 
 
 def test_spoiled_books() -> None:

@@ -150,7 +150,7 @@ class Codec:
                 self.counts.messages[SNAPSHOT_NAME] += 1
                 return
         reading = self._plain.read(frame, recv, source)
-        self._take(reading, source)
+        self._take(reading, frame, source)
         if not announced:
             row, body = source_row(source, recv)
             later = [(place + 1, other) for place, other in reading.bodies]
@@ -160,7 +160,7 @@ class Codec:
         rows.reserve(len(reading.rows) + _rows_at_most(block, ix + 1))
         rows.add(reading)
 
-    def _take(self, reading: Reading, source: Source) -> None:
+    def _take(self, reading: Reading, frame: bytes, source: Source) -> None:
         """Everything a reading changes: the catalogue, the counts, and what the scanner knows."""
         self._plain.commit(reading)
         if reading.name is not None:
@@ -169,10 +169,8 @@ class Codec:
         self.counts.unknown += reading.unknown
         for instrument in reading.instruments:
             self._plan.set_scales(instrument)
-        if reading.stream and reading.name is not None:
-            whose = self.catalogue.find(source.venue, reading.symbol)
-            assert whose is not None, "a message that was read has its instrument"
-            self._plan.learn(reading.stream, reading.name, whose)
+        if reading.whose and reading.name is not None:
+            self._plan.learn(frame, reading.name, VENUES[source.venue], self.catalogue[reading.whose])
 
     def _announce(self, source: Source) -> None:
         """From now on the source's frames may be scanned."""

@@ -58,8 +58,7 @@ class Reading(NamedTuple):
     name: str | None  # under which the frame counts as a message
     rejected: bool = False
     unknown: bool = False
-    stream: str = ""  # name of the stream of a single message, so that a scanner may learn it
-    symbol: str = ""
+    whose: int = NO_INSTRUMENT  # the instrument of a single enveloped message, whose shape a scanner may learn
 
 
 def _row(kind: int, flags: int, instrument: int, recv: int, event_ns: int, words: tuple[int, ...]) -> Row:
@@ -207,7 +206,7 @@ class Plain:
         if stream and not stream.startswith("!") and stream.partition("@")[0].lower() != draft.symbol.lower():
             raise RefusedFrame(Refusal.UNKNOWN_SYMBOL)
         found = self._settle([draft], recv, source, name)
-        return found if partial or draft.origin else found._replace(stream=stream, symbol=draft.symbol)
+        return found if partial or not stream else found._replace(whose=found.rows[-1][3])
 
     def _elements(self, data: msgspec.Raw | bytes, stream: str, recv: int, source: Source) -> Reading:
         """An array of messages, all of one type (`!markPrice@arr`); its name is the first one's."""

@@ -1,10 +1,9 @@
 """What the scanner has to know, as arrays: stream names → templates → steps, and the quanta of each instrument.
 
-A stream is learned when the reference decoder has read its first message; from then on its shapes are tried. New quanta change
-one number here, so no kernel and no template is ever rebuilt for them.
+A template is a shape, learned when the reference decoder has read a frame of it. New quanta change one number here, so no
+kernel and no template is ever rebuilt for them.
 """
 
-import re
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,17 +13,14 @@ from veloz.contracts.codes import Market
 from veloz.instruments.instrument import Instrument
 from veloz.venues.binance import shapes
 from veloz.venues.binance.digits import WORD_BYTES
-from veloz.venues.binance.shapes import ENVELOPE, FORMS, NAMES, SHAPES
+from veloz.venues.binance.shapes import FORMS, NAMES, PREFIX, Pieces, shape_of
 
 STREAMS_MAX: Final = 1 << 16
+SHAPES_MAX: Final = 4  # a stream that writes its messages in more ways has values where we expect literal text
 PRIME: Final = 0x9E3779B97F4A7C15
-PREFIX: Final = b'{"stream":"'
 STEP_OP, STEP_REGISTER, STEP_AT, STEP_BYTES = range(4)
 T_STEP, T_MARKET, T_INSTRUMENT, T_HEAD, T_WAY, T_NAME = range(6)
 _MASK: Final = 2**64 - 1
-_HOLE: Final = re.compile(r"<(\w+):(\w+)>", re.ASCII)
-# Nothing that JSON would escape, nothing a shape would read as a hole.
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_@]+", re.ASCII)
 
 
 class Tables(NamedTuple):
@@ -72,7 +68,7 @@ class Plan:
         self._registers = np.zeros(16, np.uint64)
         self._counts = np.zeros(len(NAMES), np.uint64)
         self._template_n = self._step_n = self._literal_n = 0
-        self._learned: set[tuple[int, str, str]] = set()
+        self._shapes: dict[tuple[int, bytes], list[Pieces]] = {}
 
     def tables(self) -> Tables:
         """The tables as they are now; valid until the next change."""
@@ -96,54 +92,44 @@ class Plan:
         self._counts[:] = 0
         return found
 
-    def learn(self, stream: str, name: str, instrument: Instrument) -> bool:
-        """Teach the scanner a stream: all shapes in which the instrument's market writes this type of message.
+    def learn(self, frame: bytes, name: str, market: Market, instrument: Instrument) -> bool:
+        """Teach the scanner the shape of a frame that the reference decoder has read.
 
         Args:
-            stream: Name of the stream.
-            name: Type of its messages.
-            instrument: Whose they are.
+            frame: One enveloped message.
+            name: Its type.
+            market: Of the source it came from.
+            instrument: Whose it is.
 
         Returns:
-            Whether anything changed.
+            Whether anything changed. A stream has at most `SHAPES_MAX` shapes.
         """
-        key = (instrument.market, stream, name)
-        if name not in FORMS or key in self._learned or len(self._learned) >= STREAMS_MAX:
+        stream = frame[len(PREFIX) : frame.find(b'"', len(PREFIX))]
+        known = self._shapes.setdefault((market, stream), []) if len(self._shapes) < STREAMS_MAX else []
+        if len(known) >= SHAPES_MAX or name not in FORMS:
             return False
-        if not (_PLAIN_NAME.fullmatch(stream) and _PLAIN_NAME.fullmatch(instrument.symbol)):
+        pieces = shape_of(frame, name)
+        if pieces is None or pieces in known:
             return False
-        self._learned.add(key)
+        known.append(pieces)
         self.set_scales(instrument)
-        for shape in SHAPES:
-            if (shape.market, shape.name) == (instrument.market, name):
-                self._add(shape.text, stream, name, instrument)
+        self._add(pieces, name, market, instrument)
+        self._add_slot(name_hash(market, stream), self._template_n)
         return True
 
-    def _add(self, text: str, stream: str, name: str, instrument: Instrument) -> None:
-        filled = f"{ENVELOPE}{text}}}" % {
-            "stream": stream, "symbol": instrument.symbol, "pair": instrument.symbol.partition("_")[0],
-        }  # fmt: skip
+    def _add(self, pieces: Pieces, name: str, market: Market, instrument: Instrument) -> None:
         first = self._step_n
-        end = 0
-        for hole in _HOLE.finditer(filled):
-            self._add_literal(filled[end : hole.start()].encode())
-            self._add_step(shapes.OPS[hole[2]], shapes.WORDS[hole[1]], 0, 0)
-            end = hole.end()
-        self._add_literal(filled[end:].encode())
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                self._add_literal(piece)
+            else:
+                self._add_step(piece.op, piece.register, 0, 0)
         self._add_step(shapes.DONE, 0, 0, 0)
         form = FORMS[name]
         head = form.kind.number | form.kind.version << 16 | form.flags << 24 | instrument.number << 32
         self._templates = _room(self._templates, self._template_n, 1)
-        self._templates[self._template_n] = (
-            first,
-            instrument.market,
-            instrument.number,
-            head,
-            form.way,
-            NAMES.index(name),
-        )
+        self._templates[self._template_n] = first, market, instrument.number, head, form.way, NAMES.index(name)
         self._template_n += 1
-        self._add_slot(name_hash(instrument.market, stream.encode()), self._template_n)
 
     def _add_literal(self, raw: bytes) -> None:
         at, n = self._literal_n, -(-len(raw) // WORD_BYTES)
