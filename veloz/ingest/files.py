@@ -69,10 +69,10 @@ def read_text(path: Path, on_read: Callable[[int], None] | None = None) -> Itera
         Damage: The packing is broken or ends too early; what came before was yielded.
     """
     with open_file(path) as opened:
-        file: Any = opened if on_read is None else _Counted(opened, on_read)
         try:
-            magic = file.read(6)
-            file.seek(0)
+            magic = opened.read(6)
+            opened.seek(0)
+            file: Any = opened if on_read is None else _Counted(opened, on_read)
             if magic.startswith(ZIP):
                 yield from _read_zip(path)
             elif magic.startswith(GZIP):
@@ -98,7 +98,6 @@ class _Counted:
     def __init__(self, file: IO[bytes], on_read: Callable[[int], None]) -> None:
         self._file = file
         self._on_read = on_read
-        self.seek = file.seek
 
     def read(self, size: int) -> bytes:
         data = self._file.read(size)
