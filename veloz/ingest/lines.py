@@ -20,8 +20,8 @@ CARRIAGE: Final = 13
 TAB: Final = 9
 ZERO: Final = 48
 NINE: Final = 57
-_ONES: Final = np.uint64(0x0101010101010101)
-_HIGH: Final = np.uint64(0x8080808080808080)
+_LOW: Final = np.uint64(0x7F7F7F7F7F7F7F7F)
+_ALL: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 _NEWLINES: Final = np.uint64(0x0A0A0A0A0A0A0A0A)
 _STEP: Final = 8
 
@@ -67,7 +67,7 @@ def line_end_at(text: Any, words: Any, p: int, size: int) -> int:
     """Offset of the next newline at or after p; size where there is none."""
     while p + _STEP <= size:
         t = words[p] ^ _NEWLINES
-        if (t - _ONES) & ~t & _HIGH != 0:
+        if ((t & _LOW) + _LOW) | t | _LOW != _ALL:  # a byte of t is zero; no sum here leaves its byte
             break
         p += _STEP
     while p < size and text[p] != NEWLINE:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from veloz.contracts.codes import VENUES
 from veloz.ingest.detect import FORMATS, describe_source, detect_format, unreadable_format
@@ -12,6 +12,8 @@ from veloz.ingest.faults import Damage, IngestError
 from veloz.ingest.feed import Feed
 from veloz.ingest.files import read_head, read_text, read_trusted, skip_bytes
 from veloz.ingest.progress import Recognition, Record
+
+TELL_BYTES: Final = 1 << 18
 
 
 @dataclass
@@ -49,11 +51,14 @@ class Meter:
         self._total = total
         self._told = told
         self._done = 0
+        self._step = max(TELL_BYTES, total // 500)
+        self._tell_at = self._step
 
     def add(self, count: int) -> None:
         """So many bytes more."""
         self._done += count
-        if self._told is not None:
+        if self._told is not None and (self._done >= self._tell_at or self._done == self._total):
+            self._tell_at = self._done + self._step
             self._told(self._done, self._total)
 
 
