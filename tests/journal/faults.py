@@ -67,3 +67,11 @@ def run_traced(call: str, inject: str, path: Path) -> list[str]:
 def acknowledged(said: list[str]) -> int:
     """Last sequence number a run of SCRIPT reported durable."""
     return max([int(line.split()[1]) for line in said if line.startswith("durable")], default=0)
+
+
+def count_calls(call: str, path: Path) -> int:
+    """How often SCRIPT makes a system call when nothing is injected."""
+    log = path.with_name(path.name + ".log")
+    command = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={call}", sys.executable, "-c", SCRIPT, str(path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=True)
+    return sum(f" {call}(" in line for line in log.read_text().splitlines())

@@ -488,20 +488,21 @@ def test_ctrl_c_at_any_moment_leaves_a_sound_journal(tmp_path: Path, bulk: bool)
             [sys.executable, "-c", INTERRUPTED, str(path), str(bulk)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
         ) as child:
             assert child.stdout is not None
-            assert child.stdout.readline() == "up\n"
+            assert child.stderr is not None
+            assert child.stdout.readline() == "up\n", child.stderr.read()
             deadline = time.monotonic() + 20
             while child.poll() is None and time.monotonic() < deadline:
                 child.send_signal(signal.SIGINT)  # some fall into the handler, some into the closing
                 time.sleep(pause_s)
-            said = [int(line) for line in child.stdout.read().split()]
+            said, complained = child.stdout.read().split(), child.stderr.read()
         interrupts += len(said)
         report = check(path)
-        assert report.ok, report.reason
-        assert report.head_seq % 300 == 0
+        assert report.ok, (report.reason, complained)
+        assert report.head_seq % 300 == 0, (report, complained)
     assert interrupts
 
 
