@@ -21,9 +21,9 @@ from veloz.ingest.lines import (
     SPACE,
     START,
     STRAYS,
-    ZERO,
     Cut,
     copy_bytes,
+    digit_at,
     is_digit,
     line_end_at,
     skip_blanks,
@@ -47,7 +47,7 @@ def read_seconds(text: Any, a: int, b: int) -> tuple[int, int]:
     p = a
     whole = 0
     while p < b and p - a < 11 and is_digit(text[p]):
-        whole = whole * 10 + (text[p] - ZERO)
+        whole = whole * 10 + digit_at(text, p)
         p += 1
     if p == a or whole > _SECONDS_MAX:
         return -1, a
@@ -58,7 +58,7 @@ def read_seconds(text: Any, a: int, b: int) -> tuple[int, int]:
         while p < b and is_digit(text[p]):
             if scale > 1:
                 scale //= 10
-                nanos += (text[p] - ZERO) * scale
+                nanos += digit_at(text, p) * scale
             p += 1
     return whole * 1_000_000_000 + nanos, p
 

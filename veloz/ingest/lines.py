@@ -113,6 +113,12 @@ def is_digit(byte: int) -> bool:
     return ZERO <= byte <= NINE
 
 
+@kernel
+def digit_at(text: Any, p: int) -> int:
+    """Value of the digit at p."""
+    return int(text[p]) - ZERO
+
+
 @entry
 def fill_newlines(out: Any, used: int) -> None:
     """The padding behind the last frame."""

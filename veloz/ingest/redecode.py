@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from journal import Batch, Frames, Reader, View
+from journal.batch import OPEN_END
 from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.layout import ROW
 from veloz.contracts.registry import BY_NUMBER, CHANGED, LISTED, SOURCE
@@ -59,6 +60,8 @@ class Redecoder:
         self._prepare(batch, frames)
         decoded = self._codec.decode(frame_block(frames, recorded))
         self.frames += len(frames)
+        if batch.flags & OPEN_END:
+            decoded = _cut(decoded, batch.n - int(frames.first_row[0]))
         rows = self._compare(batch, frames, decoded)
         learn(self._catalogue, batch)
         return rows
@@ -121,6 +124,11 @@ def _prefix(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Whether two columns agree, place by place; False beyond the shorter one."""
     n = min(len(one), len(other))
     return np.append(one[:n] == other[:n], [False])[: max(n, 1)]
+
+
+def _cut(decoded: RowBlock, n: int) -> RowBlock:
+    """The first n rows: all that a journal restored from an archive that was cut within a frame has of it."""
+    return RowBlock(decoded.rows[:n], decoded.first_row, [body for body in decoded.bodies if body[0] < n])
 
 
 def frame_block(frames: Frames, rows: np.ndarray) -> FrameBlock:

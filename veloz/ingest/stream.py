@@ -18,9 +18,9 @@ from veloz.ingest.lines import (
     SPACE,
     START,
     STRAYS,
-    ZERO,
     Cut,
     copy_bytes,
+    digit_at,
     fill_newlines,
     is_digit,
     line_end_at,
@@ -43,11 +43,11 @@ def read_stamp(text: Any, a: int, b: int) -> tuple[int, int]:
     p = a
     while p < b and p - a < 20 and is_digit(text[p]):
         if p - a < 18:
-            value = value * 10 + (text[p] - ZERO)
+            value = value * 10 + digit_at(text, p)
         p += 1
     digits = p - a
     if digits == 19:
-        last = int(text[p - 1]) - ZERO
+        last = digit_at(text, p - 1)
         if value < 922_337_203_685_477_580 or (value == 922_337_203_685_477_580 and last <= 7):
             return value * 10 + last, p
         return -1, a
