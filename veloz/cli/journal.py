@@ -73,7 +73,7 @@ def _kinds(args: argparse.Namespace) -> set[int] | None:
             code="unknown_kind",
             hint=f"Kinds are {' '.join(BY_NAME)}; topics are {topics}.",
         )
-    return found
+    return set(found)
 
 
 def _dump(args: argparse.Namespace) -> int:
@@ -112,9 +112,12 @@ def _archive(args: argparse.Namespace) -> int:
 
 def _restore(args: argparse.Namespace) -> int:
     from journal.restore import restore
+    from veloz.cli.progress import Bar
 
     path = journal_dir(args, must_exist=False)
-    _print(args, f"restored {path}", dict(restore([Path(file) for file in args.files], path)))
+    with Bar("restore") as bar:
+        answer = dict(restore([Path(file) for file in args.files], path, progress=bar.update))
+    _print(args, f"restored {path}", answer)
     return EXIT_OK
 
 
@@ -179,7 +182,7 @@ _OUT_FILE = (("--out",), {"required": True, "metavar": "FILE", "help": "the arch
 _OUT_DIR = (("--out",), {"required": True, "metavar": "DIR", "help": "where the copy goes; must not exist"})
 _FILES = (("files",), {"nargs": "+", "metavar": "FILE", "help": "archives, in any order"})
 
-TALKING = ("dump", "tail", "snapshot")  # they print, or draw a bar, as they go
+TALKING = ("dump", "tail", "snapshot", "restore")  # they print, or draw a bar, as they go
 VERBS: dict[str, tuple[Verb, str, list[tuple[tuple[str, ...], dict[str, Any]]]]] = {
     "info": (_info, "size, head, epoch, kinds, instruments, snapshots", []),
     "verify": (_verify, "walk everything and compare every sum, digest and link", []),

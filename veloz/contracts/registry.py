@@ -80,18 +80,18 @@ assert len(BY_NUMBER) == len(BY_NAME) == len(KINDS), "a kind's number and name a
 assert all(kind.number <= 126 for kind in KINDS), "each kind has its own bit in a batch's bitmap"
 
 
-def find_kinds(text: str) -> set[int]:
+def find_kinds(text: str) -> tuple[int, ...]:
     """Numbers of the kinds a filter names.
 
     Args:
         text: A kind (`md.trade`), a kind with version (`md.trade.v1`) or a topic (`md.*`).
 
     Returns:
-        Kind numbers; empty when nothing is called so.
+        Kind numbers, ascending; empty when nothing is called so.
     """
     if text.endswith(".*"):
-        return {kind.number for kind in KINDS if kind.topic == text[:-2]}
+        return tuple(kind.number for kind in KINDS if kind.topic == text[:-2])
     name, _, version = text.rpartition(".v")
     if version.isdigit() and name in BY_NAME and BY_NAME[name].version == int(version):
-        return {BY_NAME[name].number}
-    return {BY_NAME[text].number} if text in BY_NAME else set()
+        return (BY_NAME[name].number,)
+    return (BY_NAME[text].number,) if text in BY_NAME else ()
