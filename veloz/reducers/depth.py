@@ -57,10 +57,9 @@ from veloz.reducers.words import (
 EDGE = I(9)  # a stop after a message: a best level is near the edge of its window
 
 _PRICE_BITS, _SIGN, _HELD_MAX = I(PRICE_MAX.bit_length()), I(63), I(HELD_MAX)
-_PLAIN_MASK = SAME_MASK | I(
-    (layout.FIRST | layout.LAST | layout.EMPTY) << 24
-)  # all of the head but side, SNAPSHOT, INEXACT, STEP_END
 _NEXT_FIRST = I(F_FIRST << FLAGS_SHIFT)
+# All of the head but SNAPSHOT, INEXACT and STEP_END.
+_SIDE_MASK = SAME_MASK | I((layout.ASK | layout.FIRST | layout.LAST | layout.EMPTY) << 24)
 
 
 @kernel
@@ -139,30 +138,37 @@ def set_plain_rows(
     bounds, a side that runs out of its window) is left to the general way.
     """
     n = rows.shape[0]
-    pair = TWO * slot_ix
-    while k < n:
-        row = rows[k]
-        head, price, qty = row["head"], row["price"], row["qty"]
-        if head & _PLAIN_MASK != same or (price >> _PRICE_BITS) | (qty >> _SIGN) != 0:
-            break
+    begun = I(-1)
+    while begun != k and k < n:
+        begun = k
+        head = rows[k]["head"]
         ask = (head >> FLAGS_SHIFT) & F_ASK
-        side = sides[pair + ask]
-        key = -price if ask != 0 else price
-        best = side["best"]
-        if key > side["hi"] or key < side["lo"]:
-            break
-        ix = side["at"] + key
-        if key >= best:
-            if qty > 0:
-                side["best"] = key
-            elif key == best:
-                below = find_below(bits, side["at"], key, side["lo"], ONE)
-                if below == NONE:
-                    break
-                side["best"] = below
-        set_place(levels, bits, ix, qty)
-        now = advance(now, row["ts_recv"])
-        k += ONE
+        side = sides[TWO * slot_ix + ask]
+        at, lo, hi, best = side["at"], side["lo"], side["hi"], side["best"]
+        side_head = same | (ask << FLAGS_SHIFT)
+        while k < n:  # rows of one side, its window in registers
+            row = rows[k]
+            price, qty = row["price"], row["qty"]
+            key = (price ^ -ask) + ask
+            if (
+                row["head"] & _SIDE_MASK != side_head
+                or (price >> _PRICE_BITS) | (qty >> _SIGN) != 0
+                or key > hi
+                or key < lo
+            ):
+                break
+            if key >= best:
+                if qty > 0:
+                    best = key
+                elif key == best:
+                    below = find_below(bits, at, key, lo, ONE)
+                    if below == NONE:
+                        break
+                    best = below
+            set_place(levels, bits, at + key, qty)
+            now = advance(now, row["ts_recv"])
+            k += ONE
+        side["best"] = best
     return k, now
 
 
