@@ -23,12 +23,21 @@ def veloz(say: Say, words: list[str]) -> None:
     from veloz.cli.main import main
 
     sys.argv = ["veloz", *words]
-    out = io.StringIO()
+    out, err = io.StringIO(), io.StringIO()
     try:
-        with contextlib.redirect_stdout(out):
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             main()
     finally:
-        say({"out": out.getvalue()})
+        say({"out": out.getvalue(), "err": err.getvalue()})
+
+
+def check_all(say: Say, words: list[str]) -> None:
+    """What the child of `veloz journal verify --json --journal DIR` does, without starting it."""
+    from journal.check import check_whole
+
+    report = check_whole(words[-1])
+    say({"out": json.dumps(report._asdict())})
+    sys.exit(0 if report.ok else 1)
 
 
 def veloz_bound(say: Say, words: list[str]) -> None:
