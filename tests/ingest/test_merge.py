@@ -33,7 +33,7 @@ def naive_order(inputs: list[list[int]]) -> list[tuple[int, int]]:
     return [(ix, k) for _, ix, k in sorted(keyed)]
 
 
-def merged(inputs: list[list[int]], piece_bytes: int) -> list[tuple[int, int, int, int]]:
+def merged(inputs: list[list[int]], piece_bytes: int, block_bytes: int = 0) -> list[tuple[int, int, int, int]]:
     texts = [text_of(offsets, ix) for ix, offsets in enumerate(inputs)]
     feeds = [
         Feed(
@@ -44,7 +44,7 @@ def merged(inputs: list[list[int]], piece_bytes: int) -> list[tuple[int, int, in
         for ix, text in enumerate(texts)
     ]
     found = []
-    for load in merge_feeds(feeds, 1):
+    for load in merge_feeds(feeds, 1, block_bytes):
         for k in range(len(load.block)):
             said = json.loads(load.block.frame(k))
             assert said["from"] == load.feed_ix[k]
@@ -54,16 +54,16 @@ def merged(inputs: list[list[int]], piece_bytes: int) -> list[tuple[int, int, in
     return found
 
 
-@given(INPUTS, st.integers(20, 400))
-def test_frames_are_in_the_order_of_a_stable_sort(inputs: list[list[int]], piece_bytes: int) -> None:
-    found = merged(inputs, piece_bytes)
+@given(INPUTS, st.integers(20, 400), st.sampled_from([0, 1, 90, 300]))
+def test_frames_are_in_the_order_of_a_stable_sort(inputs: list[list[int]], piece_bytes: int, block_bytes: int) -> None:
+    found = merged(inputs, piece_bytes, block_bytes)
     assert [(ix, k) for ix, k, _, _ in found] == naive_order(inputs)
     assert all(stamp == inputs[ix][k] for ix, k, stamp, _ in found)
 
 
 @given(INPUTS)
 def test_inputs_are_numbered_by_their_first_frames(inputs: list[list[int]]) -> None:
-    found = merged(inputs, 100)
+    found = merged(inputs, 100, 120)
     first: dict[int, int] = {}
     for ix, _, _, number in found:
         assert first.setdefault(ix, number) == number

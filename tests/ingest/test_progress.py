@@ -217,6 +217,16 @@ def test_a_last_line_without_its_newline(tmp_path: Path, journal_dir: Path) -> N
     assert (found.frames, found.added["frames"], found.exit_code) == (80, 1, 0)
 
 
+def test_a_file_that_only_begins_alike_is_another_one(tmp_path: Path, journal_dir: Path) -> None:
+    short, long = cut_of(700, tmp_path / "btcusdt.txt"), cut_of(900, tmp_path / "more.txt")
+    ingest([("binance_usdm", short)], journal_dir, snapshot_keep=0)
+    lines = long.read_bytes().splitlines(keepends=True)
+    lines[600] = lines[601]
+    long.write_bytes(b"".join(lines))
+    found = ingest([("binance_usdm", long)], journal_dir, snapshot_keep=0)
+    assert found.added["frames"] == found.frames == 900
+
+
 def test_again_takes_it_once_more(tmp_path: Path, journal_dir: Path) -> None:
     inputs = [("binance_usdm", cut_of(300, tmp_path / "btcusdt.txt"))]
     first = ingest(inputs, journal_dir, snapshot_keep=0)

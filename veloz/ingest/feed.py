@@ -159,15 +159,16 @@ def is_whole(frame: bytes) -> bool:
     return True
 
 
-def merge_feeds(feeds: list[Feed], number_next: int) -> Iterator[Load]:
+def merge_feeds(feeds: list[Feed], number_next: int, block_bytes: int = 0) -> Iterator[Load]:
     """All frames of some inputs in one order.
 
     Args:
         feeds: The inputs, in the order given.
         number_next: Number of the first input that has none yet.
+        block_bytes: Read so much of each at a time; 0 = what suits their number.
     """
     texts: list[Text] = []
-    block_bytes = max(SMALL_BLOCK_BYTES, BLOCK_BYTES // max(1, len(feeds)))
+    block_bytes = block_bytes or max(SMALL_BLOCK_BYTES, BLOCK_BYTES // max(1, len(feeds)))
     cursors = [_Cursor(ix, feed, cut_feed(feed, ix, texts, block_bytes)) for ix, feed in enumerate(feeds)]
     numbers = itertools.count(number_next)
     while live := [cursor for cursor in cursors if cursor.refill()]:
