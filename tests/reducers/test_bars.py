@@ -6,8 +6,9 @@ import pytest
 from veloz.contracts.layout import ASK, ODD, ROW
 from veloz.reducers.bars import INTERVALS_NS
 from veloz.reducers.fold import fold
-from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, QTY_MAX, TURNOVER_BITS
+from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, QTY_MAX, SUM_BITS, TURNOVER_BITS
 from veloz.reducers.state import State, new_state
+from veloz.reducers.sums import LIMB_BITS
 from veloz.reducers.view import bars, last_record, late_trades
 
 SECOND, MINUTE, DAY = 10**9, 60 * 10**9, 86_400 * 10**9
@@ -88,6 +89,17 @@ def test_sums_are_longer_than_a_word() -> None:
     state = tape(*((1, 0, NOON + k, price, QTY_MAX) for k in range(99)))
     bar = bars(state, 1, DAY)[0]
     assert (bar.volume, bar.quote) == (99 * QTY_MAX, 99 * QTY_MAX * price)
+
+
+def test_a_sum_that_is_full_stays_full() -> None:
+    """Nothing wraps, however far other scales have pushed it."""
+    state = tape((1, 0, NOON, 2**43, QTY_MAX))
+    for scale in (3, 4, 5, 6, 7, 8):
+        row = (33, 1, 128, 1, 5, 0, scale | 3 << 8 | 1 << 16, 1, 1, 10**8, 2)
+        state = fold(state, np.array([row], ROW), 9)
+    trade = (1, 1, 0, 1, NOON, 0, 9, 2**43, QTY_MAX, NOON + 1, 0)
+    state = fold(state, np.array([trade] * 100, ROW), 10)
+    assert bars(state, 1, DAY)[0].quote >> LIMB_BITS == 1 << (SUM_BITS - LIMB_BITS)
 
 
 IMPOSSIBLE = (

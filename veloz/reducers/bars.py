@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from veloz.contracts.kernel import cold, kernel
-from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, TIME_MAX_NS, TRADES_MAX, TURNOVER_BITS
+from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, SUM_BITS, TIME_MAX_NS, TRADES_MAX, TURNOVER_BITS
 from veloz.reducers.state import INTERVALS
 from veloz.reducers.sums import LIMB_BITS, add_hi, add_lo, multiply
 from veloz.reducers.words import ONE, ZERO, I
@@ -34,7 +34,7 @@ AGGREGATED, PRINTED = I(1), I(2)  # what feeds a tape
 _STEPS: Final = np.array(INTERVALS_NS, np.int64)
 _COUNT, _KEPT, _RING, _SECOND = I(INTERVALS), I(BARS_KEPT), I(BARS_KEPT - 1), I(SECOND_NS)
 _PRICE_MAX, _TIME_MAX, _TRADES_MAX = I(PRICE_MAX), I(TIME_MAX_NS), I(TRADES_MAX)
-_TURNOVER_HI = I(1 << (TURNOVER_BITS - LIMB_BITS))
+_TURNOVER_HI, _SUM_HI = I(1 << (TURNOVER_BITS - LIMB_BITS)), I(1 << (SUM_BITS - LIMB_BITS))
 
 
 @kernel
@@ -78,7 +78,7 @@ def add_trade(bar: np.void, price: I, qty: I, ts: I, sold: I, trades: I, hi: I, 
     if sold == 0:
         bar["buy_hi"] = add_hi(bar["buy_hi"], bar["buy_lo"], qty)
         bar["buy_lo"] = add_lo(bar["buy_lo"], qty)
-    bar["quote_hi"] = add_hi(bar["quote_hi"], bar["quote_lo"], lo) + hi
+    bar["quote_hi"] = min(add_hi(bar["quote_hi"], bar["quote_lo"], lo) + hi, _SUM_HI)
     bar["quote_lo"] = add_lo(bar["quote_lo"], lo)
 
 
@@ -99,7 +99,7 @@ def merge_bar(bar: np.void, part: np.void) -> None:
     bar["volume_lo"] = add_lo(bar["volume_lo"], part["volume_lo"])
     bar["buy_hi"] = add_hi(bar["buy_hi"], bar["buy_lo"], part["buy_lo"]) + part["buy_hi"]
     bar["buy_lo"] = add_lo(bar["buy_lo"], part["buy_lo"])
-    bar["quote_hi"] = add_hi(bar["quote_hi"], bar["quote_lo"], part["quote_lo"]) + part["quote_hi"]
+    bar["quote_hi"] = min(add_hi(bar["quote_hi"], bar["quote_lo"], part["quote_lo"]) + part["quote_hi"], _SUM_HI)
     bar["quote_lo"] = add_lo(bar["quote_lo"], part["quote_lo"])
 
 

@@ -17,6 +17,7 @@ from veloz.reducers.marks import fold_mark
 from veloz.reducers.quotes import fold_quote
 from veloz.reducers.state import State
 from veloz.reducers.trades import fold_aggtrade, fold_liquidation, fold_trade
+from veloz.reducers.windows import make_ready
 from veloz.reducers.words import (
     BYTE_MASK,
     DONE,
@@ -126,7 +127,7 @@ def fold(state: State, rows: np.ndarray, first_seq: int) -> State:
 
     Args:
         state: Changed in place, except arrays that had to grow. Use the returned one only.
-        rows: Any dtype of 64 bytes [n]; read only.
+        rows: Any dtype of 64 bytes [n]; read only. None at all: everything is compiled and nothing else happens.
         first_seq: Sequence number of `rows[0]`: one more than the last row folded.
 
     Returns:
@@ -148,4 +149,6 @@ def fold(state: State, rows: np.ndarray, first_seq: int) -> State:
             state = attend(state, signal, raw[min(int(k), len(raw) - 1)])
     if len(raw):
         state.clock[0]["seq"] = first_seq + len(raw) - 1
+    else:
+        make_ready()
     return state

@@ -5,7 +5,10 @@ from typing import Final
 PRICE_MAX: Final = 2**62 - 1  # quanta; leaves the sign for book keys and one bit for differences
 QTY_MAX: Final = 2**63 - 1  # quanta; real walls of cheap coins need the last bit
 TIME_MAX_NS: Final = 2**62 - 1  # the year 2116
-TURNOVER_BITS: Final = 94  # price · qty of one trade, in quanta², stays below; 2**31 of them fit a bar's sum
+TURNOVER_BITS: Final = (
+    107  # price · qty of one trade, in quanta², stays below: 44 + 63 bits, the bounds of an instrument
+)
+SUM_BITS: Final = 123  # a bar's sum of turnover stays there once it has reached this: 2**16 of the greatest trades
 TRADES_MAX: Final = 2**31 - 1  # that one aggregated trade may stand for
 
 INSTRUMENTS_MAX: Final = 1 << 16  # numbers an instrument may have

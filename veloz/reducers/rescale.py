@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 
 from veloz.reducers.booksync import BookState
-from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, QTY_MAX
+from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, QTY_MAX, SUM_BITS
 from veloz.reducers.state import INTERVALS, State
 from veloz.reducers.sums import halves, whole
 from veloz.reducers.windows import levels_of, place_side
 
-_SUM_MAX: Final = (1 << 110) - 1  # leaves room for every trade that may follow
+_SUM_MAX: Final = (1 << SUM_BITS) - 1
 
 
 def scaled(value: int, places: int) -> int:

@@ -121,3 +121,11 @@ def shift_window(state: State, side_ix: int, focus: int) -> State:
     if len(keys):
         focus = max(focus, int(keys[-1]))
     return place_side(state, side_ix, keys, qtys, focus)
+
+
+def make_ready() -> None:
+    """Compile what moves windows, so that the first one that moves does not wait for it."""
+    far, none, one = blank("far", 1), np.zeros(0, np.int64), I(1)
+    fill_far(far, I(0), one, none, none)
+    fill_window(none, none, I(0), none, none)
+    list_window(none, none, I(0), I(0), I(-1), none, none)
