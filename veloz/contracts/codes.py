@@ -15,6 +15,7 @@ class Refusal(IntEnum):
     OUT_OF_RANGE = 4
     UNKNOWN_SYMBOL = 5
     INSTRUMENT_UNFIT = 6
+    TOO_LARGE = 7
 
 
 class LinkEvent(IntEnum):

@@ -16,6 +16,8 @@ from veloz.instruments.catalogue import Catalogue
 
 FRAME_PAD: Final = 16  # newline bytes a block ends with, so that a scanner may read ahead without asking
 NEWLINE: Final = b"\n"
+FRAME_ROWS_MAX: Final = 16_000  # a step never crosses a batch of the journal, which holds 16 384 rows
+FRAME_BODIES_BYTES_MAX: Final = 2 << 20  # and a heap a little larger than this
 
 
 class VenueError(Exception):

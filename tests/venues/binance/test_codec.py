@@ -373,3 +373,25 @@ def test_trades_of_a_raw_stream_need_no_envelope() -> None:
     frame = b'{"e":"trade","E":5,"s":"BTCUSDT","t":1,"p":"1.5","q":"1","T":4,"m":true,"M":true}'
     block = new_codec(SPOT).decode(block_of(stamped(frame, frame)))
     assert kinds(block)[2:] == [TRADE.number, TRADE.number]
+
+
+@pytest.mark.parametrize("levels", [16_000, 16_001])
+@pytest.mark.parametrize("snapshot", [False, True])
+def test_a_frame_that_no_batch_can_hold_is_refused_whole(levels: int, snapshot: bool) -> None:
+    side = ",".join(f'["{price}","1"]' for price in range(1, levels + 1))
+    if snapshot:
+        frame = f'{{"lastUpdateId":7,"bids":[{side}],"asks":[]}}'
+    else:
+        frame = (
+            '{"stream":"btcusdt@depth","data":{"e":"depthUpdate","E":1,"T":1,"s":"BTCUSDT","U":1,"u":2,"pu":0,'
+            f'"b":[{side}],"a":[]}}}}'
+        )
+    small = '{"stream":"btcusdt@trade","data":{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}}'
+    codec = Codec(Catalogue())
+    codec.declare(Source(1, "binance_usdm", "BTCUSDT"))
+    block = codec.decode(FrameBlock.joined([small.encode(), frame.encode()], [1, 2], 1))
+    rows = block.rows[int(block.first_row[1]) :]
+    if levels <= 16_000:
+        assert (len(rows), codec.counts.rejected) == (levels, 0)
+    else:
+        assert (len(rows), int(rows[0]["kind"]), codec.counts.rejected) == (1, REFUSED.number, 1)

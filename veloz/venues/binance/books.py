@@ -17,7 +17,7 @@ from veloz.venues.binance.digits import words_of
 from veloz.venues.binance.messages import RefusedFrame
 from veloz.venues.binance.plain import LINE, snapshot_symbol
 from veloz.venues.binance.scanner import scan_levels
-from veloz.venues.port import FRAME_PAD, NEWLINE, Source
+from veloz.venues.port import FRAME_PAD, FRAME_ROWS_MAX, NEWLINE, Source
 
 LEVEL_BYTES_MIN: Final = 10  # ["1","1"] and a comma
 _MARK: Final = b'"lastUpdateId"'
@@ -87,7 +87,7 @@ def scan_book(
         row = int(scan_levels(words, len(raw), *scales, out, row, head | side << 24, recv, registers))
         if row < 0:
             return r
-    if row == r:
+    if row == r or row - r > FRAME_ROWS_MAX:
         return r
     out[r, 0] |= np.uint64(FIRST << 24)
     out[row - 1, 0] |= np.uint64((LAST | STEP_END) << 24)

@@ -26,7 +26,7 @@ from veloz.venues.binance import messages, wire
 from veloz.venues.binance.klines import read_kline_line
 from veloz.venues.binance.messages import Draft, Line, Qty, RefusedFrame, Word
 from veloz.venues.binance.rules import read_offers
-from veloz.venues.port import Source
+from veloz.venues.port import FRAME_BODIES_BYTES_MAX, FRAME_ROWS_MAX, Source
 
 Row = tuple[int, int, int, int, int, int, int, int, int, int, int]  # a row's fields, in the order of layout.ROW
 SNAPSHOT_NAME: Final = "rest_depth_snapshot"
@@ -129,6 +129,8 @@ class Plain:
         """
         try:
             found = self._read(frame, recv, source)
+            if len(found.rows) > FRAME_ROWS_MAX or sum(len(body) for _, body in found.bodies) > FRAME_BODIES_BYTES_MAX:
+                raise RefusedFrame(Refusal.TOO_LARGE)
         except UnknownFrame as unknown:
             found = _single(UNKNOWN.number, recv, len(frame), source.number, name=unknown.name, unknown=True)
         except RefusedFrame as refusal:

@@ -17,7 +17,7 @@ from veloz.contracts.layout import ASK, EMPTY, FIRST, LAST, STEP_END
 from veloz.instruments.instrument import PRICE_MAX
 from veloz.venues.binance import plan, shapes
 from veloz.venues.binance.digits import BYTE, C0, C1, C8, U, decimal_at, signed_at, whole_at
-from veloz.venues.port import FRAME_PAD
+from veloz.venues.port import FRAME_PAD, FRAME_ROWS_MAX
 
 
 def _text(raw: bytes) -> tuple[Any, Any]:
@@ -41,6 +41,9 @@ PRIME: Final = U(plan.PRIME)
 C2, C3, C4, C5, C7, C24, C32 = U(2), U(3), U(4), U(5), U(7), U(24), U(32)
 NEWLINE: Final = U(10)
 PAD: Final = U(FRAME_PAD)
+SCANNED_BYTES_MAX: Final = U(
+    10 * FRAME_ROWS_MAX
+)  # the shortest level has ten bytes: no scanned frame has too many rows
 PRICE_LIMIT: Final = U(PRICE_MAX)
 MILLIS_LIMIT: Final = U((2**63 - 1) // 10**6)
 MILLION: Final = U(10**6)
@@ -241,7 +244,12 @@ def name_hash_at(words: Any, p: Any, end: Any, market: Any) -> Any:
 @kernel
 def frame_at(words: Any, p: Any, end: Any, recv: Any, market: Any, tables: Any, out: Any, r: Any) -> Any:
     """Rows of one frame from r on → next row; r = left."""
-    if end - p < PREFIX_BYTES or words[p] != PREFIX_A or (words[p + C8] & PREFIX_B_MASK) != PREFIX_B:
+    if (
+        end - p < PREFIX_BYTES
+        or end - p > SCANNED_BYTES_MAX
+        or words[p] != PREFIX_A
+        or (words[p + C8] & PREFIX_B_MASK) != PREFIX_B
+    ):
         return r
     key = name_hash_at(words, p + PREFIX_BYTES, end, market)
     mask = U(len(tables.slots)) - C1
