@@ -76,3 +76,24 @@ def test_damage_in_a_small_batch_is_raised_too(tmp_path: Path, write: Write) -> 
     with pytest.raises(CorruptError) as caught:
         collect(tmp_path / "j")
     assert caught.value.seq == 5002
+
+
+def test_a_batch_that_does_not_follow_the_one_before_is_raised(tmp_path: Path, write: Write) -> None:
+    """Whole, with all its sums right, but of another history: only its link tells. The journal's own scan sees it too."""
+    import lmdb
+
+    from journal import ZERO, Reader, encode_batch
+
+    path = tmp_path / "j"
+    write(path, [3000, 3000, 3000])
+    with Reader.open(path) as reader, reader.view() as view:
+        batch = view.batch_at(3002)
+        assert batch is not None
+        forged = encode_batch(batch.rows.copy(), first=batch.first, link=ZERO, epoch=batch.epoch, t_prev=0)
+    with lmdb.open(str(path), max_dbs=8, map_size=1 << 28) as env, env.begin(write=True) as txn:
+        assert txn.put(forged.key, forged.value, db=env.open_db(b"rows", txn))
+    with pytest.raises(CorruptError) as caught:
+        collect(path)
+    assert caught.value.seq in (3002, 6002)
+    with pytest.raises(CorruptError), Reader.open(path) as reader, reader.view() as view:
+        list(view.scan())
