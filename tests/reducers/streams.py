@@ -8,13 +8,16 @@ from hypothesis import strategies as st
 
 from veloz.contracts import layout
 from veloz.contracts.layout import ROW
-from veloz.reducers.limits import PRICE_MAX, QTY_MAX, WINDOW
+from veloz.reducers.limits import PRICE_MAX, QTY_MAX, WINDOW_FIRST, WINDOW_MAX
 
 START_NS = 1_700_000_000 * 10**9
 PRICES = (
     *range(-3, 4),
-    -WINDOW // 4, -WINDOW // 4 - 1, -3 * WINDOW // 4, -3 * WINDOW // 4 - 64, WINDOW // 4, WINDOW // 4 + 64,
-    -WINDOW, WINDOW, 5 * WINDOW, -5 * WINDOW, 40 * WINDOW,
+    *(
+        sign * (width // 4 * quarters + extra)
+        for width in (WINDOW_FIRST, WINDOW_MAX) for quarters in (1, 3) for sign in (1, -1) for extra in (0, 1, 64)
+    ),
+    WINDOW_FIRST, -WINDOW_MAX, 5 * WINDOW_MAX, -5 * WINDOW_MAX, 40 * WINDOW_MAX,
 )  # fmt: skip
 EDGES = (0, 1, PRICE_MAX - 1, PRICE_MAX, PRICE_MAX + 1, -1, QTY_MAX)
 QTYS = (0, 0, 0, 1, 2, 3, 7, 10**9, 2**62 + 5, QTY_MAX)

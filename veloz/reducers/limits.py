@@ -14,9 +14,13 @@ TRADES_MAX: Final = 2**31 - 1  # that one aggregated trade may stand for
 INSTRUMENTS_MAX: Final = 1 << 16  # numbers an instrument may have
 SLOTS_MAX: Final = 1 << 12  # instruments with market data
 
-WINDOW: Final = 1 << 15  # keys in the window of a side: 256 KiB; measured: 2**14 … 2**17 fold equally fast
+WINDOW_FIRST: Final = 1 << 13  # keys in the first window of a side: 64 KiB
+WINDOW_STEP: Final = 8  # how much wider it becomes when too many levels lie outside
+WINDOW_MAX: Final = 1 << 16  # 512 KiB a side; measured: wider ones fold no faster
 
-FAR_FIRST: Final = 1024  # places of the table of levels outside the window; it grows when half full
+FAR_FIRST: Final = (
+    512  # places of the table of levels outside the window; half full, the window or then the table grows
+)
 FAR_STEP: Final = 4
 FAR_MAX: Final = 1 << 20  # levels outside; more break the book: it is no book any more
 
@@ -36,7 +40,8 @@ LATENCY_BINS: Final = 2 * LATENCY_SIDE
 CHANNELS: Final = 16  # kinds of market rows that a slot counts apart
 JUMP_BITS: Final = 6  # a trade more than price >> 6 (1.6 %) away from the last one is a jump
 
-assert WINDOW % 256 == 0, "windows are whole words of the bitmap, and so are their quarters"
+assert WINDOW_FIRST % 256 == 0, "windows are whole words of the bitmap, and so are their quarters"
+assert WINDOW_FIRST * WINDOW_STEP == WINDOW_MAX
 assert HELD_MAX >= 16_384
 assert HELD_MAX % HELD_FIRST == 0
 assert all(n & (n - 1) == 0 for n in (FAR_FIRST, BARS_KEPT, RATE_SECONDS, HELD_FIRST, HELD_MAX, CHANNELS)), (

@@ -13,7 +13,7 @@ from veloz.reducers.booksync import BookState
 from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, QTY_MAX, SUM_BITS
 from veloz.reducers.state import INTERVALS, State
 from veloz.reducers.sums import halves, whole
-from veloz.reducers.windows import levels_of, place_side
+from veloz.reducers.windows import levels_of, place_side, width_of
 
 _SUM_MAX: Final = (1 << SUM_BITS) - 1
 
@@ -62,7 +62,7 @@ def _rescale_side(state: State, side_ix: int, ask: int, price_places: int, qty_p
         return state, fits
     focus = kept[-1][0] if kept else 0
     new_keys, new_qtys = (np.array([pair[i] for pair in kept], np.int64) for i in (0, 1))
-    return place_side(state, side_ix, new_keys, new_qtys, focus), fits
+    return place_side(state, side_ix, new_keys, new_qtys, focus, width_of(state, side_ix)), fits
 
 
 def _rescale_held(state: State, slot_ix: int, price_places: int, qty_places: int) -> bool:

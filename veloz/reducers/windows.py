@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from veloz.reducers.book import fill_far, fill_window, list_window
-from veloz.reducers.limits import FAR_FIRST, FAR_STEP, WINDOW
+from veloz.reducers.limits import FAR_FIRST, FAR_STEP, WINDOW_FIRST, WINDOW_MAX, WINDOW_STEP
 from veloz.reducers.state import State, blank
 from veloz.reducers.words import NONE, I
 
@@ -38,6 +38,12 @@ def window_of(state: State, side_ix: int) -> slice:
     return slice(start, start + int(side["hi"]) - int(side["lo"]) + 1)
 
 
+def width_of(state: State, side_ix: int) -> int:
+    """Keys in a side's window; 0 while it has none."""
+    window = window_of(state, side_ix)
+    return int(window.stop - window.start)
+
+
 def levels_of(state: State, side_ix: int) -> tuple[np.ndarray, np.ndarray]:
     """All levels of a side: keys, ascending, and quantities; copies."""
     side = state.sides[side_ix]
@@ -47,7 +53,7 @@ def levels_of(state: State, side_ix: int) -> tuple[np.ndarray, np.ndarray]:
         far = far[np.argsort(far["key"])]
     else:
         far = far[:0]
-    keys, qtys = np.empty((2, len(far) + WINDOW), np.int64)
+    keys, qtys = np.empty((2, len(far) + width_of(state, side_ix)), np.int64)
     keys[: len(far)], qtys[: len(far)] = far["key"], far["qty"]
     n = len(far) + int(
         list_window(
@@ -57,15 +63,16 @@ def levels_of(state: State, side_ix: int) -> tuple[np.ndarray, np.ndarray]:
     return keys[:n], qtys[:n]
 
 
-def place_side(state: State, side_ix: int, keys: np.ndarray, qtys: np.ndarray, focus: int) -> State:
+def place_side(state: State, side_ix: int, keys: np.ndarray, qtys: np.ndarray, focus: int, width: int) -> State:
     """Lay a side out anew.
 
     Args:
         state: State.
-        side_ix: Which side. It gets its window here if it has none yet.
+        side_ix: Which side.
         keys: Keys of all its levels, ascending.
         qtys: Their quantities, none of them 0.
         focus: The best key there is, or the one to come: three quarters up the window.
+        width: Keys in the window; another width than now takes a new region and leaves the old one empty.
 
     Returns:
         The state. What lies below the window is in `far`, whose room is grown to hold it.
@@ -73,13 +80,12 @@ def place_side(state: State, side_ix: int, keys: np.ndarray, qtys: np.ndarray, f
     side = state.sides[side_ix]
     window = window_of(state, side_ix)
     start = window.start
-    if window.stop == start:
-        state, start = reserve(state, "levels", WINDOW)
-    else:
-        state.levels[window] = 0
-        state.bits[start // 64 : window.stop // 64] = 0
-    lo = (focus - WINDOW * HEADROOM_QUARTERS // 4) // 64 * 64
-    side["at"], side["lo"], side["hi"] = start - lo, lo, lo + WINDOW - 1
+    state.levels[window] = 0
+    state.bits[start // 64 : window.stop // 64] = 0
+    if window.stop - start != width:
+        state, start = reserve(state, "levels", width)
+    lo = (focus - width * HEADROOM_QUARTERS // 4) // 64 * 64
+    side["at"], side["lo"], side["hi"] = start - lo, lo, lo + width - 1
     cut = int(np.searchsorted(keys, lo))
     state = _place_far(state, side_ix, keys[:cut], qtys[:cut])
     fill_window(state.levels, state.bits, I(side["at"]), keys[cut:], qtys[cut:])
@@ -92,7 +98,7 @@ def _place_far(state: State, side_ix: int, keys: np.ndarray, qtys: np.ndarray) -
     side = state.sides[side_ix]
     at, room = int(side["far_at"]), int(side["far_room"])
     state.far[at : at + room] = np.zeros((), state.far.dtype)
-    if 2 * len(keys) >= room and len(keys):
+    if 2 * len(keys) >= room:
         while 2 * len(keys) >= room:
             room = max(FAR_FIRST, FAR_STEP * room)
         state, at = reserve(state, "far", room)
@@ -103,8 +109,10 @@ def _place_far(state: State, side_ix: int, keys: np.ndarray, qtys: np.ndarray) -
 
 
 def grow_far(state: State, side_ix: int) -> State:
-    """A larger table for the far levels of a side, in a new region; the old one is left empty."""
-    side = state.sides[side_ix]
+    """Too many levels lie outside: a wider window, or where there is none a larger table, in a new region."""
+    side, width = state.sides[side_ix], width_of(state, side_ix)
+    if width < WINDOW_MAX:
+        return place_side(state, side_ix, *levels_of(state, side_ix), int(side["best"]), width * WINDOW_STEP)
     old, room = int(side["far_at"]), int(side["far_room"])
     keys, qtys = state.far["key"][old : old + room].copy(), state.far["qty"][old : old + room].copy()
     state.far[old : old + room] = np.zeros((), state.far.dtype)
@@ -120,7 +128,7 @@ def shift_window(state: State, side_ix: int, focus: int) -> State:
     keys, qtys = levels_of(state, side_ix)
     if len(keys):
         focus = max(focus, int(keys[-1]))
-    return place_side(state, side_ix, keys, qtys, focus)
+    return place_side(state, side_ix, keys, qtys, focus, max(width_of(state, side_ix), WINDOW_FIRST))
 
 
 def make_ready() -> None:
