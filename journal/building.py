@@ -65,6 +65,8 @@ def writable(path: Path, *, map_bytes: int = MAP_BYTES_DEFAULT) -> Iterator[Envi
     try:
         environment.open_databases(opened)
         yield opened
+    except environment.DAMAGE as cause:
+        raise environment.read_fault(cause) from cause
     except lmdb.Error as cause:
         raise FrozenError(
             f"the disk failed while {path} was being changed ({cause})",

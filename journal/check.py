@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import lmdb
-from lmdb.verify import VerifyError, verify
+from lmdb.verify import VerifyError
 
 from journal import environment
 from journal.batch import KEY, OPEN_END, STEP_END, TIME_MIN, ZERO, Batch, bitmap_of, digest_of, heap_index, parse_batch
-from journal.environment import DATA
 from journal.errors import CorruptError, FormatError, JournalError, ReadError
 from journal.frames import decode_frames, fault_of
 from journal.limits import HEADER_BYTES, ROW_BYTES
@@ -243,7 +242,7 @@ def check_structure(path: str | os.PathLike[str]) -> str:
         return ""
     before = environment.meta_page(where).txn
     try:
-        faults = verify(str(where / DATA), subdir=False)  # type: ignore[no-untyped-call]
+        faults = environment.structure_faults(where)
     except VerifyError as cause:
         faults = [str(cause)]
     if not faults or environment.meta_page(where).txn != before:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import lmdb
-from lmdb.verify import VerifyError, verify
+import lmdb.verify
+from lmdb.verify import VerifyError
 
 from journal.errors import CorruptError, FilesystemError, FormatError, LockedError, OpenError, ReadError
 from journal.limits import DATABASES_MAX, READERS_MAX, RESIZE_TIMEOUT_S
@@ -41,6 +42,28 @@ FLAGS: Final[dict[str, Any]] = {
     "lib_version": 0,
 }
 """Always a full sync, the 0.9 file format, no writable map: visible means durable."""
+
+
+DAMAGE: Final = (
+    lmdb.CorruptedError,
+    lmdb.PageNotFoundError,
+    lmdb.InvalidError,
+    lmdb.PageFullError,
+    lmdb.BadTxnError,
+)
+"""What LMDB raises where a page is not what it must be. A failing disk raises others."""
+
+
+_Walker: Any = lmdb.verify._Verifier
+
+
+class Structure(_Walker):  # type: ignore[misc]
+    """LMDB's own walker, which takes the later pages of a large value on trust; here they must lie within the file."""
+
+    def _mark_live(self, pgno: int, what: str) -> bool:
+        if (pgno + 1) * self.psize > self.filesize:
+            self.err(f"{what} needs page {pgno}, and the file ends before it")
+        return bool(super()._mark_live(pgno, what))
 
 
 @dataclass(eq=False)
@@ -138,7 +161,10 @@ def meta_page(path: Path) -> MetaPage:
         )
     if len(second) < META_PAGE.size or page_bytes not in PAGE_SIZES:
         raise CorruptError(f"{file} is cut off or damaged in its first {2 * max(PAGE_SIZES)} bytes")
-    newest = max((META_PAGE.unpack(first), META_PAGE.unpack(second)), key=lambda page: int(page[13]))
+    pages = META_PAGE.unpack(first), META_PAGE.unpack(second)
+    if any(page[13] and page[13] & 1 != place for place, page in enumerate(pages)):
+        raise CorruptError(f"{file} is damaged: a meta page stands where that of another transaction belongs")
+    newest = max(pages, key=lambda page: int(page[13]))
     return MetaPage(page_bytes, newest[12], newest[13], size)
 
 
@@ -155,12 +181,24 @@ def require_whole(path: Path) -> None:
     if meta.file_bytes >= (meta.last_page + 1) * meta.page_bytes or meta_page(path).txn != meta.txn:
         return
     try:
-        faults = verify(str(path / DATA), subdir=False)  # type: ignore[no-untyped-call]
+        faults = structure_faults(path)
     except (VerifyError, OSError) as cause:
         raise CorruptError(f"{path / DATA} cannot be walked ({cause})") from cause
     if faults and meta_page(path).txn == meta.txn:
         needed = (meta.last_page + 1) * meta.page_bytes
         raise CorruptError(f"{path / DATA} is cut off: it has {meta.file_bytes} bytes and needs {needed}")
+
+
+def structure_faults(path: Path) -> list[str]:
+    """What is wrong with LMDB's pages, free list included, read without LMDB.
+
+    Raises:
+        VerifyError: The walk cannot begin.
+        OSError: The file cannot be read.
+    """
+    with open(path / DATA, "rb") as stream:
+        walker: Any = Structure(stream, os.fstat(stream.fileno()).st_size)
+        return list(walker.verify())
 
 
 def attach(path: Path) -> Environment | None:
@@ -394,6 +432,6 @@ def read_fault(cause: lmdb.Error) -> ReadError:
     """An LMDB error met while reading, in our words."""
     if isinstance(cause, lmdb.ReadersFullError):
         return ReadError("all reader slots are taken", code="readers_full", hint="end readers that hang")
-    if isinstance(cause, (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.PageFullError)):
+    if isinstance(cause, DAMAGE):
         return CorruptError(f"LMDB refuses a page ({cause})")
     return ReadError(f"LMDB cannot read ({cause})", code="read_failed", hint="run verify")

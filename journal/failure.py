@@ -7,8 +7,8 @@ from pathlib import Path
 
 import lmdb
 
-from journal.environment import DATA
-from journal.errors import FencedError, FrozenError, FullError, JournalError
+from journal.environment import DAMAGE, DATA
+from journal.errors import CorruptError, FencedError, FrozenError, FullError, JournalError
 from journal.limits import COMMIT_BYTES_MAX, DISK_RESERVED_BYTES
 
 
@@ -53,6 +53,8 @@ def failure_of(cause: BaseException, path: Path) -> JournalError:
         code, what = "file_size_limit", "the file size limit of this process is reached"
     if isinstance(cause, (AssertionError, JournalError, MemoryError, ValueError, TypeError)):
         code, what = "broken", "an invariant of the writer broke"
+    if isinstance(cause, (CorruptError, *DAMAGE)):
+        code, what = "corrupt", "the journal was found damaged"
     frozen = FrozenError(
         f"{what} while a commit to {path} ran ({cause!r}); nothing more is accepted",
         code=code,

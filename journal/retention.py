@@ -15,7 +15,7 @@ import lmdb
 from journal import environment
 from journal.batch import KEY, parse_batch
 from journal.building import building, publish, writable, writer_lock
-from journal.check import Report, check
+from journal.check import Report, check, check_structure
 from journal.environment import DATA, Environment
 from journal.errors import CorruptError, FencedError, FilesystemError, FullError, OpenError
 from journal.files import TargetExistsError, part_of, sync_dir, sync_file
@@ -176,7 +176,12 @@ def compact(path: Path) -> Compacted:
 
 
 def _copy(path: Path, folder: Path) -> None:
-    """Copy what is in use into a folder, in one read transaction, onto the disk."""
+    """Copy what is in use into a folder, in one read transaction, onto the disk.
+
+    LMDB's own copying trusts the pages it follows and dies of damaged ones, hence the walk before it.
+    """
+    if reason := check_structure(path):
+        raise CorruptError(reason)
     opened = environment.attach(path)
     if opened is None:
         raise OpenError(f"there is no journal in {path}", code="absent", hint="name an existing one")

@@ -208,6 +208,8 @@ class Store:
                 self.epoch = (0 if stored is None else KEY.unpack(stored)[0]) + 1
                 self._epoch_bytes = KEY.pack(self.epoch)
                 txn.put(EPOCH_KEY, self._epoch_bytes, db=opened.meta)
+        except environment.DAMAGE as cause:
+            raise environment.read_fault(cause) from cause
         except lmdb.Error as cause:
             raise FrozenError(
                 f"the writer's epoch cannot be written to {self.path} ({cause})",

@@ -66,7 +66,7 @@ def kill_at_random(tmp_path: Path, cycles: int) -> None:
 
 
 def test_kill_at_random_moments(tmp_path: Path) -> None:
-    kill_at_random(tmp_path, 120)
+    kill_at_random(tmp_path, 80)
 
 
 @pytest.mark.slow

@@ -8,8 +8,9 @@ def explain(error: BaseException) -> CommandError:
     import journal
 
     if isinstance(error, journal.JournalError):
+        text = str(error).removesuffix(f"; {error.hint}")
         return CommandError(
-            str(error), code=error.code, hint=error.hint, exit_code=_journal_exit(error), extra=_where(error)
+            f"{text}.", code=error.code, hint=_sentence(error.hint), exit_code=_journal_exit(error), extra=_where(error)
         )
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
         name = error.filename or ""
@@ -35,9 +36,13 @@ def _journal_exit(error: BaseException) -> int:
 
     if isinstance(error, journal.FullError):
         return EXIT_WORLD
-    if isinstance(error, journal.FrozenError | journal.FencedError):
-        return EXIT_FROZEN
+    if isinstance(error, journal.FrozenError):
+        return EXIT_FAILED_CHECK if error.code == "corrupt" else EXIT_FROZEN
     return EXIT_FAILED_CHECK if isinstance(error, journal.ReadError) else EXIT_USAGE
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _where(error: BaseException) -> dict[str, object]:

@@ -83,21 +83,24 @@ def ingest_files(
     """Ingest with a progress bar; the answer of `veloz ingest`."""
     from veloz.cli.progress import Bar
     from veloz.daemon.config import read_settings
-    from veloz.ingest import ingest
+    from veloz.ingest import IngestError, ingest
 
     settings = read_settings(overrides or [])
-    with Bar("ingest", unit="frames") as bar:
-        result = ingest(
-            inputs,
-            path,
-            instruments=instruments,
-            again=again,
-            fmt=fmt,
-            unsafe_fs=unsafe_fs,
-            map_size_bytes=settings.value("journal.map_size_bytes"),
-            snapshot_keep=settings.value("journal.snapshots_kept") if settings.value("ingest.snapshot") else 0,
-            on_progress=bar.update,
-        )
+    try:
+        with Bar("ingest", unit="frames") as bar:
+            result = ingest(
+                inputs,
+                path,
+                instruments=instruments,
+                again=again,
+                fmt=fmt,
+                unsafe_fs=unsafe_fs,
+                map_size_bytes=settings.value("journal.map_size_bytes"),
+                snapshot_keep=settings.value("journal.snapshots_kept") if settings.value("ingest.snapshot") else 0,
+                on_progress=bar.update,
+            )
+    except IngestError as error:
+        raise CommandError(str(error), code=error.code, hint=error.hint, exit_code=error.exit_code) from error
     return asdict(result)
 
 
