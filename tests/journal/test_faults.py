@@ -158,7 +158,20 @@ def test_a_kill_at_a_call_loses_nothing(tmp_path: Path, call: str, turns: tuple[
         assert try_kills(tmp_path, call, range(n, n + 1)) == 1
 
 
-CALLS = ["openat", "mkdir", "fsync", "fdatasync", "pwrite64", "writev", "rename", "unlink", "unlinkat", "rmdir", "ftruncate", "flock"]
+CALLS = [
+    "openat",
+    "mkdir",
+    "fsync",
+    "fdatasync",
+    "pwrite64",
+    "writev",
+    "rename",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "ftruncate",
+    "flock",
+]
 NEWEST = 70
 """Calls looked at from the end: those before belong to the start of Python and its imports."""
 
