@@ -31,7 +31,11 @@ def watch():
 
 from tests.world.crash_commands import warm_all
 from veloz.cli.main import main
+from veloz.engine.replay import Replay
 warm_all()
+if "leak" in sys.argv:
+    real, kept = Replay.feed, []
+    Replay.feed = lambda self, first, rows: (kept.append(rows.copy()), real(self, first, rows))[1]
 peak, done = [0], threading.Event()
 begin = anonymous()
 watcher = threading.Thread(target=watch)
@@ -48,11 +52,10 @@ finally:
 """
 
 
-def peak_of(words: list[str]) -> tuple[int, dict[str, object]]:
-    """Peak of anonymous memory of `veloz WORDS… --json` in KiB, and its answer."""
-    done = subprocess.run(
-        [sys.executable, "-c", WATCHED, json.dumps([*words, "--json"])], cwd=ROOT, capture_output=True, check=True
-    )
+def peak_of(words: list[str], *more: str) -> tuple[int, dict[str, object]]:
+    """Peak of anonymous memory of `veloz WORDS… --json` in KiB, and its answer. With "leak" the fold keeps all rows."""
+    command = [sys.executable, "-c", WATCHED, json.dumps([*words, "--json"]), *more]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     seen = json.loads(done.stderr.splitlines()[-1])
     assert seen["code"] == 0, done
     return int(seen["peak"]), json.loads(done.stdout)
@@ -83,6 +86,11 @@ def test_replay(how: list[str], short_and_long: tuple[Path, Path]) -> None:
         peak, answer = peak_of(["replay", *how, "--journal", str(path)])
         found.append((peak, int(str(answer["records"]))))
     require_flat("replay " + how[0], *found)
+
+
+def test_a_fold_that_keeps_its_rows_is_found_out(short_and_long: tuple[Path, Path]) -> None:
+    peaks = [peak_of(["replay", "--no-snapshot", "--journal", str(path)], "leak")[0] for path in short_and_long]
+    assert peaks[1] > GROWTH_MAX * peaks[0]
 
 
 def repeat(times: int) -> Callable[[Path], Path]:

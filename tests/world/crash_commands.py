@@ -33,9 +33,14 @@ def veloz(say: Say, words: list[str]) -> None:
 
 def check_all(say: Say, words: list[str]) -> None:
     """What the child of `veloz journal verify --json --journal DIR` does, without starting it."""
+    from journal import OpenError
     from journal.check import check_whole
 
-    report = check_whole(words[-1])
+    try:
+        report = check_whole(words[-1])
+    except OpenError as refusal:
+        say({"out": json.dumps({"ok": False, "reason": str(refusal)})})
+        sys.exit(1)
     say({"out": json.dumps(report._asdict())})
     sys.exit(0 if report.ok else 1)
 
