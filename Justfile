@@ -53,7 +53,7 @@ test *ARGS:
 slow *ARGS:
     HYPOTHESIS_PROFILE=slow pytest -n 2 -m slow --timeout 3600 {{ ARGS }}
 
-# side by side with hftbacktest and the bare limits, one table; parts: append scan ingest replay
+# side by side with hftbacktest and the bare limits, one table; parts: append scan ingest fold replay
 bench *PARTS:
     python -m tests.bench.run {{ PARTS }}
 

@@ -1,6 +1,6 @@
 """Every benchmark in one go, as one table: `just bench`.
 
-    python -m tests.bench.run [PART ...]        parts: append scan ingest replay; all when none is named
+    python -m tests.bench.run [PART ...]        parts: append scan ingest fold replay; all when none is named
 
 Ratios come from alternating runs within each part. The peer's environment is made on first use.
 """
@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import append, ingest, replay, scan
+from tests.bench import append, fold, ingest, replay, scan
 from tests.bench.measure import Figure
 from tests.bench.table import print_figures
 
@@ -26,10 +26,16 @@ def run_scan() -> list[Figure]:
     return [Figure(said["name"], said["value"], said["unit"], said["ratio"], "bare decode") for said in scan.run()]
 
 
+def run_fold() -> list[Figure]:
+    """The fold alone, rows in memory."""
+    return [Figure(said["name"], said["value"], said["unit"], said["ratio"], "elapse") for said in fold.run()]
+
+
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "append": run_append,
     "scan": run_scan,
     "ingest": ingest.run,
+    "fold": run_fold,
     "replay": replay.run,
 }
 

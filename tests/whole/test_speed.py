@@ -52,6 +52,7 @@ def test_help_and_a_warm_start_are_not_ten_times_too_slow(sampled: Path) -> None
     door = [sys.executable, "-c", "from veloz.cli.main import main; main()"]
     show = fastest(lambda: subprocess.run([*door, "--help"], cwd=ROOT, stdout=subprocess.DEVNULL, check=True), 3)
     assert show < 2.0
+    warm()  # what is compiled for the first time is no warm start
     replay = [*door, "replay", "--journal", str(sampled), "--to", "1", "--no-snapshot", "--json"]
     start = fastest(lambda: subprocess.run(replay, cwd=ROOT, stdout=subprocess.DEVNULL, check=True), 2)
     assert start < 15.0
