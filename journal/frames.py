@@ -163,6 +163,8 @@ def _unpacked(stored: Any, raw_bytes: int) -> bytes:
     try:
         payload = unpacker.decompress(stored, raw_bytes + 1)
     except ZstdError as cause:
+        if "memory" in str(cause):
+            raise MemoryError(str(cause)) from cause  # nothing is wrong with the bytes
         raise CorruptError("frames do not decompress") from cause
     if not unpacker.eof or unpacker.unused_data:
         raise CorruptError("frames do not end where their head says")

@@ -23,7 +23,7 @@ def contents(path: Path) -> dict[str, str]:
     return {
         str(f.relative_to(path)): hashlib.sha256(f.read_bytes()).hexdigest()
         for f in sorted(path.rglob("*"))
-        if f.is_file()
+        if f.is_file() and f.name != "lock.mdb"
     }
 
 

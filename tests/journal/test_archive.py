@@ -542,7 +542,7 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
             rows["words"] = rng.integers(0, 2**40, (16_000, 6))
             rows["ts_recv"] = k
             writer.append(rows.copy(), frames=frames)
-    limit = (220 << 20, 220 << 20)
+    limit = (300 << 20, 300 << 20)
     for last in (160_000, 1_200_000):
         done = subprocess.run(
             [sys.executable, "-c", MEMORY, str(tmp_path), str(last)],
