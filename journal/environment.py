@@ -164,7 +164,9 @@ def meta_page(path: Path) -> MetaPage:
     pages = META_PAGE.unpack(first), META_PAGE.unpack(second)
     if any(page[13] and page[13] & 1 != place for place, page in enumerate(pages)):
         raise CorruptError(f"{file} is damaged: a meta page stands where that of another transaction belongs")
-    newest = max(pages, key=lambda page: int(page[13]))
+    older, newest = sorted(pages, key=lambda page: int(page[13]))
+    if newest[13] - older[13] > 1 and older[12] > newest[12]:  # a file never shrinks, and a torn write skips no number
+        raise CorruptError(f"{file} is damaged: its older meta page knows more pages than its newer one")
     return MetaPage(page_bytes, newest[12], newest[13], size)
 
 

@@ -1,11 +1,12 @@
 """Raw frames of one batch as one value of the database `frames`.
 
-    magic 4 · version u2 · head bytes u2 · frames u4 · codec u4 (0 raw, 1 zstd) · raw bytes u4 · stored bytes u4 · spare u8
+    magic 4 · version u2 · head bytes u2 · frames u4 · codec u4 (0 raw, 1 zstd) · raw bytes u4 · stored bytes u4 · sum u8
     then codec(first_row u4[n] · end u4[n] · source u2[n] · frame bytes), padded to eight with zeros
 
 Frames stand back to back with one newline after each: frame k is `[end[k-1] + 1, end[k])`, so the block can be scanned
 again as it lies. Every frame gives at least one row, hence first rows grow strictly. The digest covers the payload
-before compression, so frames can be recompressed, moved or dropped without touching the chain.
+before compression, so frames can be recompressed, moved or dropped without touching the chain. The sum, xxh3-64 of all
+other bytes of the value, is there because some bits of a zstd frame may change without changing what it unpacks to.
 """
 
 import struct
@@ -16,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from backports.zstd import ZstdCompressor, ZstdDecompressor, ZstdError
 from numpy.typing import NDArray
+from xxhash import xxh3_64
 
 from journal.batch import digest_of, pad8
 from journal.errors import CorruptError
@@ -29,6 +31,7 @@ CODEC_ZSTD: Final = 1
 COLUMN_BYTES: Final = 4 + 4 + 2
 LEVEL: Final = 1
 NEWLINE: Final = 10
+SUM_AT: Final = 24
 
 assert HEAD.size == 32, "frozen: another head is another format"
 assert ROWS_MAX * COLUMN_BYTES < FRAMES_PAYLOAD_BYTES_MAX, "the columns leave room for the frames"
@@ -88,6 +91,13 @@ def fault_of(frames: Frames, rows: int | None = None) -> str:
     return ""
 
 
+def sum_of(head: Any, rest: Any) -> bytes:
+    """The sum of a value, 8 bytes: of its head up to the sum, and of what follows the head."""
+    digest = xxh3_64(head)
+    digest.update(rest)
+    return digest.intdigest().to_bytes(8, "little")
+
+
 class FramesEncoder:
     """Frames to values with one reused compressor. Not for two threads at once."""
 
@@ -107,9 +117,9 @@ class FramesEncoder:
         codec = CODEC_ZSTD
         if len(stored) >= len(payload):
             stored, codec = payload, CODEC_RAW
-        head = HEAD.pack(MAGIC, VERSION, HEAD.size, len(frames.end), codec, len(payload), len(stored), 0)
-        value = b"".join((head, stored, bytes(pad8(len(stored)) - len(stored))))
-        return value, digest_of(payload)
+        head = HEAD.pack(MAGIC, VERSION, HEAD.size, len(frames.end), codec, len(payload), len(stored), 0)[:SUM_AT]
+        rest = stored + bytes(pad8(len(stored)) - len(stored))
+        return b"".join((head, sum_of(head, rest), rest)), digest_of(payload)
 
 
 _local = threading.local()
@@ -139,13 +149,15 @@ def payload_of(value: Any) -> tuple[int, bytes]:
     size = len(value)
     if size < HEAD.size or size % 8:
         raise CorruptError("frames are too short or not padded")
-    magic, version, head_bytes, n, codec, raw_bytes, stored_bytes, spare = HEAD.unpack_from(value)
-    if magic != MAGIC or version != VERSION or head_bytes != HEAD.size or spare:
+    magic, version, head_bytes, n, codec, raw_bytes, stored_bytes, _ = HEAD.unpack_from(value)
+    if magic != MAGIC or version != VERSION or head_bytes != HEAD.size:
         raise CorruptError("frames are not of a known version")
     if not 1 <= n <= ROWS_MAX or not n * COLUMN_BYTES <= raw_bytes <= FRAMES_PAYLOAD_BYTES_MAX:
         raise CorruptError("frames have counts out of bounds")
     if size != pad8(HEAD.size + stored_bytes) or any(value[HEAD.size + stored_bytes :]):
         raise CorruptError("frames are not padded as they should be")
+    if sum_of(value[:SUM_AT], value[HEAD.size :]) != bytes(value[SUM_AT : HEAD.size]):
+        raise CorruptError("frames fail their checksum")
     stored = value[HEAD.size : HEAD.size + stored_bytes]
     if codec == CODEC_RAW:
         payload = bytes(stored)

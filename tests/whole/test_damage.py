@@ -33,6 +33,7 @@ from veloz.reducers.state import state_hash
 VELOZ = "tests.world.crash_commands:veloz"
 CHECK = "tests.world.crash_commands:check_all"
 PATIENCE_S = 30.0
+TRANSACTION_AT = 144  # in a meta page, u8
 MARKETS = ("binance_coinm", "binance_spot", "binance_usdm")
 
 
@@ -126,6 +127,27 @@ def test_any_flipped_bit_is_found_of_many(nursery: Nursery, sound: Path, tmp_pat
     find_flips(nursery, sound, tmp_path, 200, VELOZ, 4)
 
 
+def flip_meta_pages(nursery: Nursery, sound: Path, folder: Path, bits: range) -> Counter[str]:
+    """Every bit of the number of the last transaction, which decides between the two meta pages."""
+    rows, found = rows_of(sound), Counter[str]()
+    path = copy_of(sound, folder / "flipped")
+    for page in (0, 1):
+        for bit in bits:
+            flip(path, [page * PAGE + TRANSACTION_AT], bit // 8, bit % 8)
+            ended = nursery.kill_later(CHECK, {"words": ["--journal", str(path)]}, after_s=PATIENCE_S)
+            same = ended.code == 0 and rows_of(path) == rows
+            found["found" if ended.code else "nothing" if same else "older"] += 1
+            flip(path, [page * PAGE + TRANSACTION_AT], bit // 8, bit % 8)
+    return found
+
+
+def test_an_older_commit_passed_off_as_the_newest(nursery: Nursery, sound: Path, tmp_path: Path) -> None:
+    """A higher number on the older meta page would take the last commit back."""
+    found = flip_meta_pages(nursery, sound, tmp_path, range(64))
+    print(f"\nflipped bits of the numbers of both last transactions: {dict(found)}")
+    assert found["older"] <= 2, "more than the two numbers that a torn write might have left"
+
+
 def flip_anywhere(nursery: Nursery, sound: Path, folder: Path, count: int, seed: int) -> None:
     """A bit anywhere in the file: found, or of no consequence."""
     chance = random.Random(seed)
@@ -140,8 +162,13 @@ def flip_anywhere(nursery: Nursery, sound: Path, folder: Path, count: int, seed:
         )
         sees = "died" if ended.code < 0 else "found" if ended.code else "nothing"
         found[sees] += 1
-        if sees == "nothing":
+        if sees == "nothing" and offset // PAGE > 1:
             assert rows_of(path) == rows, (offset, bit)
+        elif sees == "nothing":
+            assert rows.startswith(rows_of(path)), (
+                offset,
+                bit,
+            )  # an older commit: which is the newer is said only there
         flip(path, [offset], 0, bit)
     print(f"\n{count} flipped bits anywhere: {dict(found)}; nothing means that nothing changed")
     assert found["found"]
