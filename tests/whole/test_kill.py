@@ -146,7 +146,7 @@ def kill_at_calls(home: Path, counted: frozenset[str] | None, stride: int, offse
             nth += stride
     killed = sum(names.values())
     print(f"\nkilled at {killed} of {len(whole.calls)} calls, 0 violations: {names}")
-    assert killed >= len(whole.calls) // stride - 2
+    assert killed >= 0.9 * len(whole.calls) / stride  # waits of threads for each other come and go
     assert {"pwrite64", "fdatasync"} <= set(names)
 
 
