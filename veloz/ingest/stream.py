@@ -10,6 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from veloz.contracts.kernel import entry, kernel
+from veloz.ingest.faults import Damage
+from veloz.ingest.files import HEAD_BYTES, read_text
 from veloz.ingest.lines import (
     END,
     LINE_END,
@@ -33,7 +35,15 @@ from veloz.ingest.lines import (
 STAMP_LINE: Final = re.compile(rb"(?:\d{19}|\d{16}|\d{13}) +\S")
 _STREAM_NAME: Final = re.compile(rb'"stream"\s*:\s*"([^"@!]+)@')
 _SYMBOL: Final = re.compile(rb'"s"\s*:\s*"([A-Z0-9_]+)"')
-_FILE_SYMBOL: Final = re.compile(r"([a-z0-9]+(?:_perp|_\d{6})?)(?:[_.-]|$)", re.IGNORECASE)
+_NAMED: Final = re.compile(rb'"stream"\s*:\s*"[^"@!]+@|"s"\s*:\s*"[A-Z0-9_]+"')
+_NAMED_BYTES_MAX: Final = 256
+_LOOKED_AT_MAX: Final = 64 << 20
+# What a file's name begins with when it is a symbol: with a quote that is no part of a word, or with any other and a date behind it.
+_FILE_SYMBOL: Final = re.compile(
+    r"([a-z0-9]+usd_(?:perp|\d{6})|[a-z0-9]+(?:usdt|usdc|fdusd|busd|tusd|usdp)(?:_\d{6})?)(?=[_.-]|$)"
+    r"|([a-z0-9]+(?:btc|eth|bnb|eur|try|brl|jpy|gbp|aud|rub|uah|ars|pln|mxn|zar|dai|trx|xrp|sol|usd))(?=[_-]20\d\d)",
+    re.IGNORECASE,
+)
 
 
 @kernel
@@ -114,17 +124,41 @@ def run_cutter(cutter: Any, text: bytes, base: int) -> Cut:
 def find_symbol(head: bytes, path: Path) -> str:
     """The one symbol a file is about, upper case; empty where it has several or none can be told.
 
+    A file may open with a snapshot that is longer than its head: then what follows is looked at, up to the first name.
+
     Args:
         head: The first bytes of the file, unpacked.
-        path: The file, whose name speaks where its lines do not.
+        path: The file, whose name speaks only where no message does.
+
+    Raises:
+        IngestError: The system fails to read the file.
     """
-    names: set[str] = {name.decode("ascii", "replace").upper() for name in _STREAM_NAME.findall(head)}
+    text = head
+    if len(head) >= HEAD_BYTES and not _NAMED.search(head):
+        text = _first_named(path)
+    names: set[str] = {name.decode("ascii", "replace").upper() for name in _STREAM_NAME.findall(text)}
     if not names:
-        names = {name.decode() for name in _SYMBOL.findall(head)}
-    if len(names) == 1:
-        return names.pop()
+        names = {name.decode() for name in _SYMBOL.findall(text)}
     if names:
-        return ""
+        return names.pop() if len(names) == 1 else ""
     found = _FILE_SYMBOL.match(path.name)
-    name = str(found[1]).upper() if found else ""
-    return name if re.search(r"[A-Z]{5}", name) else ""
+    return str(found[1] or found[2]).upper() if found else ""
+
+
+def _first_named(path: Path) -> bytes:
+    """As many bytes as a head has, from the first one on that names a symbol; empty where none of the first 64 MiB does."""
+    text, looked_at = b"", 0
+    pieces = read_text(path)
+    try:
+        for piece in pieces:
+            text, looked_at = text[-_NAMED_BYTES_MAX:] + piece, looked_at + len(piece)
+            if found := _NAMED.search(text):
+                text = text[found.start() :]
+                while len(text) < HEAD_BYTES and (more := next(pieces, b"")):
+                    text += more
+                return text[:HEAD_BYTES]
+            if looked_at >= _LOOKED_AT_MAX:
+                break
+    except Damage:
+        return text[:HEAD_BYTES]
+    return b""

@@ -1,0 +1,61 @@
+"""Whose file it is: what its messages say, however late the first of them that names a symbol comes; its name only where none does."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from veloz.ingest import ingest
+from veloz.ingest.files import HEAD_BYTES, read_head
+from veloz.ingest.stream import find_symbol
+
+BARE = b'1723161300000000000 {"lastUpdateId":1,"bids":[],"asks":[]}'
+LEVELS = [[f"{100_000 - at}.00000000", "10.12345678"] for at in range(2_500)]
+LONG = b"1723161300000000000 " + json.dumps({"lastUpdateId": 7, "bids": LEVELS, "asks": []}).encode() + b"\n"
+DIFF = (
+    b'1723161300100000000 {"stream":"%s@depth@100ms","data":{"e":"depthUpdate","E":1723161300000,"s":"%s",'
+    b'"U":8,"u":9,"b":[["100000.00000000","1"]],"a":[]}}\n'
+)
+BTC, ETH = DIFF % (b"btcusdt", b"BTCUSDT"), DIFF % (b"ethusdt", b"ETHUSDT")
+assert len(LONG) > HEAD_BYTES
+
+
+@pytest.mark.parametrize("name", ["sample_1.gz", "part1.gz", "2024-08-08.gz", "ethusdt_20240808.gz", "x.dat"])
+@pytest.mark.parametrize(
+    ("text", "symbol"), [(LONG + BTC, "BTCUSDT"), (LONG * 9 + BTC, "BTCUSDT"), (LONG + BTC + ETH, "")]
+)
+def test_a_long_snapshot_may_come_first(text: bytes, symbol: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    assert find_symbol(read_head(path), path) == symbol
+
+
+def test_a_damaged_packing_says_what_it_can(tmp_path: Path) -> None:
+    path = tmp_path / "sample_1.gz"
+    path.write_bytes(gzip.compress(LONG + BTC * 900)[:-30])
+    assert find_symbol(read_head(path), path) == "BTCUSDT"
+    path.write_bytes(gzip.compress(LONG)[:-30])
+    assert find_symbol(read_head(path), path) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("btcusdt_20240808.gz", "BTCUSDT"), ("BTCUSDT.dat", "BTCUSDT"), ("1000shibusdc-2024.gz", "1000SHIBUSDC"),
+        ("btcusd_perp_20240808.gz", "BTCUSD_PERP"), ("btcusd_230929.gz", "BTCUSD_230929"),
+        ("BTCUSDT_230929.gz", "BTCUSDT_230929"), ("ethbtc_20240808.gz", "ETHBTC"),
+        ("sample_1.gz", ""), ("part1.gz", ""), ("capture.gz", ""), ("country_1.gz", ""), ("retry.gz", ""),
+        ("20240808.gz", ""), ("recording_20240808.gz", ""), ("usdt.gz", ""), ("_perp.gz", ""),
+    ],
+)  # fmt: skip
+def test_a_name_is_taken_only_where_it_is_one(name: str, symbol: str) -> None:
+    assert find_symbol(BARE, Path(name)) == symbol
+
+
+def test_no_phantom_is_listed(tmp_path: Path, journal_dir: Path) -> None:
+    path = tmp_path / "sample_1.gz"
+    path.write_bytes(gzip.compress(LONG + BTC))
+    found = ingest([("binance_spot", path)], journal_dir, snapshot_keep=0)
+    assert [each["symbol"] for each in found.instruments] == ["BTCUSDT"]
+    assert found.rejected == 0
