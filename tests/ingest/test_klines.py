@@ -15,7 +15,7 @@ from tests.ingest.recordings import content_of
 from veloz.contracts.layout import CLOSED, FIRST, LAST, ROW, STEP_END
 from veloz.contracts.registry import BAR, BAR_VOLUME, REFUSED
 from veloz.ingest import IngestError, ingest
-from veloz.ingest.klines import find_columns, find_name, parse_interval
+from veloz.ingest.klines import ARCHIVE, find_columns, find_name, parse_interval
 
 OPEN_MS = 1_733_011_200_000
 HEADER = "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n"
@@ -101,6 +101,37 @@ def test_every_line_of_the_recorded_klines_is_what_it_says(shared: Path, journal
         assert int(bar["ts_recv"]) == round(close.timestamp() * 1000) * 10**6
     scale = found.instruments[0]["price_scale"]
     assert int(bars["high"][-1]) == Decimal(text[-1].decode().split(",")[1]) * 10**scale
+
+
+DATED = "open,high,low,close,volume,quote_volume,trades,close_datetime"
+
+
+@pytest.mark.parametrize(
+    "header", ["", f"{DATED}\n", f'"{DATED.upper().replace(",", """ ", " """).replace("_", " ")}"\n']
+)
+def test_eight_columns_that_end_with_a_date_need_no_header(header: str, tmp_path: Path, journal_dir: Path) -> None:
+    path = tmp_path / "BTCUSDT_1m_202412.csv"
+    lines = [f"100.0,101.5,99.5,100.5,12.34,1234.5,7,2024-12-01 01:0{k}:59.999000+01:00\n" for k in range(3)]
+    path.write_text(header + "".join(lines))
+    found = ingest([("binance_spot", path)], journal_dir, snapshot_keep=0)
+    assert (found.frames, found.rejected, found.kinds["md.bar"]) == (3, 0, 3)
+    rows = rows_of(journal_dir)
+    bars = rows[rows["kind"] == BAR.number].view(BAR.view)
+    assert bars["ts_open"].tolist() == [(OPEN_MS + 60_000 * k) * 10**6 for k in range(3)]
+    volumes = rows[rows["kind"] == BAR_VOLUME.number].view(BAR_VOLUME.view)
+    assert volumes["trades"].tolist() == [7, 7, 7]
+    assert volumes["quote_e8"].tolist() == [123_450_000_000] * 3
+
+
+def test_a_header_as_people_write_it() -> None:
+    line = (
+        "Open time,Open,High,Low,Close,Volume,Close time,Quote asset volume,Number of trades,"
+        "Taker buy base asset volume,Taker buy quote asset volume,Ignore"
+    )
+    assert find_columns(line) == ARCHIVE
+    assert find_columns("1,2,3,4,5,6,7,8") is None
+    assert find_columns("1,2,3,4,5,6,seven,2024-12-01 01:00:59.999000+01:00") is None
+    assert find_columns("1,2,3,4,5,6,7,2024-12-01 01:00:59.999000") is None, "no offset, no time"
 
 
 def test_bad_lines_are_refused_and_cut_ones_are_damage(tmp_path: Path, journal_dir: Path) -> None:

@@ -88,7 +88,7 @@ def _describe_klines(path: Path, venue: str, head: bytes) -> Source:
     columns = find_columns(lines[0].decode("ascii", "replace")) if lines else None
     if columns is None:
         raise IngestError(
-            f"{path} holds no klines: its first line names no columns, and it has not the twelve of Binance's archive.",
+            f"{path} holds no klines: its first line names no columns, nor has it those read without a header.",
             code="unknown_format",
             hint="Add a header line, or check the path.",
         )

@@ -1,8 +1,8 @@
 """Klines as comma-separated lines: what their columns are, and where frames begin and end. What a line means, the codec knows.
 
-Two forms are read, with or without a header line: the columns of Binance's own archive (twelve; times in ms or µs) and any order
-of columns a header names, with `open_time` or `close_time` or `close_datetime` among them. Each line is a frame; it was received
-when its bar closed.
+Read are any columns that a header line names, with `open_time` or `close_time` or `close_datetime` among them; and without a header
+the twelve of Binance's own archive (times in ms or µs) and eight that end with a date and time. Each line is a frame; it was
+received when its bar closed.
 """
 
 import re
@@ -18,6 +18,7 @@ ARCHIVE: Final = (
     "open_time", "open", "high", "low", "close", "volume", "close_time",
     "quote_volume", "trades", "taker_volume", "taker_quote_volume", "ignore",
 )  # fmt: skip
+DATED: Final = ("open", "high", "low", "close", "volume", "quote_volume", "trades", "close_datetime")
 SYNONYMS: Final = {
     "count": "trades",
     "number_of_trades": "trades",
@@ -29,6 +30,7 @@ SYNONYMS: Final = {
 }
 NEEDED: Final = ("open", "high", "low", "close", "volume")
 INTERVAL_UNITS_NS: Final = {"s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9, "d": 86_400 * 10**9, "w": 604_800 * 10**9}
+_NUMBER: Final = re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
 _FILE_NAME: Final = re.compile(r"([A-Z0-9]+(?:_PERP|_\d{6})?)[-_](\d{1,2}[smhdw])[-_.]")
 
 
@@ -51,14 +53,26 @@ class KlineColumns(NamedTuple):
 
 def find_columns(line: str) -> tuple[str, ...] | None:
     """Columns of a file, from its first line; None when it is none of klines."""
-    fields = [field.strip().strip('"').lower() for field in line.split(",")]
-    names = tuple(SYNONYMS.get(field, field) for field in fields)
+    fields = _split(line)
+    names = tuple(_name(field) for field in fields)
     timed = {"open_time", "close_time", "close_datetime"} & {*names}
     if timed and all(name in names for name in NEEDED) and len({*names}) == len(names):
         return names
     if len(fields) == len(ARCHIVE) and read_time(fields[0]) >= 0 and read_time(fields[6]) >= 0:
         return ARCHIVE
+    if len(fields) == len(DATED) and not fields[-1].isdigit() and read_time(fields[-1]) >= 0:
+        return DATED if all(_NUMBER.fullmatch(field) for field in fields[:-1]) else None
     return None
+
+
+def _split(line: str) -> list[str]:
+    return [field.strip().strip('"') for field in line.split(",")]
+
+
+def _name(field: str) -> str:
+    """A column's name as we say it, from however a header writes it: case, blanks, synonyms."""
+    name = "_".join(field.lower().split())
+    return SYNONYMS.get(name, name)
 
 
 def find_name(name: str) -> tuple[str, int]:
@@ -92,7 +106,7 @@ def _close_ns(fields: dict[str, str], interval_ns: int) -> int:
 
 
 def _fields(line: str, names: tuple[str, ...]) -> dict[str, str] | None:
-    fields = [field.strip().strip('"') for field in line.split(",")]
+    fields = _split(line)
     return dict(zip(names, fields, strict=True)) if len(fields) == len(names) else None
 
 
@@ -130,4 +144,4 @@ def cut_klines(text: bytes, base: int, columns: KlineColumns) -> Cut:
 
 def find_header(line: bytes, columns: KlineColumns) -> bool:
     """Whether a line is the header of these columns."""
-    return line[:1].isalpha() and find_columns(line.decode("ascii", "replace")) == columns.names
+    return line.lstrip(b'" ')[:1].isalpha() and find_columns(line.decode("ascii", "replace")) == columns.names
