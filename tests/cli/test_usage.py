@@ -31,7 +31,7 @@ def test_no_command_is_usage(veloz: Run) -> None:
         (("nonsense",), 2, "invalid choice"),
         (("replay", "--journal", "/nowhere/at/all"), 2, "There is no journal at /nowhere/at/all"),
         (("replay", "--from", "0"), 2, "no sequence number"),
-        (("replay", "--from", "1", "--from-time", "2"), 2, "not allowed with"),
+        (("replay", "--from", "1", "--from-time", "2024-08-08"), 2, "not allowed with"),
         (("replay", "--from-time", "yesterday"), 2, "is no time"),
         (("book", "--journal", "/nowhere/at/all"), 2, "--instrument"),
         (("journal", "dump", "--kind", "md.trade", "--journal", "/nowhere"), 2, "There is no journal"),

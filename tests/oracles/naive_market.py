@@ -328,6 +328,7 @@ class NaiveMarkets:
         self.markets: dict[int, Market] = {}
         self.unlisted = 0
         self.newer = 0
+        self.unknown = 0
 
     def fold(self, rows: np.ndarray) -> None:
         """Fold ROW[n], one by one."""
@@ -339,6 +340,9 @@ class NaiveMarkets:
         if kind in (32, 33):
             self.list(version, number, words)
         if not 1 <= kind <= 9:
+            known = kind in (32, 33, 34, 48, 49, 50, 51, 52)
+            self.unknown += not known
+            self.newer += known and kind not in (32, 33) and version > 1
             return
         if version != 1:
             self.newer += 1

@@ -12,6 +12,7 @@ def assert_equal(state: State, twin: NaiveMarkets) -> None:
     """Every number, or an AssertionError."""
     clock = state.clock[0]
     assert (clock["now_ns"], clock["rows_unlisted"], clock["rows_newer"]) == (twin.now, twin.unlisted, twin.newer)
+    assert clock["rows_unknown"] == twin.unknown
     assert clock["slots_used"] == len(twin.markets)
     for number, market in twin.markets.items():
         assert_book(state, number, market)

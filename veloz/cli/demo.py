@@ -1,6 +1,7 @@
 """`veloz demo`: the whole main job on the sample that ships with the project. No arguments, no network, no keys."""
 
 import argparse
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     begun = time.perf_counter()
     path = Path(args.journal) if args.journal else read_settings(args.set).path("data_dir") / "demo"
     sample = find_sample()
+    require_own(path, sample)
+    say("The first run compiles the engine, which takes some ten seconds; later ones do not.")
     say(f"1/4  ingesting {sample.name} ({VENUE}) into {path}")
     answer = run_demo(sample, path, args.set)
     answer["seconds"] = time.perf_counter() - begun
@@ -49,6 +52,28 @@ def run(args: argparse.Namespace) -> int:
         print_table("demo", answer)
         _say_next(path, answer["instrument"])
     return EXIT_OK if answer["replay_ok"] else EXIT_FAILED_CHECK
+
+
+def require_own(path: Path, sample: Path) -> None:
+    """Refuse a journal that holds anything but the sample: a demonstration is no place for real records.
+
+    Raises:
+        CommandError: It does.
+    """
+    from journal import Reader
+    from veloz.ingest.progress import read_records
+
+    if not path.is_dir():
+        return
+    with Reader.open(path) as reader, reader.view() as view:
+        others = [record.name for record in read_records(view) if record.name != sample.name]
+        foreign = bool(others) or (view.head()[0] > 0 and not read_records(view))
+    if foreign:
+        raise CommandError(
+            f"The journal at {path} holds other records, and the demo adds its sample to none but its own.",
+            code="not_a_demo",
+            hint="Name another directory, or leave --journal out.",
+        )
 
 
 def run_demo(sample: Path, path: Path, overrides: list[str]) -> dict[str, Any]:
@@ -81,6 +106,8 @@ def run_demo(sample: Path, path: Path, overrides: list[str]) -> dict[str, Any]:
 
 
 def _say_next(path: Path, symbol: str) -> None:
+    uv = os.environ.get("UV")  # `uv run` puts the commands where the shell will not find them afterwards
+    door = f"{os.path.relpath(uv)} run veloz" if uv else "veloz"
     say("Try next:")
     for words in (
         f"book --journal {path} --instrument {symbol}",
@@ -88,4 +115,4 @@ def _say_next(path: Path, symbol: str) -> None:
         f"journal dump --journal {path} --kind md.trade --limit 5",
         f"replay --journal {path} --verify",
     ):
-        say(f"  veloz {words}")
+        say(f"  {door} {words}")

@@ -6,7 +6,10 @@ from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_FROZEN, EXIT_USAGE, EXIT_W
 def explain(error: BaseException) -> CommandError:
     """The CommandError for any exception; bugs of ours are said to be bugs."""
     import journal
+    from veloz.daemon.config import ConfigError
 
+    if isinstance(error, ConfigError):
+        return CommandError(str(error), code="config")
     if isinstance(error, journal.JournalError):
         text = str(error).removesuffix(f"; {error.hint}")
         return CommandError(
@@ -15,6 +18,13 @@ def explain(error: BaseException) -> CommandError:
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
         name = error.filename or ""
         return CommandError(f"{name}: {error.strerror}.", code="no_such_file", hint="Check the path.")
+    if isinstance(error, MemoryError):
+        return CommandError(
+            "There is not enough memory for this.",
+            code="memory",
+            hint="Close something, or raise the limit, and run the command again.",
+            exit_code=EXIT_WORLD,
+        )
     if isinstance(error, OSError):
         return CommandError(
             f"{error.filename or 'the system'}: {error.strerror or error}.",

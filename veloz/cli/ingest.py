@@ -87,7 +87,7 @@ def ingest_files(
 
     settings = read_settings(overrides or [])
     try:
-        with Bar("ingest", unit="frames") as bar:
+        with Bar("ingest", unit="packed bytes") as bar:
             result = ingest(
                 inputs,
                 path,

@@ -29,7 +29,12 @@ def run(args: argparse.Namespace) -> int:
     """Run the verb."""
     verb = VERBS[args.verb][0]
     if args.verb in TALKING:
-        return verb(args)
+        try:
+            return verb(args)
+        except KeyboardInterrupt:
+            if args.verb == "tail":
+                return EXIT_OK
+            raise
     with waiting(f"journal {args.verb}"):
         return verb(args)
 
@@ -92,12 +97,9 @@ def _tail(args: argparse.Namespace) -> int:
     from veloz.history.dump import follow
 
     path = journal_dir(args)
-    try:
-        for line in follow(path, args.first or 1, kinds=_kinds(args)):
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-    except KeyboardInterrupt:
-        pass
+    for line in follow(path, args.first or 1, kinds=_kinds(args)):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
     return EXIT_OK
 
 

@@ -20,6 +20,9 @@ COMMANDS = (
 )
 
 
+EXIT_INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
+
+
 class _Parser(argparse.ArgumentParser):
     """An argparse parser whose errors are one sentence with a way out."""
 
@@ -62,6 +65,10 @@ def run_command(argv: Sequence[str]) -> int:
     if args.command is None:
         build_parser(argv).print_help()
         return EXIT_USAGE
+    if args.set:
+        from veloz.daemon.config import read_settings
+
+        read_settings(args.set)  # a mistyped setting is told even by commands that would not ask for it
     module = next(module for name, _, module in COMMANDS if name == args.command)
     return int(importlib.import_module(f"veloz.cli.{module}").run(args))
 
@@ -81,8 +88,11 @@ def main() -> None:
         print_error(error, as_json=as_json)
         code = error.exit_code
     except KeyboardInterrupt:
-        say("veloz: stopped. What was committed is safe; the same command continues.")
-        code = 130
+        stopped = CommandError(
+            "Stopped.", code="stopped", hint="What was committed is safe; the same command continues."
+        )
+        print_error(stopped, as_json=as_json)
+        code = EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_OK

@@ -51,11 +51,20 @@ def print_table(title: str, pairs: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(title=title, show_header=False, title_justify="left", title_style="bold")
-    table.add_column(style="cyan")
-    table.add_column()
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in pairs.items():
-        table.add_row(name, format_value(value))
+        shown = format_moment(value) if name.endswith("ts_ns") and isinstance(value, int) else format_value(value)
+        table.add_row(name.replace("_", " "), shown)
     Console().print(table)
+
+
+def format_moment(ts_ns: int) -> str:
+    """Nanoseconds since the epoch as a date and time, UTC."""
+    from datetime import UTC, datetime
+
+    seconds, nanos = divmod(ts_ns, 10**9)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{nanos:09d} UTC"
 
 
 def format_value(value: Any) -> str:
@@ -65,9 +74,11 @@ def format_value(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.3f}"
+        return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}"
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {format_value(v)}" for k, v in value.items()) or "none"
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(each, int) for each in value):
+        return f"{value[0]:,} to {value[1]:,}"
     if isinstance(value, list):
         return "\n".join(format_value(each) for each in value) or "none"
     return "none" if value is None else str(value)

@@ -3,12 +3,19 @@
 import argparse
 from pathlib import Path
 
-from veloz.cli.outcome import CommandError
+from veloz.cli.outcome import CommandError, say
+
+NANOS_PLAUSIBLE = 10**17  # 1973: anything smaller was meant in another unit
 
 
 def add_journal(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
     """The option that names the journal's directory."""
-    parser.add_argument("--journal", metavar="DIR", required=required, help="the journal's directory")
+    parser.add_argument(
+        "--journal",
+        metavar="DIR",
+        required=required,
+        help="the journal's directory; else the setting journal.dir",
+    )
 
 
 def journal_dir(args: argparse.Namespace, *, must_exist: bool = True) -> Path:
@@ -30,6 +37,8 @@ def journal_dir(args: argparse.Namespace, *, must_exist: bool = True) -> Path:
         raise CommandError(
             f"{path} is a file, and a journal is a directory.", code="not_a_directory", hint="Check --journal."
         )
+    if must_exist and not (path / "data.mdb").exists():
+        say(f"veloz: {path} holds no journal yet; it is read as an empty one.")
     return path
 
 
@@ -55,6 +64,8 @@ def parse_time(text: str) -> int:
         argparse.ArgumentTypeError: It is neither.
     """
     if text.lstrip("-").isdigit():
+        if abs(int(text)) < NANOS_PLAUSIBLE:
+            say(f"veloz: {text} nanoseconds is a moment of the early seventies; a time of today has 19 digits.")
         return int(text)
     from datetime import UTC, datetime
 
@@ -93,7 +104,13 @@ def check_range(path: Path, first: int, last: int | None) -> tuple[int, int]:
             code="beyond_head",
             hint="Give a smaller sequence number.",
         )
-    if first > end + 1 or (first > end and head > 0):
+    if first > head > 0:
+        raise CommandError(
+            f"The journal at {path} ends at row {head}, before the beginning that was asked for.",
+            code="beyond_head",
+            hint="Give an earlier beginning.",
+        )
+    if first > end and head > 0:
         raise CommandError(
             f"The range {first} to {end} is empty: the journal ends at row {head}.",
             code="empty_range",

@@ -33,22 +33,24 @@ class Bar:
             return
         if self._progress is None:
             self._open()
-        self._progress.update(self._task, completed=done, total=self._total or None, refresh=True)
+        rate = f"{done / (time.monotonic() - self._begun):,.0f} {self._unit}/s"
+        self._progress.update(self._task, completed=done, total=self._total or None, rate=rate, refresh=True)
 
     def _open(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn(f"{self._what}"), BarColumn(), MofNCompleteColumn(), TextColumn(self._unit))
         self._progress = Progress(
-            *columns,
-            TextColumn("{task.speed:,.0f}/s"),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             auto_refresh=False,
         )
         self._progress.start()
-        self._task = self._progress.add_task(self._what, total=self._total or None)
+        self._task = self._progress.add_task(self._what, total=self._total or None, rate="")
 
     def close(self) -> None:
         """Take the bar away."""

@@ -57,6 +57,7 @@ def replay_journal(
     from veloz.engine.warm import warm
     from veloz.history.recall import recall
     from veloz.reducers.state import state_hash
+    from veloz.reducers.view import skipped_rows
 
     warm()
     directory = Path(str(path))
@@ -83,6 +84,8 @@ def replay_journal(
         "decisions_checked": replay.decisions,
         "divergences": [asdict(each) for each in replay.divergences],
         "snapshot_used": found.snapshot_used,
+        "frames_decoded": found.frames if decode else None,
+        "rows_skipped": skipped_rows(found.state),
         "records_per_second": found.records_per_second,
     }
     return answer

@@ -53,6 +53,23 @@ def _source_hash() -> str:
     return digest.hexdigest()
 
 
+def digest_sources(*rooms: str) -> str:
+    """A name for what the sources of some rooms mean: it differs when any line of them does.
+
+    Args:
+        rooms: Folders below the package, like `reducers`.
+
+    Returns:
+        Lower-case hex.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    package = Path(__file__).resolve().parent.parent
+    for room in rooms:
+        for path in sorted((package / room).glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
 def _cache_root() -> Path:
     # pure: where machine code is kept changes no result
     base = os.environ.get("VELOZ_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")  # pure: as above

@@ -84,13 +84,14 @@ def find_kinds(text: str) -> tuple[int, ...]:
     """Numbers of the kinds a filter names.
 
     Args:
-        text: A kind (`md.trade`), a kind with version (`md.trade.v1`) or a topic (`md.*`).
+        text: A kind (`md.trade`), a kind with version (`md.trade.v1`) or a topic (`md.*` or `md`).
 
     Returns:
         Kind numbers, ascending; empty when nothing is called so.
     """
-    if text.endswith(".*"):
-        return tuple(kind.number for kind in KINDS if kind.topic == text[:-2])
+    topic = text.removesuffix(".*")
+    if topic in TOPICS:
+        return tuple(kind.number for kind in KINDS if kind.topic == topic)
     name, _, version = text.rpartition(".v")
     if version.isdigit() and name in BY_NAME and BY_NAME[name].version == int(version):
         return (BY_NAME[name].number,)

@@ -16,27 +16,27 @@ class FrameRefused(msgspec.Struct, frozen=True, kw_only=True, tag="system.refuse
 
     reason: Count  # codes.Refusal
     size: Count  # bytes of the frame
-    source: Count
+    source_number: Count
 
 
 class FrameUnknown(msgspec.Struct, frozen=True, kw_only=True, tag="system.unknown.v1"):
     """A frame of a type this version does not read. The frame itself is kept."""
 
     size: Count
-    source: Count
+    source_number: Count
 
 
 class LinkChanged(msgspec.Struct, frozen=True, kw_only=True, tag="system.link.v1"):
     """A connection was opened, or something was said on it that carries no market data."""
 
     event: Count  # codes.LinkEvent
-    source: Count
+    source_number: Count
 
 
 class SourceDeclared(msgspec.Struct, frozen=True, kw_only=True, tag="system.source.v1"):
     """A source of frames begins. The body says what it is."""
 
-    source: Count
+    source_number: Count
     market: Count
     ts_begin: Nanos
 

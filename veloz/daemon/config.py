@@ -24,6 +24,8 @@ class Setting:
     key: str
     default: Any
     about: str
+    least: int | None = None  # smallest number allowed
+    step: int = 1  # and a number must be a multiple of this
 
     def accept(self, value: Any, where: str) -> Any:
         """The value in the setting's type.
@@ -37,16 +39,23 @@ class Setting:
         if type(value) is not wanted:
             shown = wanted.__name__
             raise ConfigError(f"{self.key} wants a value of type {shown}, and {where} says {value!r}; give a {shown}.")
+        if self.least is not None and (value < self.least or value % self.step):
+            steps = f" and a multiple of {self.step}" if self.step > 1 else ""
+            raise ConfigError(
+                f"{self.key} must be at least {self.least}{steps}, and {where} says {value}; give such a number."
+            )
         return value
 
 
 SETTINGS: Final = (
     Setting("data_dir", "~/.local/share/veloz", "where journals and reports are kept"),
     Setting("journal.dir", "${data_dir}/journal", "the journal that commands use when none is named"),
-    Setting("journal.map_size_bytes", 256 << 30, "address space reserved for a journal; its greatest size"),
-    Setting("journal.snapshots_kept", 3, "snapshots kept beside a journal; older ones are removed"),
+    Setting(
+        "journal.map_size_bytes", 256 << 30, "address space reserved for a journal; its greatest size", 1 << 20, 4096
+    ),
+    Setting("journal.snapshots_kept", 3, "snapshots kept beside a journal; older ones are removed", 1),
     Setting("ingest.snapshot", True, "write a snapshot of the state at the end of an ingest"),
-    Setting("book.depth", 20, "levels a side that `veloz book` shows"),
+    Setting("book.depth", 20, "levels a side that `veloz book` shows", 1),
 )
 BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
 _CONTROL_VARIABLES: Final = {"VELOZ_PROFILE", "VELOZ_CACHE_DIR", "VELOZ_SHARED"}

@@ -18,7 +18,7 @@ from veloz.instruments.catalogue import Catalogue
 from veloz.instruments.instrument import Instrument
 from veloz.instruments.units import decimal_text
 
-FLAG_NAMES: Final = (
+FLAG_NAMES: Final = (  # CLOSED shares its bit with EMPTY; bars say it in a word of their own
     (layout.FIRST, "first"), (layout.LAST, "last"), (layout.SNAPSHOT, "snapshot"), (layout.EMPTY, "empty"),
     (layout.ODD, "odd"), (layout.INEXACT, "inexact"), (layout.STEP_END, "step_end"),
 )  # fmt: skip
@@ -67,7 +67,8 @@ class Writer:
             trace=trace,
         )
         told: dict[str, Any] = {each: getattr(envelope, each) for each in Envelope.__struct_fields__}
-        told["flags"] = [name for bit, name in FLAG_NAMES if int(row["flags"]) & bit]
+        flags = int(row["flags"]) & ~(layout.CLOSED if name == "md.bar" else 0)
+        told["flags"] = [word for bit, word in FLAG_NAMES if flags & bit]
         if kind is None or int(row["version"]) > kind.version:
             return {**told, "words": [int(row[name]) for name in WORD_NAMES]}
         told.update(_words(kind, row, instrument))

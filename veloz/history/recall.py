@@ -21,6 +21,7 @@ class Recall:
     snapshot_used: int | None
     seconds: float  # from the first read transaction to the last fold
     rows: int  # folded within that time
+    frames: int = 0  # raw frames that were read again
 
     @property
     def state(self) -> State:

@@ -175,7 +175,7 @@ def redecode(path: Path, *, first: int = 1, last: int, on_progress: Progress | N
             if on_progress is not None:
                 on_progress(replay.last_seq, last)
     replay.divergences = redecoder.divergences
-    return Recall(replay, None, time.perf_counter() - begun, replay.last_seq)
+    return Recall(replay, None, time.perf_counter() - begun, replay.last_seq, redecoder.frames)
 
 
 def _feed_some(view: View, redecoder: Redecoder, replay: Replay, at: int, first: int, last: int) -> int:

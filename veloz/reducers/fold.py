@@ -37,6 +37,8 @@ from veloz.reducers.words import (
     K_STARTED,
     K_TRADE,
     KIND_MASK,
+    KINDS_MAX,
+    KNOWN,
     NEW_SLOT,
     ONE,
     RAW,
@@ -116,6 +118,10 @@ def fold_rows(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray
             signal[0] = INSTRUMENT_ROW
             signal[3] = FRESH
             return k
+        elif kind >= KINDS_MAX or KNOWN[kind] == 0:
+            clock["rows_unknown"] += ONE
+        elif (head >> VERSION_SHIFT) & BYTE_MASK > KNOWN[kind]:
+            clock["rows_newer"] += ONE
         elif kind == K_STARTED:
             fold_started(clock, row["venue_seq"])
         k += ONE

@@ -11,10 +11,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from blake3 import blake3
 
+from veloz.contracts.kernel import digest_sources
 from veloz.reducers.limits import BARS_KEPT, CHANNELS, LATENCY_BINS, RATE_SECONDS
 from veloz.reducers.words import NONE
-
-LAYOUT_VERSION: Final = 1  # raised when the same rows mean other numbers in the same fields
 
 
 def _fields(names: str) -> np.dtype[np.void]:
@@ -23,7 +22,7 @@ def _fields(names: str) -> np.dtype[np.void]:
 
 CLOCK: Final = _fields(
     "seq now_ns epoch starts levels_used far_used held_used slots_used"
-    " rows_unlisted rows_unslotted rows_newer"  # market rows nobody can place, or of a version not known here
+    " rows_unlisted rows_unknown rows_newer"  # market rows nobody can place; rows of kinds and versions not known here
 )
 INSTRUMENT: Final = _fields("slot market price_scale qty_scale tick lot multiplier_e8 definition")
 SLOT: Final = _fields(
@@ -110,8 +109,13 @@ def new_state() -> State:
 
 
 def fingerprint() -> bytes:
-    """Name of the layout: 16 bytes that differ when a snapshot of one program means nothing to another."""
-    text = f"{LAYOUT_VERSION} {PER_SLOT} " + " ".join(f"{name}={dtype.descr}" for name, dtype in DTYPES.items())
+    """Name of the fold: 16 bytes that differ when a snapshot of one program may mean something else to another.
+
+    The sources are in it, not only the layout: the same fields with other numbers in them must not be taken for the same
+    state. A snapshot is a cache, so the price of a change is one fold from the start.
+    """
+    layout = " ".join(f"{name}={dtype.descr}" for name, dtype in DTYPES.items())
+    text = f"{digest_sources('contracts', 'reducers')} {PER_SLOT} {layout}"
     return blake3(text.encode()).digest(16)
 
 

@@ -52,6 +52,12 @@ class Bar(NamedTuple):
         return self.quote, self.volume
 
 
+def skipped_rows(state: State) -> dict[str, int]:
+    """Rows that were passed over and counted: of newer versions, of unknown kinds, of instruments nobody listed."""
+    clock = state.clock[0]
+    return {name: int(clock[f"rows_{name}"]) for name in ("newer", "unknown", "unlisted")}
+
+
 def slot_of(state: State, instrument: int) -> int:
     """The market slot of an instrument number, or -1."""
     return int(state.instruments[instrument]["slot"]) if 0 <= instrument < len(state.instruments) else -1

@@ -14,6 +14,7 @@ from veloz.contracts.registry import (
     BAR,
     BAR_VOLUME,
     CHANGED,
+    KINDS,
     LEVEL,
     LIQUIDATION,
     LISTED,
@@ -45,6 +46,10 @@ K_AGGTRADE, K_BAR, K_BAR_VOLUME = I(AGGTRADE.number), I(BAR.number), I(BAR_VOLUM
 K_LIQUIDATION, K_PARTIAL = I(LIQUIDATION.number), I(PARTIAL.number)
 K_LISTED, K_CHANGED, K_STARTED = I(LISTED.number), I(CHANGED.number), I(STARTED.number)
 K_MARKET_LAST: Final = I(9)  # kinds 1 … 9 are market data
+KINDS_MAX: Final = I(128)
+KNOWN: Final = np.zeros(128, np.int64)  # newest version of every kind this code knows, 0 for the others
+for _kind in KINDS:
+    KNOWN[_kind.number] = _kind.version
 
 F_ASK, F_FIRST, F_LAST = I(layout.ASK), I(layout.FIRST), I(layout.LAST)
 F_SNAPSHOT, F_EMPTY, F_ODD = I(layout.SNAPSHOT), I(layout.EMPTY), I(layout.ODD)

@@ -1,0 +1,60 @@
+"""The bar, in a real terminal: commands as people see them."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+from veloz.cli import progress
+
+ROOT = Path(__file__).resolve().parents[2]
+SLOW_WORK = """
+import time
+from veloz.cli import progress
+progress.QUIET_S = 0.1
+with progress.Bar("counting", unit="rows") as bar:
+    for done in range(40):
+        bar.update(done * 1000, 40_000)
+        time.sleep(0.02)
+with progress.waiting("thinking"):
+    time.sleep(1.3)
+"""
+
+
+def seen_in_terminal(code: str) -> tuple[int, str]:
+    """Exit code and everything written to a terminal by a child."""
+    controller, terminal = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=terminal, stderr=terminal, stdin=terminal,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"},
+    )  # fmt: skip
+    os.close(terminal)
+    seen = b""
+    while True:
+        try:
+            piece = os.read(controller, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(controller)
+    return child.wait(30), seen.decode(errors="replace")
+
+
+def test_the_bar_shows_share_and_rate() -> None:
+    code, seen = seen_in_terminal(SLOW_WORK)
+    assert code == 0, seen
+    assert "counting" in seen
+    assert "rows/s" in seen
+    assert "97 %" in seen
+    assert "thinking …" in seen
+
+
+def test_nothing_is_drawn_where_nobody_looks(capfd: object) -> None:
+    with progress.Bar("counting") as bar:
+        bar.update(1, 2)
+    with progress.waiting("thinking"):
+        pass
+    assert capfd.readouterr() == ("", "")  # type: ignore[attr-defined]
