@@ -18,7 +18,7 @@ from tests.venues.binance.recordings import (
 )
 from veloz.contracts.codes import LinkEvent, Refusal
 from veloz.contracts.instrument import InstrumentBody
-from veloz.contracts.layout import STEP_END
+from veloz.contracts.layout import INEXACT, STEP_END
 from veloz.contracts.registry import (
     BAR,
     BAR_VOLUME,
@@ -171,6 +171,39 @@ def test_finer_texts_change_the_instrument_in_their_own_frame() -> None:
     ]  # fmt: skip
     assert block.rows["price"][[2, 4, 5]].tolist() == [5, 51, 50]
     assert block.rows["aux"][[1, 3]].tolist() == [1, 2]
+    assert_same(block, plain_block(frames, SPOT))
+
+
+def diff(symbol: str, ids: tuple[int, int], *bids: tuple[str, str]) -> bytes:
+    levels = ",".join(f'["{price}","{qty}"]' for price, qty in bids)
+    data = f'{{"e":"depthUpdate","E":1,"s":"{symbol}","U":{ids[0]},"u":{ids[1]},"b":[{levels}],"a":[]}}'
+    return f'{{"stream":"{symbol.lower()}@depth","data":{data}}}'.encode()
+
+
+def test_a_quantity_below_the_quantum_stays_one_quantum() -> None:
+    """Rounded down it would read as the removal of its level."""
+    small = [("7", "0.00000000"), ("8", "0.00000009"), ("9", "0.00000010"), ("10", "3.00000019")]
+    frames = stamped(
+        diff("SHIB", (1, 2), ("6", "123456789012.5")), diff("SHIB", (3, 3), *small), diff("SHIB", (4, 4), *small[::-1])
+    )
+    codec = new_codec(SPOT)
+    block = codec.decode(block_of(frames))
+    rows = block.rows[block.rows["kind"] == LEVEL.number][1:]
+    assert codec.catalogue[1].qty_scale == 7
+    assert rows["qty"].tolist() == [0, 1, 1, 30_000_001, 30_000_001, 1, 1, 0]
+    assert (rows["flags"] & INEXACT > 0).tolist() == [False, True, False, True, True, False, True, False]
+    assert_same(block, plain_block(frames, SPOT))
+
+
+def test_a_diff_whose_ids_run_backwards_is_refused() -> None:
+    frames = stamped(
+        *(diff("BTCUSDT", ids, *levels) for ids in ((1, 2), (4, 3), (5, 5)) for levels in ([("1", "1")], []))
+    )
+    codec = new_codec(SPOT)
+    block = codec.decode(block_of(frames))
+    assert kinds(block)[2:] == [LEVEL.number] * 2 + [REFUSED.number] * 2 + [LEVEL.number] * 2
+    assert block.rows["venue_seq"][4:6].tolist() == [Refusal.OUT_OF_RANGE] * 2
+    assert (codec.counts.rejected, codec.counts.messages["depthUpdate"]) == (2, 4)
     assert_same(block, plain_block(frames, SPOT))
 
 

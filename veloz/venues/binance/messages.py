@@ -162,6 +162,8 @@ def depth(message: wire.Depth, kind: int = LEVEL.number) -> Draft:
     """A diff, or with `kind` md.partial the top of a book."""
     nanos(message.T)
     ids = (count(message.u), count(message.U), count(message.pu))
+    if message.u < message.U:
+        raise RefusedFrame(Refusal.OUT_OF_RANGE)
     lines = book_lines(kind, 0, nanos(message.E), message.b, message.a, ids)
     return Draft(message.s, lines, message.st)
 

@@ -73,14 +73,17 @@ def _single(
 
 
 def _number(word: Word, instrument: Instrument) -> tuple[int, bool]:
-    """A word in the instrument's quanta, and whether it is exact."""
+    """A word in the instrument's quanta, and whether it is exact. Something never becomes nothing: that would remove a level."""
     if isinstance(word, int):
         return word, True
-    return word.text.floor(instrument.qty_scale if isinstance(word, Qty) else instrument.price_scale)
+    if not isinstance(word, Qty):
+        return word.text.floor(instrument.price_scale)
+    number, exact = word.text.floor(instrument.qty_scale)
+    return (number, True) if exact else (max(number, 1), False)
 
 
 def market_row(line: Line, instrument: Instrument, recv: int) -> Row:
-    """A line in an instrument's quanta; INEXACT where a word had to be rounded down.
+    """A line in an instrument's quanta; INEXACT where a word had to be rounded: down, or a quantity up to one quantum.
 
     Raises:
         RefusedFrame: a mean of prices leaves an int64 (prices and quantities were settled before).

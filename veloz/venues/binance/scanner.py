@@ -188,7 +188,9 @@ def match_at(words: Any, p: Any, end: Any, recv: Any, tables: Any, template: Any
 
 @kernel
 def finish_run(out: Any, r0: Any, r: Any, head: Any, recv: Any, registers: Any) -> Any:
-    """Mark the ends of a run of levels; one EMPTY row where there is none → next row, r0 = no room."""
+    """Mark the ends of a run of levels; one EMPTY row where there is none → next row, r0 = left: no room, or ids out of order."""
+    if registers[W3] > registers[SEQ]:
+        return r0
     if r == r0:
         if r >= U(len(out)):
             return r0
