@@ -48,7 +48,7 @@ def test_the_bar_shows_share_and_rate() -> None:
     assert code == 0, seen
     assert "counting" in seen
     assert "rows/s" in seen
-    assert "97 %" in seen
+    assert "98 %" in seen
     assert "thinking …" in seen
 
 

@@ -46,3 +46,20 @@ def test_a_variable_that_sets_nothing_is_a_warning() -> None:
 def test_paths_follow_other_settings() -> None:
     settings = read_settings(("data_dir=/somewhere",), {})
     assert settings.path("journal.dir") == Path("/somewhere/journal")
+
+
+@pytest.mark.parametrize(
+    "profile", sorted(p.stem for p in (Path(__file__).resolve().parents[2] / "configs").glob("*.toml"))
+)
+def test_every_profile_that_ships_is_accepted(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).resolve().parents[2])
+    settings = read_settings((), {"VELOZ_PROFILE": profile})
+    assert settings.claims["data_dir"][-1].where == f"configs/{profile}.toml"
+
+
+@pytest.mark.parametrize(
+    "word", ["book.depth=0", "book.depth=-3", "journal.map_size_bytes=4000000", "journal.map_size_bytes=1"]
+)
+def test_numbers_out_of_range_are_refused(word: str) -> None:
+    with pytest.raises(ConfigError, match="must be at least"):
+        read_settings((word,), {})

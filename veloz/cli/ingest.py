@@ -101,7 +101,20 @@ def ingest_files(
             )
     except IngestError as error:
         raise CommandError(str(error), code=error.code, hint=error.hint, exit_code=error.exit_code) from error
-    return asdict(result)
+    answer = asdict(result)
+    answer["warnings"] = [*answer["warnings"], *space_warnings(path)]
+    return answer
+
+
+def space_warnings(path: Path) -> list[str]:
+    """What the free space under a journal asks for, in a sentence; nothing where there is plenty."""
+    from journal.space import Level, measure_space
+
+    space = measure_space(path)
+    if space.level is Level.OK:
+        return []
+    free = f"{space.free_bytes / 2**30:.1f} GiB of {space.total_bytes / 2**30:.1f} GiB"
+    return [f"Only {free} are free under {path}; expire old frames and compact, or move the journal."]
 
 
 def _short(answer: dict[str, Any]) -> dict[str, Any]:
