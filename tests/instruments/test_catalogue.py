@@ -7,7 +7,7 @@ import pytest
 from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.layout import ROW
 from veloz.contracts.registry import CATALOGUE, CHANGED, LISTED, TRADE
-from veloz.instruments.catalogue import Catalogue, read_offers, write_offers
+from veloz.instruments.catalogue import Catalogue, CatalogueError, read_offers, write_offers
 from veloz.instruments.instrument import define
 
 BTC = InstrumentBody(venue="binance_spot", symbol="BTCUSDT", product="spot", price_scale=2, qty_scale=8)
@@ -15,8 +15,8 @@ PERP = InstrumentBody(venue="binance_usdm", symbol="BTCUSDT", product="linear", 
 FINER = msgspec.structs.replace(BTC, price_scale=3)
 
 
-def stated(kind: int, number: int, version: int) -> np.void:
-    row: np.void = np.array([(kind, 1, 0, number, 0, 0, 0, 0, 0, 0, version)], ROW)[0]
+def stated(kind: int, number: int, version: int, row_version: int = 1) -> np.void:
+    row: np.void = np.array([(kind, row_version, 0, number, 0, 0, 0, 0, 0, 0, version)], ROW)[0]
     return row
 
 
@@ -86,3 +86,43 @@ def test_an_offer_is_new_once() -> None:
     assert catalogue.offer(BTC)
     assert not catalogue.offer(BTC)
     assert catalogue.offer(FINER)
+
+
+def test_rows_of_a_newer_version_are_passed_over() -> None:
+    catalogue = filled()
+    for kind in (LISTED.number, CHANGED.number, CATALOGUE.number):
+        for body in (b"\xc1", None):
+            assert catalogue.apply(stated(kind, 3, 1, row_version=2), body, 10)
+    assert len(catalogue) == 2
+    assert catalogue[1].version == 2
+
+
+COARSE = msgspec.structs.replace(BTC, price_scale=200)
+ODD_OFFERS = {"columns": ["venue", "symbol"], "offers": [["binance_spot"]]}
+
+
+@pytest.mark.parametrize(
+    ("row", "body", "why"),
+    [
+        (stated(LISTED.number, 3, 1), None, "no body"),
+        (stated(CATALOGUE.number, 0, 0), None, "no body"),
+        (stated(LISTED.number, 3, 1), b"\xc1\xff", "cannot be read"),
+        (stated(LISTED.number, 3, 1), b"\x81\xa1x\x01", "cannot be read"),
+        (stated(CATALOGUE.number, 0, 0), b"\x01", "cannot be read"),
+        (stated(CATALOGUE.number, 0, 0), msgspec.msgpack.encode(ODD_OFFERS), "cannot be read"),
+        (stated(CATALOGUE.number, 0, 0), write_offers([PERP, COARSE]), "bounds"),
+        (stated(LISTED.number, 3, 1), msgspec.msgpack.encode(COARSE), "bounds"),
+        (stated(LISTED.number, 2**32 - 1, 1), msgspec.msgpack.encode(BTC), "listed out of order"),
+        (stated(LISTED.number, 3, 1), msgspec.msgpack.encode(BTC), "listed out of order"),
+        (stated(LISTED.number, 0, 0), msgspec.msgpack.encode(BTC), "listed out of order"),
+        (stated(CHANGED.number, 1, 4), msgspec.msgpack.encode(BTC), "changed out of order"),
+        (stated(CHANGED.number, 2, 2), msgspec.msgpack.encode(BTC), "changed out of order"),
+        (stated(CHANGED.number, 9, 2), msgspec.msgpack.encode(BTC), "changed out of order"),
+    ],
+)
+def test_a_row_that_no_journal_holds_is_one_clear_error(row: np.void, body: bytes | None, why: str) -> None:
+    catalogue = filled()
+    with pytest.raises(CatalogueError, match=f"Record 77 .*{why}") as raised:
+        catalogue.apply(row, body, 77)
+    assert raised.value.seq == 77
+    assert (len(catalogue), catalogue[1].version, catalogue.offered("binance_usdm", "BTCUSDT")) == (2, 2, PERP)

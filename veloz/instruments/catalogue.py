@@ -12,13 +12,26 @@ import msgspec
 
 from veloz.contracts.codes import VENUES
 from veloz.contracts.instrument import CatalogueBody, InstrumentBody
-from veloz.contracts.registry import CATALOGUE, CHANGED, LISTED
+from veloz.contracts.registry import BY_NUMBER, CATALOGUE, CHANGED, LISTED
 from veloz.instruments.instrument import VERSION_FIRST, Instrument, define, is_sound
 
 UNPLACED: Final = 0  # a version made by a codec, whose row has no sequence number yet
 _COLUMNS: Final = InstrumentBody.__struct_fields__
 _BODY: Final = msgspec.msgpack.Decoder(InstrumentBody)
 _LIST: Final = msgspec.msgpack.Decoder(CatalogueBody)
+
+
+class CatalogueError(ValueError):
+    """A row of `instrument.*` that no journal of ours can hold.
+
+    Args:
+        seq: Its sequence number.
+        why: What is wrong with it.
+    """
+
+    def __init__(self, seq: int, why: str) -> None:
+        super().__init__(f"Record {seq} states an instrument that cannot be used: {why}.")
+        self.seq = seq
 
 
 class Catalogue:
@@ -112,35 +125,63 @@ class Catalogue:
     def apply(self, row: Any, body: bytes | None, seq: int) -> bool:
         """Fold one row of a journal.
 
-        A version that a codec on this catalogue made itself only learns its sequence number here.
+        A version that a codec on this catalogue made itself only learns its sequence number here. A row in a version of its
+        kind that this code does not know is passed over.
 
         Args:
-            row: A record of 64 bytes in any view; only `kind`, `instrument` and the last word are read.
+            row: A record of 64 bytes in any view; only `kind`, `version`, `instrument` and the last word are read.
             body: Its body; needed for `instrument.*`.
             seq: Its sequence number, from 1.
 
         Returns:
             Whether the row was one of `instrument.*`.
+
+        Raises:
+            CatalogueError: its body is missing or senseless, or it is out of order. The catalogue is as it was.
         """
         kind = int(row["kind"])
-        if kind == CATALOGUE.number:
-            assert body is not None, "a row of instrument.catalogue has a body"
-            for offer in read_offers(body):
-                self.offer(offer)
-            return True
-        if kind not in (LISTED.number, CHANGED.number):
+        if kind not in (CATALOGUE.number, LISTED.number, CHANGED.number):
             return False
-        assert body is not None, "a row of instrument.listed or instrument.changed has a body"
-        number, version = int(row["instrument"]), int(row[row.dtype.names[-1]])
-        if number <= len(self) and version <= self._versions[number - 1][-1].version:
-            self._begins[number - 1][version - VERSION_FIRST] = seq
+        if int(row["version"]) != BY_NUMBER[kind].version:
             return True
-        instrument = define(_BODY.decode(body), number, version)
-        if kind == LISTED.number:
-            self.list_new(instrument, seq)
-        else:
-            self.change(instrument, seq)
+        if body is None:
+            raise CatalogueError(seq, "it has no body")
+        try:
+            if kind == CATALOGUE.number:
+                self._apply_offers(body, seq)
+            else:
+                self._apply_version(kind, int(row["instrument"]), int(row[row.dtype.names[-1]]), body, seq)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CatalogueError(seq, f"its body cannot be read ({error})") from error
         return True
+
+    def _apply_offers(self, body: bytes, seq: int) -> None:
+        offers = list(read_offers(body))
+        if not all(is_sound(offer) for offer in offers):
+            raise CatalogueError(seq, "its body breaks the bounds of instruments")
+        for offer in offers:
+            self.offer(offer)
+
+    def _apply_version(self, kind: int, number: int, version: int, body: bytes, seq: int) -> None:
+        """One row of instrument.listed or instrument.changed."""
+        known = self._versions[number - 1] if 1 <= number <= len(self) else []
+        if VERSION_FIRST <= version < VERSION_FIRST + len(known):
+            self._begins[number - 1][version - VERSION_FIRST] = seq
+            return
+        found = _BODY.decode(body)
+        if not is_sound(found):
+            raise CatalogueError(seq, "its body breaks the bounds of instruments")
+        key = (found.venue, found.symbol)
+        if kind == LISTED.number:
+            if number != len(self) + 1 or version != VERSION_FIRST or key in self._numbers:
+                raise CatalogueError(seq, f"{found.symbol} is listed out of order, as number {number}")
+            self.list_new(define(found, number, version), seq)
+            return
+        if version != VERSION_FIRST + len(known) or self._numbers.get(key) != number:
+            raise CatalogueError(
+                seq, f"{found.symbol} is changed out of order, as version {version} of number {number}"
+            )
+        self.change(define(found, number, version), seq)
 
     def copy(self) -> "Catalogue":
         """An independent catalogue of the same content."""
@@ -159,10 +200,16 @@ def write_offers(offers: list[InstrumentBody]) -> bytes:
 
 
 def read_offers(body: bytes) -> Iterator[InstrumentBody]:
-    """The offers in the body of an `instrument.catalogue` row. Columns this version does not know are dropped."""
+    """The offers in the body of an `instrument.catalogue` row. Columns this version does not know are dropped.
+
+    Raises:
+        msgspec.DecodeError: It is no such body.
+    """
     found = _LIST.decode(body)
     known = [ix for ix, name in enumerate(found.columns) if name in _COLUMNS]
     for row in found.offers:
+        if len(row) != len(found.columns):
+            raise msgspec.ValidationError(f"an offer has {len(row)} values for {len(found.columns)} columns")
         offer = msgspec.convert({found.columns[ix]: row[ix] for ix in known}, InstrumentBody)
         if offer.venue in VENUES:
             yield offer
