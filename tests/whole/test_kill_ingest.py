@@ -121,7 +121,7 @@ def test_stopped_and_continued(nursery: Nursery, merged: Whole, tmp_path: Path, 
 @pytest.mark.slow
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_stopped_and_continued_often(nursery: Nursery, merged: Whole, tmp_path: Path, by: int) -> None:
-    stop_many(nursery, tmp_path, merged, by, range(200))
+    stop_many(nursery, tmp_path, merged, by, range(50))
 
 
 def kill_at_calls(nursery: Nursery, home: Path, whole: Whole, stride: int) -> None:
