@@ -1,16 +1,11 @@
 """A journal as a stream of row arrays: large batches where they lie, small ones gathered.
 
-A batch's sum is compared on a second thread while the caller folds the same batch: both only read. Nothing that was folded
-counts before its sum was found right, because the end of a read transaction, and the end of the rows, wait for the
-comparisons and raise. Read transactions are short: they are renewed every window, so that a writer's file does not grow
-because of us.
+Every batch's sum and link are compared before its rows are handed out. Read transactions are short: they are renewed every window,
+so that a writer's file does not grow because of us.
 """
 
-import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from queue import SimpleQueue
-from types import TracebackType
 from typing import Final
 
 import numpy as np
@@ -25,54 +20,6 @@ WINDOW_BYTES: Final = 64 << 20  # read before the transaction is renewed
 assert SLOT.itemsize == ROW.itemsize == ROW_BYTES, "the journal's slot and our row are the same 64 bytes"
 
 Slab = tuple[int, np.ndarray]
-
-
-class _SumChecker:
-    """Compares the sums of batches on a thread of its own, in the order they are handed in."""
-
-    def __init__(self) -> None:
-        self._box: SimpleQueue[Batch | threading.Event | None] = SimpleQueue()
-        self._fault: CorruptError | None = None
-        self._thread = threading.Thread(target=self._run, name="journal-sums", daemon=True)
-        self._thread.start()
-
-    def submit(self, batch: Batch) -> None:
-        """Have a batch compared; it must stay readable until `wait_compared` returns."""
-        self._box.put(batch)
-
-    def wait_compared(self) -> None:
-        """Wait for every comparison handed in so far: their pages may go then."""
-        done = threading.Event()
-        self._box.put(done)
-        done.wait()
-
-    def require_sound(self) -> None:
-        """Raise what a comparison found.
-
-        Raises:
-            CorruptError: The first batch whose sum is wrong.
-        """
-        if self._fault is not None:
-            raise self._fault
-
-    def _run(self) -> None:
-        while (item := self._box.get()) is not None:
-            if isinstance(item, threading.Event):
-                item.set()
-            elif self._fault is None:
-                try:
-                    item.require_sound()
-                except CorruptError as fault:
-                    self._fault = fault
-
-    def __enter__(self) -> "_SumChecker":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._box.put(None)
-        self._thread.join()
 
 
 class _Gatherer:
@@ -107,8 +54,7 @@ class SlabReader:
         first: First sequence number wanted.
         last: Last one wanted; None = the head when reading begins.
 
-    An array is valid until the next one is asked for. Iterating raises `journal.CorruptError` when a batch is damaged, at the
-    latest when the rows end: what was made of them must not be used before.
+    An array is valid until the next one is asked for. Iterating raises `journal.CorruptError` where a batch is damaged.
     """
 
     def __init__(self, path: Path, first: int = 1, last: int | None = None) -> None:
@@ -117,25 +63,21 @@ class SlabReader:
         self._link = b""
 
     def __iter__(self) -> Iterator[Slab]:
-        with Reader.open(self._path) as reader, _SumChecker() as checker:
+        with Reader.open(self._path) as reader:
             more = True
             while more:
                 with reader.view() as view:
-                    try:
-                        more = yield from self._read_window(view, checker)
-                    finally:
-                        checker.wait_compared()
-                    checker.require_sound()
+                    more = yield from self._read_window(view)
             if self._gatherer.rows:
                 yield self._gatherer.take()
 
-    def _read_window(self, view: View, checker: _SumChecker) -> Generator[Slab, None, bool]:
+    def _read_window(self, view: View) -> Generator[Slab, None, bool]:
         """One read transaction's worth; returns whether there may be more."""
         if self._last is None:
             self._last = view.head()[0]
         done = 0
-        for batch in view.scan(self._next, self._last, check=False):
-            self._check(batch, checker)
+        for batch in view.scan(self._next, self._last):
+            self._follow(batch)
             lo, hi = batch.span(self._next, self._last)
             yield from self._hand_over(batch.first + lo, batch.rows[lo:hi].view(ROW))
             self._next = batch.first + hi
@@ -144,14 +86,11 @@ class SlabReader:
                 return True
         return False
 
-    def _check(self, batch: Batch, checker: _SumChecker) -> None:
+    def _follow(self, batch: Batch) -> None:
+        """A transaction compares the links within it; across two of them it is done here."""
         if self._link and self._link != batch.link:
             raise CorruptError("its link is not the digest of the batch before", seq=batch.first)
         self._link = batch.digest
-        if batch.n < GATHER_BELOW:
-            batch.require_sound()
-        else:
-            checker.submit(batch)
 
     def _hand_over(self, first: int, rows: np.ndarray) -> Iterator[Slab]:
         gatherer = self._gatherer
