@@ -16,12 +16,12 @@ from journal import Batch, Frames, Reader, View
 from journal.batch import OPEN_END
 from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.layout import ROW
-from veloz.contracts.registry import BY_NUMBER, CHANGED, LISTED, SOURCE
+from veloz.contracts.registry import BY_NUMBER, CHANGED, LISTED, SOURCE, Kind
 from veloz.contracts.system import SourceBody
 from veloz.engine.replay import DIVERGENCES_MAX, Divergence, Replay
 from veloz.history.names import learn, read_catalogue
 from veloz.history.recall import Progress, Recall
-from veloz.instruments.catalogue import Catalogue
+from veloz.instruments.catalogue import GIVEN, Catalogue
 from veloz.reducers.state import new_state
 from veloz.venues.binance.codec import Codec
 from veloz.venues.port import FRAME_PAD, NEWLINE, FrameBlock, RowBlock, Source
@@ -47,7 +47,7 @@ class Redecoder:
             return
         rows = batch.rows.view(ROW)
         for at, body in batch.bodies():
-            if int(rows[at]["kind"]) == SOURCE.number:
+            if is_known(rows[at], SOURCE):
                 self._declare(int(rows[at]["venue_seq"]), body, announced=True)
 
     def rows(self, batch: Batch, frames: Frames | None) -> np.ndarray:
@@ -75,17 +75,32 @@ class Redecoder:
         self._codec.declare(source, announced)
 
     def _prepare(self, batch: Batch, frames: Frames) -> None:
-        """Declare the sources that begin here, and offer what a file said about instruments that are listed here."""
+        """Declare the sources that begin here, and offer what a file said about instruments that are listed or changed here."""
         rows = batch.rows.view(ROW)
         begins = set(frames.first_row.tolist())
+        told: dict[tuple[str, str], InstrumentBody] = {}
         for at, body in batch.bodies():
-            kind = int(rows[at]["kind"])
-            if kind == SOURCE.number:
+            if is_known(rows[at], SOURCE):
                 self._declare(int(rows[at]["venue_seq"]), body, announced=at not in begins)
-            elif kind in (LISTED.number, CHANGED.number):
-                told = msgspec.msgpack.decode(body, type=InstrumentBody)
-                if told.origin == "file" and self._catalogue.find(told.venue, told.symbol) is None:
-                    self._catalogue.offer(told)
+            elif is_known(rows[at], LISTED) or is_known(rows[at], CHANGED):
+                self._offer(told, msgspec.msgpack.decode(body, type=InstrumentBody))
+
+    def _offer(self, told: dict[tuple[str, str], InstrumentBody], body: InstrumentBody) -> None:
+        """Offer what a file said, if it did.
+
+        Args:
+            told: What this batch said of each instrument so far.
+            body: What it says next.
+        """
+        key = (body.venue, body.symbol)
+        known = self._catalogue.find(*key)
+        before = told.get(key) or (known.body if known else None)
+        told[key] = body
+        if body.origin != GIVEN or (before is not None and says_alike(before, body)):
+            return
+        self._catalogue.offer(body)
+        if known is not None:
+            self._codec.relearn()
 
     def _compare(self, batch: Batch, frames: Frames, decoded: RowBlock) -> np.ndarray:
         """The decoded rows in the places of the recorded ones; what differs is noted."""
@@ -118,6 +133,17 @@ class Redecoder:
         named = kind.name if kind else str(int(recorded[at]["kind"]))
         on_record = str(recorded[at][field]) if field in (ROW.names or ()) else "as recorded"
         self.divergences.append(Divergence(seq, named, field, on_record, recomputed, None))
+
+
+def is_known(row: np.void, kind: Kind) -> bool:
+    """Whether a row is of a kind, in the version of it that we read."""
+    return int(row["kind"]) == kind.number and int(row["version"]) == kind.version
+
+
+def says_alike(one: InstrumentBody, other: InstrumentBody) -> bool:
+    """Whether two bodies differ in nothing but quanta, which data may have asked for."""
+    quanta = {name: getattr(one, name) for name in ("price_scale", "qty_scale", "qty_scale_limit")}
+    return msgspec.structs.replace(other, **quanta) == one
 
 
 def _prefix(one: np.ndarray, other: np.ndarray) -> np.ndarray:

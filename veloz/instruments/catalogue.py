@@ -1,7 +1,8 @@
 """The instruments of one journal: dense numbers, and for every sequence number the version in force.
 
 The catalogue is a fold of the `instrument.*` rows. Numbers begin at 1 in the order of listing. What a venue's list or an
-operator's file says about a symbol is kept as an *offer* until the symbol shows up in market data.
+operator's file says about a symbol is kept as an *offer* until the symbol shows up in market data. What a file says is kept
+apart: no row states it before it is used, so that nothing but its use may depend on it.
 """
 
 import bisect
@@ -13,8 +14,10 @@ import msgspec
 from veloz.contracts.codes import VENUES
 from veloz.contracts.instrument import CatalogueBody, InstrumentBody
 from veloz.contracts.registry import BY_NUMBER, CATALOGUE, CHANGED, LISTED
+from veloz.instruments.inference import merge
 from veloz.instruments.instrument import VERSION_FIRST, Instrument, define, is_sound
 
+GIVEN: Final = "file"  # the origin of what an operator's file says
 UNPLACED: Final = 0  # a version made by a codec, whose row has no sequence number yet
 _COLUMNS: Final = InstrumentBody.__struct_fields__
 _BODY: Final = msgspec.msgpack.Decoder(InstrumentBody)
@@ -41,7 +44,8 @@ class Catalogue:
         self._versions: list[list[Instrument]] = []
         self._begins: list[list[int]] = []  # sequence number of each version's row; UNPLACED until its row is applied
         self._numbers: dict[tuple[str, str], int] = {}
-        self._offers: dict[tuple[str, str], InstrumentBody] = {}
+        self._offers: dict[tuple[str, str], InstrumentBody] = {}  # of the venues' own lists
+        self._given: dict[tuple[str, str], InstrumentBody] = {}  # of an operator's file
 
     def __len__(self) -> int:
         """How many instruments are listed."""
@@ -88,20 +92,36 @@ class Catalogue:
         return [instrument for instrument in self if instrument.symbol == symbol]
 
     def offered(self, venue: str, symbol: str) -> InstrumentBody | None:
-        """What is known of a symbol from a list or a file; None when nothing is."""
+        """What is known of a symbol from a file or a list; None when nothing is."""
+        return self._given.get((venue, symbol)) or self._offers.get((venue, symbol))
+
+    def stated(self, venue: str, symbol: str) -> InstrumentBody | None:
+        """What the venue's own list has said about a symbol; None when nothing."""
         return self._offers.get((venue, symbol))
 
+    def pending(self, known: Instrument) -> InstrumentBody | None:
+        """What a listed instrument becomes by what a file says about it; None where nothing changes."""
+        given = self._given.get((known.venue, known.symbol))
+        if given is None or (merged := merge(known.body, given)) == known.body:
+            return None
+        return merged
+
     def offer(self, body: InstrumentBody) -> bool:
-        """Remember what a list or a file says about a symbol.
+        """Remember what a list or a file says about a symbol. A list that comes after a file has the last word.
 
         Returns:
             Whether that was new.
         """
         assert is_sound(body), body
         key = (body.venue, body.symbol)
+        if body.origin == GIVEN:
+            new = self._given.get(key) != body
+            self._given[key] = body
+            return new
         if self._offers.get(key) == body:
             return False
         self._offers[key] = body
+        self._given.pop(key, None)
         return True
 
     def list_new(self, instrument: Instrument, seq: int = UNPLACED) -> None:
@@ -190,6 +210,7 @@ class Catalogue:
         twin._begins = [list(begins) for begins in self._begins]
         twin._numbers = dict(self._numbers)
         twin._offers = dict(self._offers)
+        twin._given = dict(self._given)
         return twin
 
 

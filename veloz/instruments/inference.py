@@ -90,10 +90,11 @@ def refine_qty(scale: int, limit: int, qtys: Sequence[Written]) -> tuple[int, in
 
 
 def merge(known: InstrumentBody, offer: InstrumentBody) -> InstrumentBody:
-    """A listed instrument's body after its venue's list said `offer`: the new filters, and never a coarser quantum."""
+    """A listed instrument's body after a list said `offer`: the new filters, and never a coarser quantum nor a finer limit."""
+    limit = min(known.qty_scale_limit, offer.qty_scale_limit)
     return msgspec.structs.replace(
         offer,
         price_scale=max(known.price_scale, offer.price_scale),
-        qty_scale=min(max(known.qty_scale, offer.qty_scale), known.qty_scale_limit),
-        qty_scale_limit=known.qty_scale_limit,
+        qty_scale=min(max(known.qty_scale, offer.qty_scale), limit),
+        qty_scale_limit=limit,
     )

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tests.venues.binance.recordings import CAPTURES, read_capture
+from veloz.contracts.codes import VENUES
 from veloz.instruments.catalogue import read_offers as read_offers_back
 from veloz.instruments.catalogue import write_offers
 from veloz.instruments.instrument import PRICE_MAX, QTY_MAX, define
@@ -60,16 +61,31 @@ def test_a_contract_of_a_hundred_dollars() -> None:
 
 def test_filters_that_are_off_are_not_stated() -> None:
     off = [{"filterType": "PRICE_FILTER", "minPrice": "0.00000000", "maxPrice": "0.00", "tickSize": "0.00000000"}]
-    offers = read_offers(info(filters=off), "binance_usdm")
+    offers = read_offers(info(filters=off, contractType="PERPETUAL"), "binance_usdm")
     assert offers is not None
     instrument = define(offers[0], 1)
     assert (offers[0].tick, offers[0].price_max, offers[0].lot) == ("", "", "")
     assert (instrument.tick, instrument.lot, instrument.price_max, instrument.qty_max) == (1, 1, PRICE_MAX, QTY_MAX)
 
 
+@pytest.mark.parametrize(
+    ("document", "whose"),
+    [
+        (info(), "binance_spot"),
+        (info(contractType=""), "binance_usdm"),
+        (info(contractType="PERPETUAL", contractSize=100), "binance_coinm"),
+    ],
+)
+def test_another_venues_list_is_refused(document: bytes, whose: str) -> None:
+    assert read_offers(document, whose) is not None
+    for venue in {*VENUES} - {whose}:
+        with pytest.raises(msgspec.ValidationError, match=f"instruments of {whose}, such as BTCUSDT, and {venue} was"):
+            read_offers(document, venue)
+
+
 def test_an_unsound_list_is_refused_whole() -> None:
     bad = [{"filterType": "PRICE_FILTER", "minPrice": "1", "maxPrice": "1e9", "tickSize": "0.1"}]
-    assert read_offers(info(filters=bad), "binance_usdm") is None
+    assert read_offers(info(filters=bad), "binance_spot") is None
     with pytest.raises(msgspec.ValidationError):
         read_offers(b'{"symbols":[{"symbol":1}]}', "binance_usdm")
     with pytest.raises(msgspec.DecodeError):

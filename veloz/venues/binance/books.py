@@ -74,7 +74,7 @@ def scan_book(
         instrument = catalogue.find(source.venue, snapshot_symbol(book.symbol, url, source))
     except (RefusedFrame, UnicodeDecodeError):
         return r
-    if instrument is None:
+    if instrument is None or catalogue.pending(instrument) is not None:
         return r
     registers[:] = 0
     registers[shapes.EVENT], registers[shapes.SEQ] = event_ns, last

@@ -92,6 +92,13 @@ class Codec:
         if announced:
             self._announce(source)
 
+    def relearn(self) -> None:
+        """Let a frame of every shape pass the reference decoder again: offers were made that change listed instruments."""
+        self._plan = Plan()
+        for number, announced in self._announced.items():
+            if announced:
+                self._announce(self._sources[number])
+
     def decode(self, block: FrameBlock) -> RowBlock:
         """Rows of a block of frames.
 
@@ -170,7 +177,9 @@ class Codec:
         for instrument in reading.instruments:
             self._plan.set_scales(instrument)
         if reading.whose and reading.name is not None:
-            self._plan.learn(frame, reading.name, VENUES[source.venue], self.catalogue[reading.whose])
+            instrument = self.catalogue[reading.whose]
+            if self.catalogue.pending(instrument) is None:
+                self._plan.learn(frame, reading.name, VENUES[source.venue], instrument)
 
     def _announce(self, source: Source) -> None:
         """From now on the source's frames may be scanned."""

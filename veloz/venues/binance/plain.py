@@ -238,7 +238,7 @@ class Plain:
         offers = read_offers(body, source.venue)
         if offers is None:
             raise RefusedFrame(Refusal.INSTRUMENT_UNFIT)
-        fresh = [offer for offer in offers if self.catalogue.offered(offer.venue, offer.symbol) != offer]
+        fresh = [offer for offer in offers if self.catalogue.stated(offer.venue, offer.symbol) != offer]
         changed = []
         for offer in fresh:
             known = self.catalogue.find(offer.venue, offer.symbol)
@@ -273,9 +273,11 @@ class Plain:
         return Reading(rows, bodies, touched, [], name)
 
     def _settled(self, key: tuple[str, str], known: Instrument | None, draft: Draft, number: int) -> Instrument:
+        """The instrument whose quanta fit a message; what a file says about a listed one is taken up where that fits, too."""
         prices, qtys = messages.texts_of(draft.lines)
         body = known.body if known else self.catalogue.offered(*key) or infer(*key, qtys)
-        refined = refine(body, prices, qtys)
+        pending = self.catalogue.pending(known) if known else None
+        refined = (pending and refine(pending, prices, qtys)) or refine(body, prices, qtys)
         if refined is None:
             raise RefusedFrame(Refusal.OUT_OF_RANGE)
         if known is None:

@@ -38,9 +38,16 @@ class Listing(msgspec.Struct, frozen=True, gc=False):
     status: str = ""
     contractStatus: str = ""
     marginAsset: str = ""
-    contractType: str = ""
+    contractType: str | msgspec.UnsetType = msgspec.UNSET
     deliveryDate: int = 0
-    contractSize: msgspec.Raw = msgspec.Raw(b"1")
+    contractSize: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def market(self) -> Market:
+        """Whose listing it is: only COIN-M states a contract's size, only the futures its type."""
+        if self.contractSize is not msgspec.UNSET:
+            return Market.BINANCE_COINM
+        return Market.BINANCE_SPOT if self.contractType is msgspec.UNSET else Market.BINANCE_USDM
 
 
 class ExchangeInfo(msgspec.Struct, frozen=True, gc=False):
@@ -86,9 +93,9 @@ def _body(venue: str, listing: Listing, origin: str) -> InstrumentBody:
         market_lot=_stated(market_lot.stepSize),
         market_qty_max=_stated(market_lot.maxQty),
         notional_min=_stated(least.minNotional or least.notional),
-        multiplier=bytes(listing.contractSize).decode(),
+        multiplier="1" if listing.contractSize is msgspec.UNSET else bytes(listing.contractSize).decode(),
         status=listing.status or listing.contractStatus,
-        contract=listing.contractType,
+        contract=listing.contractType or "",
         delivery_ms=listing.deliveryDate,
         origin=origin,
     )
@@ -106,7 +113,12 @@ def read_offers(body: bytes, venue: str, origin: str = "venue") -> list[Instrume
         One body a symbol, in the venue's order; None when one of them is unsound.
 
     Raises:
-        msgspec.DecodeError: no JSON, or not of this shape (then msgspec.ValidationError).
+        msgspec.DecodeError: no JSON, or not of this shape, or the list of another venue (then msgspec.ValidationError).
     """
-    offers = [_body(venue, listing, origin) for listing in EXCHANGE_INFO.decode(body).symbols]
+    listings = EXCHANGE_INFO.decode(body).symbols
+    other = next((listing for listing in listings if listing.market is not VENUES[venue]), None)
+    if other is not None:
+        whose = next(name for name, market in VENUES.items() if market is other.market)
+        raise msgspec.ValidationError(f"it lists instruments of {whose}, such as {other.symbol}, and {venue} was said")
+    offers = [_body(venue, listing, origin) for listing in listings]
     return offers if all(is_sound(offer) for offer in offers) else None
