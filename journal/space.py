@@ -128,11 +128,11 @@ def _mount_of(path: Path) -> Mount | None:
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
-            info = Path(f"/proc/self/fdinfo/{fd}").read_text()
+            info = Path(f"/proc/self/fdinfo/{fd}").read_text(encoding="utf-8", errors="surrogateescape")
         finally:
             os.close(fd)
         mount_id = next(int(line.split()[1]) for line in info.splitlines() if line.startswith("mnt_id:"))
-        for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             mount = parse_mount(line)
             if mount.mount_id == mount_id:
                 return mount
@@ -274,7 +274,7 @@ def probe_sync(path: Path, *, rounds: int = 64) -> SyncProbe:
 
 def _own_maps() -> str:
     try:
-        return Path("/proc/self/maps").read_text()
+        return Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return ""
 

@@ -27,7 +27,7 @@ _IMPORT: Final = re.compile(r"^\s*(?:from|import) (veloz(?:\.\w+)+)", re.MULTILI
 
 def _kernel_sources(package: Path) -> list[Path]:
     """Files that compile something, and all they import of ours: whatever can change machine code."""
-    texts = {path: path.read_text() for path in sorted(package.rglob("*.py"))}
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(package.rglob("*.py"))}
     wanted = [path for path, text in texts.items() if "veloz.contracts.kernel import" in text]
     seen: set[Path] = set()
     while wanted:

@@ -57,6 +57,6 @@ def write_all(specs: Path) -> list[Path]:
     for name, text in render_all().items():  # pure: a generator run by hand, never by the engine
         path = specs / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         paths.append(path)
     return paths

@@ -134,7 +134,7 @@ def _profile(variables: dict[str, str]) -> list[tuple[str, dict[str, Any]]]:
     for path in (Path("configs") / f"{name}.toml", user / f"{name}.toml"):
         if path.is_file():
             try:
-                return [(str(path), _flatten(tomllib.loads(path.read_text())))]
+                return [(str(path), _flatten(tomllib.loads(path.read_text(encoding="utf-8"))))]
             except tomllib.TOMLDecodeError as error:
                 raise ConfigError(f"{path} is not valid TOML: {error}; mend that line.") from error
     raise ConfigError(f"There is no profile {name}: neither configs/{name}.toml nor {user / name}.toml exists.")
