@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-import msgspec
 from backports.zstd import ZstdDecompressor, ZstdError
 
 from veloz.ingest.faults import EXIT_WORLD, Damage, IngestError
+from veloz.ingest.plausible import Sense, is_sane
 
 BLOCK_BYTES: Final = 1 << 20
 LINE_BYTES_MAX: Final = 32 << 20  # exchangeInfo of a whole market is the longest line there is, about a third of this
@@ -24,9 +24,9 @@ READ_BYTES: Final = 1 << 17
 UNPACK_BYTES_MAX: Final = 1 << 20
 SMALL_READ_BYTES: Final = 1 << 11  # where a decoder cannot be copied: what one damaged piece may cost
 HEAD_BYTES: Final = 1 << 16
-# How far before its first senseless line a broken packing may have changed a digit: two windows of gzip, two blocks of zstd.
-GZIP_DOUBT_BYTES: Final = 1 << 16
-BLOCK_DOUBT_BYTES: Final = 1 << 18
+# How far before its first senseless line a broken packing may have changed a digit: eight windows of gzip, two blocks of zstd.
+DOUBT_BYTES: Final = 1 << 18
+GZIP_TRAILER_BYTES: Final = 8
 
 GZIP: Final = b"\x1f\x8b"
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -106,35 +106,99 @@ class _Counted:
 
 
 class _Gzip:
-    """One gzip member. On a broken stream the last piece is unpacked again byte by byte, so that nothing good is lost."""
+    """One gzip member. On a broken stream the last piece is unpacked again byte by byte, so that nothing good is lost.
+
+    Its checksum and size are compared here: a member whose trailer is hurt, and nothing else, is good.
+    """
 
     def __init__(self) -> None:
-        self._stream = zlib.decompressobj(31)
-
-    @property
-    def ended(self) -> bool:
-        return self._stream.eof
-
-    @property
-    def left(self) -> bytes:
-        return self._stream.unused_data
+        self._head: bytes | None = b""
+        self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._sum = self._size = 0
+        self._trailer = b""
+        self.ended = False
+        self.left = b""
 
     def unpack(self, data: bytes) -> Iterator[bytes]:
-        while data:
-            before = self._stream.copy()
+        if self._head is not None:
+            self._head += data
+            head_bytes = measure_gzip_head(self._head)
+            if not head_bytes:
+                return
+            data, self._head = self._head[head_bytes:], None
+        while data and not self._stream.eof:
+            piece, error = self._unpack_piece(data)
+            self._sum = zlib.crc32(piece, self._sum)
+            self._size += len(piece)
+            yield piece
+            if error:
+                raise error
+            data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+        if self._stream.eof:
+            self._trailer += data
+            if len(self._trailer) >= GZIP_TRAILER_BYTES:
+                self.ended, self.left = True, self._trailer[GZIP_TRAILER_BYTES:]
+                judge_trailer(self._trailer[:GZIP_TRAILER_BYTES], self._sum, self._size)
+
+    def _unpack_piece(self, data: bytes) -> tuple[bytes, zlib.error | None]:
+        before = self._stream.copy()
+        try:
+            return self._stream.decompress(data, UNPACK_BYTES_MAX), None
+        except zlib.error:
+            good = bytearray()
             try:
-                yield self._stream.decompress(data, UNPACK_BYTES_MAX)
-            except zlib.error:
-                # one byte at a time, handed over together
-                good = bytearray()
-                try:
-                    for at in range(len(data)):
-                        good += before.decompress(data[at : at + 1])
-                except zlib.error:
-                    yield bytes(good)
-                    raise
-                raise AssertionError("a broken stream breaks again") from None
-            data = self._stream.unconsumed_tail
+                for at in range(len(data)):
+                    good += before.decompress(data[at : at + 1])
+            except zlib.error as error:
+                return bytes(good), error
+            raise AssertionError("a broken stream breaks again") from None
+
+
+def measure_gzip_head(data: bytes) -> int:
+    """Bytes of a gzip member's header (RFC 1952 §2.3); 0 while `data` does not hold all of it.
+
+    Raises:
+        zlib.error: It is none.
+    """
+    if len(data) < 10:
+        return 0
+    flags = data[3]
+    if data[:3] != GZIP + b"\x08" or flags & 0xE0:
+        raise zlib.error("incorrect header")
+    at = 10
+    if flags & 4:
+        if len(data) < at + 2:
+            return 0
+        at += 2 + int.from_bytes(data[at : at + 2], "little")
+    for flag in (8, 16):
+        if flags & flag:
+            at = data.find(b"\0", at) + 1
+            if not at:
+                return 0
+    if flags & 2:
+        if at + 2 <= len(data) and data[at : at + 2] != (zlib.crc32(data[:at]) & 0xFFFF).to_bytes(2, "little"):
+            raise zlib.error("incorrect header checksum")
+        at += 2
+    return at if at <= len(data) else 0
+
+
+def judge_trailer(trailer: bytes, checksum: int, size: int) -> None:
+    """Compare what a gzip member says of itself with what was unpacked.
+
+    Three bytes of a checksum that fit fit by chance once in four million times: then, the trailer is what is hurt.
+
+    Raises:
+        Damage: The trailer is hurt; the bytes before it are good.
+        zlib.error: The bytes may be anything.
+    """
+    said = trailer[:4]
+    fitting = sum(a == b for a, b in zip(said, checksum.to_bytes(4, "little"), strict=True))
+    sized = trailer[4:] == (size & 0xFFFFFFFF).to_bytes(4, "little")
+    if fitting == 4 and sized:
+        return
+    if fitting >= 3 or (sized and said == bytes(4)):
+        raise Damage("the checksum or size at its end is hurt, though its data are whole")
+    raise zlib.error("incorrect data check")
 
 
 class _Copyless:
@@ -196,7 +260,11 @@ def _unpack(file: Any, magic: bytes, member: Callable[[], Any], read_bytes: int)
         if not data.startswith(magic):
             raise Damage("foreign bytes follow its packed data")
         stream, member_at = member(), size
-    raise Damage("it ends in the middle of its packed data")
+    raise CutShort("it ends in the middle of its packed data", doubtful_from=member_at)
+
+
+class CutShort(Damage):
+    """The packing ends too early. Its last line is cut; all before it is good unless a line makes no sense."""
 
 
 def _read_zip(path: Path) -> Iterator[bytes]:
@@ -268,7 +336,8 @@ def read_trusted(path: Path, on_read: Callable[[int], None] | None = None) -> It
     """As `read_text`, but nothing is handed over that may be wrong: a packed file is unpacked once before, to see whether it is whole.
 
     Where its packing is broken, the good bytes end some way before the first line that is none (`is_sane`); where
-    only a checksum does not fit, nobody can tell which bytes it means, and they end where that checksum's range begins.
+    only a checksum does not fit, some way before the first line that cannot follow those before it (`Sense`), and where there
+    is none, nobody can tell which bytes it means, and they end where that checksum's range begins.
 
     Raises:
         IngestError: The file is missing or the system fails to read it.
@@ -280,7 +349,7 @@ def read_trusted(path: Path, on_read: Callable[[int], None] | None = None) -> It
         return
     left = measure_sane(path, damage)
     for block in cut_blocks(read_text(path, on_read)):
-        if left <= len(block.text):
+        if left < len(block.text):
             yield block.text[: block.text.rfind(b"\n", 0, left) + 1]
             break
         left -= len(block.text)
@@ -304,41 +373,20 @@ def find_damage(path: Path) -> Damage | None:
 def measure_sane(path: Path, damage: Damage) -> int:
     """How many unpacked bytes of a file with a broken packing can be believed."""
     assert damage.doubtful_from is not None
-    with open_file(path) as file:
-        blocks = not file.read(len(GZIP)).startswith(GZIP)
-    doubt = BLOCK_DOUBT_BYTES if blocks else GZIP_DOUBT_BYTES
-    size, commas = 0, -1
+    size, sense = 0, None
+    cut_short = isinstance(damage, CutShort)
+    open_is_well = cut_short or damage.unplaced  # a last line without its newline
     try:
         for block in cut_blocks(read_text(path)):
             for line in block.text.splitlines(keepends=True):
-                if commas < 0:
-                    commas = line.count(b",")
-                if size >= damage.doubtful_from and not is_sane(line, commas):
-                    return max(size - doubt, damage.doubtful_from if blocks else (size + damage.doubtful_from) // 2)
+                sense = sense or Sense(line)
+                good = is_sane(line, sense.commas) if cut_short else sense.accepts(line)
+                if size >= damage.doubtful_from and not good and not (block.ends_open and open_is_well):
+                    return max(size - DOUBT_BYTES, damage.doubtful_from)
                 size += len(line)
     except Damage:
         pass
     return damage.doubtful_from if damage.unplaced else size
-
-
-def is_sane(line: bytes, commas: int) -> bool:
-    """Whether a line could have been recorded: printable, and either closed JSON behind its stamp or as many columns as the first line.
-
-    Args:
-        line: With its newline.
-        commas: Of the file's first line.
-    """
-    text = line.strip()
-    if not line.endswith(b"\n") or not text.isascii() or not text.decode().isprintable():
-        return False
-    at = min((place for place in (text.find(b"{"), text.find(b"[")) if place >= 0), default=-1)
-    if at < 0:
-        return not text or b" <-> " in text or text.count(b",") == commas
-    try:
-        msgspec.json.decode(text[at:], type=msgspec.Raw)
-    except msgspec.DecodeError:
-        return False
-    return text[:1].isdigit() or b"://" in text[:at] or text.startswith(b"configuration:")
 
 
 def skip_bytes(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
