@@ -27,6 +27,7 @@ from veloz.contracts.registry import (
     LEVEL,
     LINK,
     LISTED,
+    MARK,
     PARTIAL,
     QUOTE,
     REFUSED,
@@ -205,6 +206,50 @@ def test_a_diff_whose_ids_run_backwards_is_refused() -> None:
     assert block.rows["venue_seq"][4:6].tolist() == [Refusal.OUT_OF_RANGE] * 2
     assert (codec.counts.rejected, codec.counts.messages["depthUpdate"]) == (2, 4)
     assert_same(block, plain_block(frames, SPOT))
+
+
+BARE = b'{"lastUpdateId":9,"bids":[["1.0","1"]],"asks":[["2.0","1"]]}'
+ASKED = b"https://api.binance.com/api/v3/depth?symbol=ETHUSDT -> " + BARE
+STATED = b'{"lastUpdateId":9,"symbol":"BTCUSDT","bids":[["1.0","1"]],"asks":[]}'
+
+
+@pytest.mark.parametrize("crumbs", [False, True])
+def test_a_nameless_snapshot_is_refused_once_its_source_shows_two_symbols(crumbs: bool) -> None:
+    btc, eth = (diff(symbol, (1, 2), ("1.0", "1")) for symbol in ("BTCUSDT", "ETHUSDT"))
+    sent = [
+        (1, btc), (1, BARE), (2, eth), (1, BARE), (2, BARE), (2, btc), (2, BARE), (1, btc), (1, eth),  # scanned by now
+        (1, BARE), (1, ASKED), (1, STATED), (1, btc), (1, BARE), (2, BARE),
+    ]  # fmt: skip
+    expected = "b b e b e b R b e R e b b R R"
+    codec = Codec(Catalogue())
+    sources = [SPOT, Source(2, "binance_spot", "ETHUSDT")]
+    shown: dict[int, set[int]] = {1: set(), 2: set()}
+    said = []
+    for first, last in [(k, k + 1) for k in range(len(sent))] if crumbs else [(0, len(sent))]:
+        if crumbs:
+            codec = Codec(codec.catalogue)
+        for source in sources:
+            codec.declare(source, crumbs and bool(shown[source.number]), shown[source.number])
+        block = codec.decode(
+            block_of(stamped(*(frame for _, frame in sent[first:last])), [at for at, _ in sent[first:last]])
+        )
+        for k, (a, b) in enumerate(zip(block.first_row, [*block.first_row[1:], len(block.rows)], strict=True), first):
+            row = block.rows[int(b) - 1]
+            assert int(row["kind"]) in (LEVEL.number, REFUSED.number)
+            said.append("R" if int(row["kind"]) == REFUSED.number else "?be"[int(row["instrument"])])
+            shown[sent[k][0]] |= {
+                int(each["instrument"]) for each in block.rows[a:b] if int(each["kind"]) == LEVEL.number
+            }
+    assert " ".join(said) == expected
+
+
+def test_an_array_of_many_symbols_is_seen() -> None:
+    mark = '{"e":"markPriceUpdate","E":1,"s":"%s","p":"1","P":"1","i":"1","r":"0","T":1}'
+    array = f'{{"stream":"!markPrice@arr","data":[{mark % "ETHUSDT"},{mark % "BTCUSDT"}]}}'.encode()
+    block = new_codec(Source(1, "binance_usdm", "BTCUSDT")).decode(block_of(stamped(BARE, array, BARE)))
+    assert [int(kind) for kind in block.rows["kind"][block.rows["flags"] & STEP_END > 0]] == [
+        LEVEL.number, MARK.number, REFUSED.number,
+    ]  # fmt: skip
 
 
 def test_a_refused_frame_lists_nothing() -> None:

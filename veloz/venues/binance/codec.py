@@ -2,8 +2,12 @@
 
 The facade: sources, counts, and the loop that lets the scanner run as far as it can and gives every other frame to the reference
 decoder, in place. Rows are a pure function of the sources, the offers and the frames.
+A snapshot that names no symbol is its source's symbol's only as long as the source has shown no other: from the first market row of
+another symbol on, such a snapshot is refused. A codec that goes on where another ended must be told what its sources have shown.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +25,8 @@ from veloz.venues.port import Counts, FrameBlock, LocalError, RowBlock, Source
 
 SOURCE_MAX: Final = 2**16 - 1
 UNSCANNED: Final = "klines"  # a form whose frames are no JSON
+MARKET_LAST: Final = np.uint64(31)  # kinds up to here are md.*
+KIND_MASK: Final = np.uint64(0xFFFF)
 
 
 def _frozen(array: NDArray[Any], dtype: type) -> NDArray[Any]:
@@ -68,13 +74,15 @@ class Codec:
         self._plan = Plan()
         self._sources: dict[int, Source] = {}
         self._announced: dict[int, bool] = {}
+        self._nameless: dict[int, Source] = {}  # sources as they are read once they have shown two symbols
 
-    def declare(self, source: Source, announced: bool = False) -> None:
+    def declare(self, source: Source, announced: bool = False, shown: Iterable[int] = ()) -> None:
         """Make a source known.
 
         Args:
             source: Its number must be free, or hold the same source.
             announced: The journal has its `system.source` row already; otherwise its first frame will begin with one.
+            shown: Instruments that its market rows so far are of.
 
         Raises:
             LocalError: the number or venue is impossible, or the number belongs to another source.
@@ -91,6 +99,7 @@ class Codec:
         self._announced[source.number] = self._announced.get(source.number, False)
         if announced:
             self._announce(source)
+        self._see(source, shown)
 
     def relearn(self) -> None:
         """Let a frame of every shape pass the reference decoder again: offers were made that change listed instruments."""
@@ -127,15 +136,18 @@ class Codec:
             _frozen(block.source, np.uint16),
         )
         rows = _Rows(_rows_at_most(block, 0))
-        ix = 0
+        ix = looked_at = 0
         with np.errstate(over="ignore"):  # an uncompiled kernel's arithmetic wraps as the compiled one's does
             while True:
                 ix, rows.used = map(int, scan(*frames, self._plan.tables(), ix, rows.words, rows.used, first_row))
                 if ix == n:
                     break
                 first_row[ix] = rows.used
+                self._look(block, looked_at, ix, rows, first_row)
                 self._host_frame(block, ix, rows, bodies)
+                looked_at = ix
                 ix += 1
+            self._look(block, looked_at, n, rows, first_row)
         self.counts.messages.update(self._plan.take_counts())
         return RowBlock(rows.words[: rows.used].view(ROW).reshape(-1), first_row, bodies)
 
@@ -146,17 +158,51 @@ class Codec:
                     f"A frame belongs to source {number}, which was never declared; declare it before its frames."
                 )
 
+    def _look(self, block: FrameBlock, a: int, b: int, rows: _Rows, first_row: NDArray[np.uint32]) -> None:
+        """Keep in mind which sources show another symbol than their own in the market rows of frames a … b-1.
+
+        Of these, only frame a may have rows of several instruments: the others were scanned.
+        """
+        watched = [source for source in self._sources.values() if self._is_watched(source)]
+        if a == b or not watched:
+            return
+        whole = rows.words[int(first_row[a]) : int(first_row[a + 1]) if a + 1 < b else rows.used, 0]
+        self._look_at(whole, self._sources[int(block.source[a])])
+        heads, numbers = rows.words[first_row[a + 1 : b], 0], block.source[a + 1 : b]
+        for source in watched if a + 1 < b else ():
+            self._look_at(heads[numbers == source.number], source)
+
+    def _look_at(self, heads: NDArray[np.uint64], source: Source) -> None:
+        """First words of rows of one source."""
+        if not self._is_watched(source):
+            return
+        own = self.catalogue.find(source.venue, source.symbol)
+        numbers = heads >> np.uint64(32)
+        other = (numbers != np.uint64(own.number if own else 0)) & (heads & KIND_MASK <= MARKET_LAST)
+        if other.any():
+            self._see(source, np.unique(numbers[other]).tolist())
+
+    def _is_watched(self, source: Source) -> bool:
+        """Whether a source has a symbol that it may still lose."""
+        return bool(source.symbol) and source.form != UNSCANNED and source.number not in self._nameless
+
+    def _see(self, source: Source, numbers: Iterable[int]) -> None:
+        """A source has market rows of these instruments."""
+        if self._is_watched(source) and any(self.catalogue[number].symbol != source.symbol for number in numbers):
+            self._nameless[source.number] = replace(source, symbol="")
+
     def _host_frame(self, block: FrameBlock, ix: int, rows: _Rows, bodies: list[tuple[int, bytes]]) -> None:
         """A frame the scanner left: a whole book, or anything else through the reference decoder."""
         source, recv, frame = self._sources[int(block.source[ix])], int(block.recv[ix]), block.frame(ix)
         announced = self._announced[source.number]
+        read_as = self._nameless.get(source.number, source)
         if announced and source.form != UNSCANNED:
-            last = scan_book(frame, recv, source, self.catalogue, self._plan.tables().registers, rows.words, rows.used)
+            last = scan_book(frame, recv, read_as, self.catalogue, self._plan.tables().registers, rows.words, rows.used)
             if last > rows.used:
                 rows.used = last
                 self.counts.messages[SNAPSHOT_NAME] += 1
                 return
-        reading = self._plain.read(frame, recv, source)
+        reading = self._plain.read(frame, recv, read_as)
         self._take(reading, frame, source)
         if not announced:
             row, body = source_row(source, recv)
