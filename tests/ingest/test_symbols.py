@@ -8,6 +8,7 @@ import pytest
 
 from veloz.ingest import ingest
 from veloz.ingest.files import HEAD_BYTES, read_head
+from veloz.ingest.redecode import redecode
 from veloz.ingest.stream import find_symbol
 
 BARE = b'1723161300000000000 {"lastUpdateId":1,"bids":[],"asks":[]}'
@@ -59,3 +60,20 @@ def test_no_phantom_is_listed(tmp_path: Path, journal_dir: Path) -> None:
     found = ingest([("binance_spot", path)], journal_dir, snapshot_keep=0)
     assert [each["symbol"] for each in found.instruments] == ["BTCUSDT"]
     assert found.rejected == 0
+
+
+def test_a_late_second_symbol_takes_the_files_symbol_away(tmp_path: Path, journal_dir: Path) -> None:
+    path = tmp_path / "btcusdt_20240808.dat"
+    bare = BARE + b"\n"
+    path.write_bytes(BTC + bare + BTC * 500 + ETH + bare + ETH + bare)
+    found = ingest([("binance_spot", path)], journal_dir, snapshot_keep=0)
+    assert [each["symbol"] for each in found.instruments] == ["BTCUSDT", "ETHUSDT"]
+    assert found.rejected == 2
+    for first in (1, 5, found.head_seq):
+        assert redecode(journal_dir, first=first, last=found.head_seq).replay.divergences == []
+    eth = tmp_path / "ethusdt_20240808.dat"
+    eth.write_bytes(ETH + bare)
+    found = ingest([("binance_spot", eth)], journal_dir, snapshot_keep=0)
+    assert found.rejected == 0
+    for first in (1, 5, found.head_seq):
+        assert redecode(journal_dir, first=first, last=found.head_seq).replay.divergences == []

@@ -2,7 +2,8 @@
 
 Rows are a pure function of sources, offers and frames. Sources, and whatever an operator's file said about instruments, are
 taken from the rows on record; everything else is decoded anew, compared with the record byte for byte, and folded in its
-place. Batches whose frames have expired are folded as recorded.
+place. Batches whose frames have expired are folded as recorded; what their sources showed is forgotten with them, so that a
+snapshot that was refused because its source had shown two symbols may be taken where only expired frames tell of the second.
 """
 
 import time
@@ -23,7 +24,7 @@ from veloz.history.names import learn, read_catalogue
 from veloz.history.recall import Progress, Recall
 from veloz.instruments.catalogue import GIVEN, Catalogue
 from veloz.reducers.state import new_state
-from veloz.venues.binance.codec import Codec
+from veloz.venues.binance.codec import MARKET_LAST, Codec
 from veloz.venues.port import FRAME_PAD, NEWLINE, FrameBlock, RowBlock, Source
 
 BATCHES_A_VIEW: Final = 64
@@ -36,7 +37,7 @@ class Redecoder:
     def __init__(self, catalogue: Catalogue, compare_from: int) -> None:
         self._catalogue = catalogue
         self._codec = Codec(catalogue)
-        self._known: set[int] = set()
+        self._known: dict[int, Source] = {}
         self._compare_from = compare_from
         self.divergences: list[Divergence] = []
         self.frames = 0
@@ -69,10 +70,22 @@ class Redecoder:
     def _declare(self, number: int, body: bytes, *, announced: bool) -> None:
         if number in self._known:
             return
-        self._known.add(number)
         told = msgspec.msgpack.decode(body, type=SourceBody)
         source = Source(number, told.venue, told.symbol, told.form, told.columns, told.interval_ns)
+        self._known[number] = source
         self._codec.declare(source, announced)
+
+    def must_look(self, batch: Batch) -> bool:
+        """Whether a batch that is not decoded may show a source another symbol than its own."""
+        symbols = {self._catalogue[number].symbol for number in _shown(batch.rows.view(ROW))}
+        return any(source.symbol and symbols - {source.symbol} for source in self._known.values())
+
+    def look(self, batch: Batch, frames: Frames) -> None:
+        """Take over what sources have shown in a batch that is not decoded."""
+        rows = batch.rows.view(ROW)[int(frames.first_row[0]) :]
+        numbers = np.repeat(frames.source, np.diff(frames.first_row, append=np.uint32(batch.n)))
+        for number in np.unique(numbers).tolist():
+            self._codec.declare(self._known[number], True, _shown(rows[numbers == number]))
 
     def _prepare(self, batch: Batch, frames: Frames) -> None:
         """Declare the sources that begin here, and offer what a file said about instruments that are listed or changed here."""
@@ -133,6 +146,12 @@ class Redecoder:
         named = kind.name if kind else str(int(recorded[at]["kind"]))
         on_record = str(recorded[at][field]) if field in (ROW.names or ()) else "as recorded"
         self.divergences.append(Divergence(seq, named, field, on_record, recomputed, None))
+
+
+def _shown(rows: np.ndarray) -> list[int]:
+    """Instruments of the market rows among these."""
+    found: list[int] = np.unique(rows["instrument"][rows["kind"] <= MARKET_LAST]).tolist()
+    return [number for number in found if number]
 
 
 def is_known(row: np.void, kind: Kind) -> bool:
@@ -210,6 +229,12 @@ def _feed_some(view: View, redecoder: Redecoder, replay: Replay, at: int, first:
         wanted = batch.last >= first
         frames = view.frames(batch.first, digest=batch.frames_digest) if wanted else None
         rows = redecoder.rows(batch, frames)
+        if (
+            not wanted
+            and redecoder.must_look(batch)
+            and (frames := view.frames(batch.first, digest=batch.frames_digest))
+        ):
+            redecoder.look(batch, frames)
         replay.feed(batch.first, rows[: last - batch.first + 1])
         at = batch.last + 1
         if count == BATCHES_A_VIEW:
