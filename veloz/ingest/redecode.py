@@ -22,7 +22,7 @@ from veloz.contracts.system import SourceBody
 from veloz.engine.replay import DIVERGENCES_MAX, Divergence, Replay
 from veloz.history.names import learn, read_catalogue
 from veloz.history.recall import Progress, Recall
-from veloz.instruments.catalogue import GIVEN, Catalogue
+from veloz.instruments.catalogue import GIVEN, Catalogue, read_body
 from veloz.reducers.state import new_state
 from veloz.venues.binance.codec import MARKET_LAST, Codec
 from veloz.venues.port import FRAME_PAD, NEWLINE, FrameBlock, RowBlock, Source
@@ -96,7 +96,7 @@ class Redecoder:
             if is_known(rows[at], SOURCE):
                 self._declare(int(rows[at]["venue_seq"]), body, announced=at not in begins)
             elif is_known(rows[at], LISTED) or is_known(rows[at], CHANGED):
-                self._offer(told, msgspec.msgpack.decode(body, type=InstrumentBody))
+                self._offer(told, read_body(body, batch.first + at))
 
     def _offer(self, told: dict[tuple[str, str], InstrumentBody], body: InstrumentBody) -> None:
         """Offer what a file said, if it did.

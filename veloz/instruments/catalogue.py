@@ -172,7 +172,7 @@ class Catalogue:
             else:
                 self._apply_version(kind, int(row["instrument"]), int(row[row.dtype.names[-1]]), body, seq)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise CatalogueError(seq, f"its body cannot be read ({error})") from error
+            raise unreadable(seq, error) from error
         return True
 
     def _apply_offers(self, body: bytes, seq: int) -> None:
@@ -188,9 +188,7 @@ class Catalogue:
         if VERSION_FIRST <= version < VERSION_FIRST + len(known):
             self._begins[number - 1][version - VERSION_FIRST] = seq
             return
-        found = _BODY.decode(body)
-        if not is_sound(found):
-            raise CatalogueError(seq, "its body breaks the bounds of instruments")
+        found = read_body(body, seq)
         key = (found.venue, found.symbol)
         if kind == LISTED.number:
             if number != len(self) + 1 or version != VERSION_FIRST or key in self._numbers:
@@ -212,6 +210,30 @@ class Catalogue:
         twin._offers = dict(self._offers)
         twin._given = dict(self._given)
         return twin
+
+
+def unreadable(seq: int, error: Exception) -> CatalogueError:
+    """What to say of a body that is none."""
+    return CatalogueError(seq, f"its body cannot be read ({error})")
+
+
+def read_body(body: bytes, seq: int) -> InstrumentBody:
+    """Body of an `instrument.listed` or `instrument.changed` row.
+
+    Args:
+        body: As recorded.
+        seq: Sequence number of the row.
+
+    Raises:
+        CatalogueError: it is senseless.
+    """
+    try:
+        found = _BODY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise unreadable(seq, error) from error
+    if not is_sound(found):
+        raise CatalogueError(seq, "its body breaks the bounds of instruments")
+    return found
 
 
 def write_offers(offers: list[InstrumentBody]) -> bytes:
