@@ -5,7 +5,6 @@ import math
 from collections import Counter, deque
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from veloz.contracts.codes import Market
@@ -13,13 +12,11 @@ from veloz.contracts.registry import BY_NUMBER, UNKNOWN
 from veloz.ingest import tally
 from veloz.ingest.feed import Load, Text
 from veloz.ingest.plan import Input
-from veloz.ingest.progress import HEAD_BYTES, Group, Record, dump_chain, load_chain, read_group
+from veloz.ingest.progress import EARLIER_MAX, HEAD_BYTES, Group, Record, dump_chain, load_chain, read_group, seal
 from veloz.instruments.catalogue import Catalogue
 from veloz.instruments.units import decimal_text
 from veloz.venues.binance.plain import Plain
 from veloz.venues.port import RowBlock
-
-_ENCODER = msgspec.msgpack.Encoder()
 
 
 class _Digest:
@@ -51,6 +48,11 @@ class _Digest:
         return digest
 
 
+def _ends(record: Record | None) -> list[tuple[int, bytes]]:
+    """Where the ingests of an input ended so far."""
+    return [*record.earlier, (record.size, record.digest)][-EARLIER_MAX:] if record else []
+
+
 class Ledger:
     """Totals of the inputs of one ingest, cumulative over all ingests they were part of.
 
@@ -75,6 +77,7 @@ class Ledger:
         for instrument in catalogue:
             self.scales[instrument.number] = instrument.scales
         self._digests = [_Digest(one.feed.offset, one.hasher, b"") for one in inputs]
+        self._earlier = [_ends(one.record) for one in inputs]
         self._heads = [(one.record.head_size, one.record.head_digest) if one.record else (0, b"") for one in inputs]
         for ix, one in enumerate(inputs):
             if one.record is not None:
@@ -133,10 +136,10 @@ class Ledger:
         for ix in touched:
             at = b - 1 if len(touched) == 1 else a + int(np.flatnonzero(feed_ix == ix)[-1])
             record = self._record(ix, int(load.line_end[at]), int(load.key_ns[at]), int(load.strays[at]))
-            meta[record.key] = _ENCODER.encode(record)
+            meta[record.key] = seal(record)
         if len(self._inputs) > 1:
             group = self._group()
-            meta[group.key] = _ENCODER.encode(group)
+            meta[group.key] = seal(group)
         return meta
 
     def _name_unknown(self, load: Load, rows: Any, first_row: Any, a: int) -> None:
@@ -168,6 +171,7 @@ class Ledger:
             name=self._inputs[ix].feed.path.name,
             size=size,
             digest=value,
+            earlier=self._earlier[ix],
             head_size=head_size,
             head_digest=head_digest,
             key_ns=key_ns,

@@ -24,7 +24,7 @@ from veloz.ingest.feed import Load, merge_feeds
 from veloz.ingest.files import LINE_BYTES_MAX, read_text
 from veloz.ingest.ledger import Ledger
 from veloz.ingest.plan import Plan, make_plan
-from veloz.ingest.progress import read_records
+from veloz.ingest.progress import Known, read_known
 from veloz.instruments.catalogue import Catalogue
 from veloz.venues.binance.codec import Codec
 from veloz.venues.binance.rules import read_offers
@@ -98,13 +98,13 @@ def ingest(
     path = Path(journal_dir)
     pairs = [(venue, Path(name)) for venue, name in inputs]
     with Reader.open(path) as reader, reader.view() as view:
-        records = read_records(view)
-        plan = make_plan(pairs, records, fmt=fmt, again=again, on_progress=on_progress)
+        known = read_known(view, {venue for venue, _ in pairs}, again=again)
+        plan = make_plan(pairs, known.records, fmt=fmt, again=again, on_progress=on_progress)
         catalogue = read_catalogue(view)
         offer_instruments(catalogue, instruments, [venue for venue, _ in pairs])
         ledger = Ledger(plan.inputs, catalogue, view)
         head = view.head()
-    job = Job(path, plan, catalogue, ledger, head[0], max((record.number for record in records), default=0) + 1)
+    job = Job(path, plan, catalogue, ledger, head[0], known)
     job.run(map_size_bytes)
     if ledger.added["frames"]:
         with Reader.open(path) as reader, reader.view() as view:
@@ -155,17 +155,18 @@ class Job:
         catalogue: Instruments of the journal.
         ledger: Where it is counted.
         head_seq: The journal's last sequence number when the plan was made.
-        number_next: Number of the next new input.
+        known: What the journal says of its inputs.
     """
 
     def __init__(
-        self, path: Path, plan: Plan, catalogue: Catalogue, ledger: Ledger, head_seq: int, number_next: int
+        self, path: Path, plan: Plan, catalogue: Catalogue, ledger: Ledger, head_seq: int, known: Known
     ) -> None:
         self._path = path
         self._plan = plan
         self._ledger = ledger
         self._head_seq = head_seq
-        self._number_next = number_next
+        self._number_next = known.number_next
+        self._mended = known.mended
         self._codec = Codec(catalogue)
         self._feeds = [one.feed for one in plan.inputs]
         for one in plan.inputs:
@@ -198,7 +199,8 @@ class Job:
         bounds = np.append(decoded.first_row, np.uint32(len(decoded.rows)))
         for a, b in cut_batches(bounds, decoded):
             row_a, row_b = int(bounds[a]), int(bounds[b])
-            meta = self._ledger.count(load, decoded, a, b, row_a, row_b)
+            meta = self._mended | self._ledger.count(load, decoded, a, b, row_a, row_b)
+            self._mended = {}
             bodies = [(row - row_a, body) for row, body in decoded.bodies if row_a <= row < row_b]
             writer.append(decoded.rows[row_a:row_b], bodies=bodies, frames=frames_of(load, decoded, a, b), meta=meta)
 
