@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -77,16 +78,20 @@ def new_codec(source: Source) -> Codec:
 
 
 def plain_block(frames: Frames, source: Source, catalogue: Catalogue | None = None) -> RowBlock:
-    """What the reference decoder alone makes of frames of one new source."""
+    """What the reference decoder alone makes of frames of one new source; it loses its symbol when rows of another are met."""
     plain = Plain(Catalogue() if catalogue is None else catalogue)
     row, body = source_row(source, frames[0][0])
-    rows, bodies, first_row = [row], [(0, body)], []
+    rows, bodies = [row], [(0, body)]
+    first_row: list[int] = []
     for recv, frame in frames:
         reading = plain.read(frame, recv, source)
         plain.commit(reading)
         first_row.append(len(rows) if first_row else 0)
         bodies += [(len(rows) + place, other) for place, other in reading.bodies]
         rows += reading.rows
+        named = {plain.catalogue[row[3]].symbol for row in reading.rows if row[0] < 32 and row[3]}
+        if named - {source.symbol} and source.form != "klines":
+            source = replace(source, symbol="")
     return RowBlock(np.array(rows, ROW), np.array(first_row, np.uint32), bodies)
 
 
