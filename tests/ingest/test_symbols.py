@@ -77,3 +77,24 @@ def test_a_late_second_symbol_takes_the_files_symbol_away(tmp_path: Path, journa
     assert found.rejected == 0
     for first in (1, 5, found.head_seq):
         assert redecode(journal_dir, first=first, last=found.head_seq).replay.divergences == []
+
+
+def test_a_mixed_file_that_grows_is_read_as_it_is_decoded_again(tmp_path: Path) -> None:
+    """What a source has shown is remembered across ingests: a bare snapshot after a second symbol is refused by both."""
+    from veloz.ingest import ingest
+    from veloz.ingest.redecode import redecode
+
+    def diff(symbol: str, k: int) -> str:
+        body = f'"e":"depthUpdate","E":{k},"T":{k},"s":"{symbol}","U":{k},"u":{k},"pu":{k - 1},"b":[["1","{k}"]],"a":[]'
+        return f'{1_700_000_000_000_000_000 + k} {{"stream":"{symbol.lower()}@depth","data":{{{body}}}}}'
+
+    def book(k: int) -> str:
+        return f'{1_700_000_000_000_000_000 + k} {{"lastUpdateId":{k},"E":{k},"T":{k},"bids":[["7","1"]],"asks":[["8","1"]]}}'
+
+    lines = [diff("BTCUSDT", 1), book(1), diff("BTCUSDT", 2), diff("ETHUSDT", 3), book(4), diff("BTCUSDT", 5)]
+    file, journal = tmp_path / "mixed_20240101.txt", tmp_path / "journal"
+    for count in (2, 4, 5, 6):
+        file.write_text("\n".join(lines[:count]) + "\n")
+        told = ingest([("binance_usdm", file)], journal, unsafe_fs=True, snapshot_keep=0)
+    assert (told.frames, told.rejected) == (6, 1)
+    assert not redecode(journal, first=1, last=told.head_seq).replay.divergences

@@ -7,6 +7,7 @@ def explain(error: BaseException) -> CommandError:
     """The CommandError for any exception; bugs of ours are said to be bugs."""
     import journal
     from veloz.daemon.config import ConfigError
+    from veloz.instruments.catalogue import CatalogueError
 
     if isinstance(error, ConfigError):
         return CommandError(str(error), code="config")
@@ -18,6 +19,14 @@ def explain(error: BaseException) -> CommandError:
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
         name = error.filename or ""
         return CommandError(f"{name}: {error.strerror}.", code="no_such_file", hint="Check the path.")
+    if isinstance(error, CatalogueError):
+        return CommandError(
+            str(error),
+            code="corrupt",
+            hint="Run `veloz journal verify`; restore a good copy.",
+            exit_code=EXIT_FAILED_CHECK,
+            extra=_where(error),
+        )
     if isinstance(error, MemoryError):
         return CommandError(
             "There is not enough memory for this.",

@@ -171,7 +171,8 @@ class Job:
         self._feeds = [one.feed for one in plan.inputs]
         for one in plan.inputs:
             if one.record is not None:
-                self._codec.declare(one.record.source, announced=True)
+                shown = [line[0] for line in one.record.chains]
+                self._codec.declare(one.record.source, announced=True, shown=shown)
 
     def run(self, map_size_bytes: int = MAP_BYTES_DEFAULT) -> None:
         """Read, decode and append all that is not in yet. The journal is only opened for writing when there is something."""
