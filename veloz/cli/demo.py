@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer)
     else:
-        print_table("demo", answer)
+        print_table("demo", {name: value for name, value in answer.items() if value is not None})
         _say_next(path, answer["instrument"])
     return EXIT_OK if answer["replay_ok"] else EXIT_FAILED_CHECK
 
