@@ -15,6 +15,7 @@ from journal import environment
 from journal.batch import KEY, OPEN_END, TIME_MIN, ZERO, Encoded, digest_of, parse_batch
 from journal.environment import DATA, FLAGS, FRAMES, META, ROWS, Environment
 from journal.errors import CorruptError, FencedError, FilesystemError, FormatError, FrozenError, OpenError
+from journal.files import sync_dir
 from journal.limits import HEADER_BYTES, MIB, PAGES_PLENTY, ROW_BYTES
 
 FORMAT_KEY: Final = b"format"
@@ -46,15 +47,6 @@ class Change(NamedTuple):
     meta: Meta
 
 
-def sync_directory(path: Path) -> None:
-    """Make names in a directory durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 def make_directory(path: Path) -> None:
     """Make a journal's directory and what is missing above it, durably.
 
@@ -70,7 +62,7 @@ def make_directory(path: Path) -> None:
     try:
         make_directory(path.parent) if path.parent != path else None
         path.mkdir(exist_ok=True)
-        sync_directory(path.parent)
+        sync_dir(path.parent)
     except OSError as cause:
         raise FilesystemError(
             f"{path} cannot be made ({cause.strerror})", code="not_writable", hint="check permissions and space"
@@ -103,8 +95,8 @@ def create(path: Path) -> None:
             os.close(fd)
         os.rename(new / DATA, path / DATA)
         shutil.rmtree(new, ignore_errors=True)
-        sync_directory(path)
-        sync_directory(path.parent)
+        sync_dir(path)
+        sync_dir(path.parent)
     except (OSError, lmdb.Error) as cause:
         raise FilesystemError(
             f"an empty journal cannot be made in {path} ({cause})",
