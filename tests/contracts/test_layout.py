@@ -53,5 +53,5 @@ def test_kinds_are_found_by_name_version_and_topic() -> None:
     assert find_kinds("md.trade") == find_kinds("md.trade.v1") == (1,)
     assert find_kinds("md.trade.v2") == find_kinds("md.nothing") == find_kinds("m.*") == ()
     assert find_kinds("md.*") == tuple(kind.number for kind in KINDS if kind.topic == "md")
-    assert find_kinds("pnl.*") == ()
+    assert find_kinds("ml.*") == ()
     assert all(name.partition(".")[0] in TOPICS for name in BY_NAME)

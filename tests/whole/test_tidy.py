@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("journal", "veloz")
-PURE_ROOMS = ("contracts", "instruments", "reducers", "engine")
+PURE_ROOMS = ("contracts", "instruments", "reducers", "strategies", "execution", "risk", "engine")
 FUNCTION_LINES_MAX = 70
 FUNCTION_LINES_MEDIAN = 15
 FILE_LINES_MAX = 600

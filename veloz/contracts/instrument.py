@@ -2,7 +2,7 @@
 
 import msgspec
 
-from veloz.contracts.market import E8, Count, Nanos, Price, Qty
+from veloz.contracts.measures import E8, Asset, Code, Count, Money, Nanos, Ppm, Price, Qty, Seq
 
 
 class InstrumentStated(msgspec.Struct, frozen=True, kw_only=True, tag="instrument.listed.v1"):
@@ -59,3 +59,48 @@ class CatalogueBody(msgspec.Struct, frozen=True, kw_only=True):
 
     columns: tuple[str, ...]  # names of fields of InstrumentBody
     offers: list[tuple[str | int, ...]]  # one tuple a symbol
+
+
+class InstrumentResolved(msgspec.Struct, frozen=True, kw_only=True, tag="instrument.resolved.v1"):
+    """A decision: which instrument (the row's own) an intent means. `ref`: the intent."""
+
+    rule: Count  # 0: it named the instrument itself
+    legs: Count
+    asked: Count  # the instrument number of the intent
+    ref: Seq
+    code: Code
+
+
+class AssetsStated(msgspec.Struct, frozen=True, kw_only=True, tag="instrument.assets.v1"):
+    """How an instrument pays, by asset numbers: what trading needs beside the scales of instrument.listed."""
+
+    product: Code  # codes.Product
+    base: Asset
+    quote: Asset
+    settle: Asset
+
+
+class FiltersStated(msgspec.Struct, frozen=True, kw_only=True, tag="instrument.filters.v1"):
+    """The venue's limits on orders; 0 = none. Tick and lot are those of instrument.listed."""
+
+    qty_min: Qty
+    qty_max: Qty
+    notional_min: Money  # quote asset; inverse: contracts' quote value
+    up_ppm: Ppm  # price band around the mark (else last) price
+    down_ppm: Ppm
+
+
+class StatusChanged(msgspec.Struct, frozen=True, kw_only=True, tag="instrument.status.v1"):
+    """Whether the venue lets an instrument be traded."""
+
+    status: Code  # codes.TradingStatus
+
+
+class PriceBounds(msgspec.Struct, frozen=True, kw_only=True, tag="instrument.bounds.v1"):
+    """More of the venue's limits: absolute prices, and the bounds of market orders; 0 = none."""
+
+    price_min: Price
+    price_max: Price
+    market_qty_min: Qty
+    market_qty_max: Qty
+    market_lot: Qty

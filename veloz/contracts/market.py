@@ -1,22 +1,8 @@
 """md.*: what venues say about their markets. Prices and quantities are counts of the instrument's quanta."""
 
-from typing import Annotated
-
 import msgspec
 
-_LOW, _HIGH = -(2**63), 2**63 - 1
-
-
-def _word(unit: str, low: int) -> msgspec.Meta:
-    return msgspec.Meta(ge=low, le=_HIGH, extra_json_schema={"x-unit": unit}, extra={"unit": unit})
-
-
-Price = Annotated[int, _word("price", 0)]  # price quanta of the instrument
-Qty = Annotated[int, _word("qty", 0)]  # quantity quanta of the instrument
-Nanos = Annotated[int, _word("ns", 0)]  # since the Unix epoch, UTC; 0 = not stated
-VenueId = Annotated[int, _word("id", 0)]  # the venue's own number
-Count = Annotated[int, _word("count", 0)]
-E8 = Annotated[int, _word("e8", _LOW)]  # a number times 10**8
+from veloz.contracts.measures import E8, Count, Nanos, Price, Qty, VenueId
 
 
 class TradePrinted(msgspec.Struct, frozen=True, kw_only=True, tag="md.trade.v1"):

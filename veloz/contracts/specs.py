@@ -1,12 +1,13 @@
 """Generates the files of `specs/` that describe the contracts. A test holds them against the code."""
 
 import json
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from veloz.contracts import codes, layout
+from veloz.contracts import codes, layout, terms
 from veloz.contracts.envelope import Envelope
 from veloz.contracts.registry import KINDS, TOPICS
 
@@ -25,9 +26,24 @@ def render_kinds() -> str:
         words = " ".join(f"{name}:{unit}" for name, unit in zip(kind.words, kind.units, strict=True))
         body = f"  + body {kind.body.__name__}" if kind.body else ""
         lines.append(f"  {kind.number:>6} {kind.name:22} {kind.version:>7} {kind.view.itemsize:>5}  {words}{body}")
-    for enum in (codes.Refusal, codes.LinkEvent, codes.Market, codes.Product):
+    for name, packing in (
+        ("spec", terms.SPEC),
+        ("meta", terms.META),
+        ("scope", terms.SCOPE),
+        ("verdict", terms.VERDICT),
+    ):
+        lines.append(f"# word {name}, lowest bits first: " + " ".join(f"{part}:{bits}" for part, bits in packing))
+    for enum in _enums():
         lines.append(f"# {enum.__name__}: " + " ".join(f"{code.name}={code.value}" for code in enum))
     return "\n".join(lines) + "\n"
+
+
+def _enums() -> list[type[IntEnum]]:
+    """Every enum that rows carry, in the order of its file."""
+    found = []
+    for module in (codes, terms):
+        found += [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, IntEnum)]
+    return [enum for enum in found if enum is not IntEnum]
 
 
 def render_schemas() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from veloz.contracts.market import Count, Nanos
+from veloz.contracts.measures import Bits, Count, Nanos, Number, OrderKey, Seq
 
 
 class EngineStarted(msgspec.Struct, frozen=True, kw_only=True, tag="system.started.v1"):
@@ -49,3 +49,21 @@ class SourceBody(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str = ""  # whose snapshot a frame without a symbol is
     columns: str = ""  # klines: names of the columns, comma separated
     interval_ns: int = 0  # klines
+
+
+class TimerFired(msgspec.Struct, frozen=True, kw_only=True, tag="system.timer.v1"):
+    """A due time has come. Engine time is the row's receive time."""
+
+    strategy: Count  # whose timer; 0 = the engine's own
+    timer: Count
+    due_ns: Nanos
+
+
+class StateDiverged(msgspec.Struct, frozen=True, kw_only=True, tag="system.diverged.v1"):
+    """A decision: our state and a venue's statement differ. Nothing is corrected by itself."""
+
+    order: OrderKey  # the order in question; 0 = position or balance
+    ours: Number
+    theirs: Number
+    ref: Seq
+    what: Bits  # codes.Difference | codes.Severity << 8 | account << 16 | asset << 24

@@ -8,6 +8,7 @@ the rows before it and on nothing else: not on how they were cut into calls.
 import numpy as np
 
 from veloz.contracts.kernel import entry, kernel
+from veloz.reducers.bits import NOT_TRADING, ROOM_OF
 from veloz.reducers.clock import advance, fold_started
 from veloz.reducers.depth import fold_run
 from veloz.reducers.feeds import note_message
@@ -17,11 +18,13 @@ from veloz.reducers.marks import fold_mark
 from veloz.reducers.quotes import fold_quote
 from veloz.reducers.state import State
 from veloz.reducers.trades import fold_aggtrade, fold_liquidation, fold_trade
+from veloz.reducers.trading import end_step, fold_trading, restart
 from veloz.reducers.windows import make_ready
 from veloz.reducers.words import (
     BYTE_MASK,
     DONE,
     F_FIRST,
+    F_STEP_END,
     FLAGS_SHIFT,
     FRESH,
     INSTRUMENT_ROW,
@@ -81,10 +84,11 @@ def fold_other(state: State, slot_ix: I, kind: I, row: np.void, flags: I, now: I
 
 
 @entry
-def fold_rows(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray) -> I:
+def fold_rows(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray, first_seq: I) -> I:
     """Fold rows from `k`; the place to go on from. `signal`: why it stopped (DONE at the end), on what, its key, the stage."""
     n = rows.shape[0]
     clock = state.clock[0]
+    desk = state.desk[0]
     signal[0] = DONE
     while k < n:
         row = rows[k]
@@ -107,6 +111,8 @@ def fold_rows(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray
                 stage = FRESH
                 if signal[0] != DONE:
                     return k
+                if desk["open"] != 0 and (rows[k - ONE]["head"] >> FLAGS_SHIFT) & F_STEP_END != 0:
+                    end_step(state, clock["now_ns"])
                 continue
             elif kind == K_QUOTE:
                 fold_quote(state, slot_ix, row, now)
@@ -124,6 +130,14 @@ def fold_rows(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray
             clock["rows_newer"] += ONE
         elif kind == K_STARTED:
             fold_started(clock, row["venue_seq"])
+            if desk["open"] != 0:
+                restart(state, first_seq + k, now)
+        elif ROOM_OF[kind] != NOT_TRADING:
+            fold_trading(state, kind, row, first_seq + k, now, signal)
+            if signal[0] != DONE:
+                return k
+        if desk["open"] != 0 and (head >> FLAGS_SHIFT) & F_STEP_END != 0:
+            end_step(state, now)
         k += ONE
     return k
 
@@ -144,7 +158,7 @@ def fold(state: State, rows: np.ndarray, first_seq: int) -> State:
     signal = np.zeros(4, np.int64)
     k, stage = I(0), FRESH
     while True:
-        k = fold_rows(state, raw, k, stage, signal)
+        k = fold_rows(state, raw, k, stage, signal, I(first_seq))
         if signal[0] == DONE:
             break
         stage = I(signal[3])

@@ -10,9 +10,11 @@ from veloz.reducers.booksync import is_futures
 from veloz.reducers.depth import EDGE
 from veloz.reducers.limits import HELD_FIRST, HELD_STEP, INSTRUMENTS_MAX
 from veloz.reducers.rescale import rescale_slot
+from veloz.reducers.room import grow_desk
 from veloz.reducers.state import PER_SLOT, State, blank
 from veloz.reducers.windows import grow_far, reserve, shift_window
 from veloz.reducers.words import (
+    GROW_DESK,
     GROW_FAR,
     GROW_HELD,
     INSTRUMENT_ROW,
@@ -46,6 +48,8 @@ def attend(state: State, signal: np.ndarray, row: np.void) -> State:
         return _grow_held(state, place)
     if why == GROW_FAR:
         return grow_far(state, place)
+    if why == GROW_DESK:
+        return grow_desk(state, row)
     assert why == MOVE_WINDOW, why
     return shift_window(state, place, key)
 

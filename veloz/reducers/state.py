@@ -12,6 +12,7 @@ import numpy as np
 from blake3 import blake3
 
 from veloz.contracts.kernel import digest_sources
+from veloz.reducers import desk
 from veloz.reducers.limits import BARS_KEPT, CHANNELS, LATENCY_BINS, RATE_SECONDS
 from veloz.reducers.words import NONE
 
@@ -75,6 +76,22 @@ class State(NamedTuple):
     feeds: np.ndarray  # FEED
     latency: np.ndarray  # i8[slot · LATENCY_BINS + bin]
     rates: np.ndarray  # i8[slot · RATE_SECONDS + second mod RATE_SECONDS]
+    # trading: empty until a journal's first trading row
+    desk: np.ndarray  # DESK[1]
+    assets: np.ndarray  # ASSET[asset number]
+    accounts: np.ndarray  # ACCOUNT[account number]
+    balances: np.ndarray  # BALANCE[account number · ASSETS_MAX + asset number]
+    terms: np.ndarray  # TERMS[instrument number]
+    brackets: np.ndarray  # BRACKET arena
+    orders: np.ndarray  # ORDER arena; finished ones stay for a while
+    order_places: np.ndarray  # i8: hash table of places in `orders`, by key and instrument
+    positions: np.ndarray  # POSITION arena
+    lots: np.ndarray  # LOT arena
+    trade_ids: np.ndarray  # TRADE: hash table
+    scopes: np.ndarray  # SCOPE arena, the global one first
+    limits: np.ndarray  # i8[place of scope · LIMITS + codes.Limit]
+    breakers: np.ndarray  # BREAKER[place of scope · BREAKERS + codes.Breaker]
+    strategies: np.ndarray  # STRATEGY[strategy number]
 
 
 INTERVALS: Final = 8
@@ -88,24 +105,33 @@ DTYPES: Final[dict[str, np.dtype]] = {
     "clock": CLOCK, "instruments": INSTRUMENT, "slots": SLOT, "sides": SIDE, "levels": _I8, "bits": _I8, "far": FAR,
     "held": HELD, "trades": TRADE_LAST, "quotes": QUOTE_LAST, "marks": MARK_LAST, "liquidations": LIQUIDATION_LAST,
     "tapes": TAPE, "bars": BAR, "lates": LATE, "channels": CHANNEL, "feeds": FEED, "latency": _I8, "rates": _I8,
+    "desk": desk.DESK, "assets": desk.ASSET, "accounts": desk.ACCOUNT, "balances": desk.BALANCE, "terms": desk.TERMS,
+    "brackets": desk.BRACKET, "orders": desk.ORDER, "order_places": _I8, "positions": desk.POSITION, "lots": desk.LOT,
+    "trade_ids": desk.TRADE, "scopes": desk.SCOPE, "limits": _I8, "breakers": desk.BREAKER,
+    "strategies": desk.STRATEGY,
 }  # fmt: skip
 assert tuple(DTYPES) == State._fields
 
 
 def blank(name: str, places: int) -> np.ndarray:
-    """A new array of State: zeros, but no slot for an instrument and no best level on a side."""
+    """A new array of State: zeros, but no slot for an instrument, no best level on a side, no place in a list, no limit."""
     array = np.zeros(places, DTYPES[name])
     if name == "instruments":
         array["slot"] = -1
     elif name == "sides":
         array["hi"] = -1
         array["best"] = NONE
+    elif name in ("limits", "order_places"):
+        array[:] = -1
+    for field in DTYPES[name].names or ():
+        if field.endswith("_ix"):
+            array[field] = -1
     return array
 
 
 def new_state() -> State:
     """The state before the first row: no instruments, no slots."""
-    return State(*(blank(name, 1 if name == "clock" else 0) for name in State._fields))
+    return State(*(blank(name, 1 if name in ("clock", "desk") else 0) for name in State._fields))
 
 
 def fingerprint() -> bytes:

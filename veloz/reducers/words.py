@@ -53,11 +53,13 @@ for _kind in KINDS:
 
 F_ASK, F_FIRST, F_LAST = I(layout.ASK), I(layout.FIRST), I(layout.LAST)
 F_SNAPSHOT, F_EMPTY, F_ODD = I(layout.SNAPSHOT), I(layout.EMPTY), I(layout.ODD)
+F_STEP_END, F_INEXACT = I(layout.STEP_END), I(layout.INEXACT)
 
 # Why the kernel stopped: what the host must do before it goes on.
 DONE = I(0)
 NEW_SLOT, INSTRUMENT_ROW, MOVE_WINDOW, GROW_FAR, GROW_HELD = I(1), I(2), I(3), I(4), I(5)
 HURT = I(6)  # not a stop: a level that cannot be taken
+GROW_DESK: Final = I(7)  # a trading table is short of room
 
 # Where in a row it goes on.
 FRESH, BEGUN, SET = I(0), I(1), I(2)  # nothing done · its message is begun · its level is set

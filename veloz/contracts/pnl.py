@@ -1,0 +1,15 @@
+"""pnl.*: profit and loss as told once each engine second while something is open."""
+
+import msgspec
+
+from veloz.contracts.measures import Bits, Seq, Worth
+
+
+class PnlUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="pnl.update.v1"):
+    """Pnl of a scope in the reporting asset. INEXACT: something could not be converted and is not in it."""
+
+    scope: Bits
+    realized: Worth
+    unrealized: Worth
+    ref: Seq  # last record before it
+    costs: Worth  # fees and funding; below 0 = paid

@@ -1,0 +1,75 @@
+"""Layout of the trading part of State: orders, positions, accounts, scopes, strategies.
+
+All fields are int64. Tables are arenas: places are handed out in the order the rows asked for them and found again through lists and
+hash tables that are part of the state. `*_ix` are places in another table, -1 = none. Money is a count at the scale of its asset;
+`*_hi`, `*_lo` are two words of one number (`sums.py`).
+"""
+
+from typing import Final
+
+import numpy as np
+
+
+def _fields(names: str) -> np.dtype[np.void]:
+    return np.dtype([(name, "<i8") for name in names.split()])
+
+
+DESK: Final = _fields(
+    "open dirty reporting mark_ns pnl_second day"  # dirty: trading changed since the last settlement
+    " orders_used orders_free_ix orders_open done_head_ix done_tail_ix done_n positions_used lots_used lots_free_ix"
+    " scopes_used trades_used brackets_used limits_revision"
+    " draft_ix fill_ix fill_position_ix fill_trade"  # the draft, and the fill, that the next row may belong to
+    " fills duplicates contradictions foreign unconverted refused approved overflows"
+)
+ASSET: Final = _fields("known scale num den source stated")  # worth num ÷ den of the reporting asset; den 0: not known
+ACCOUNT: Final = _fields(
+    "known market hedge lots scope_ix stated_seq statement_seq clean differences maker_ppm taker_ppm"
+    " equity margin maintenance unrealized available"  # in the reporting asset, as last settled
+)
+BALANCE: Final = _fields("known total locked held traded fees funding stated_seq drift")
+TERMS: Final = _fields(
+    "product base quote settle qty_min qty_max notional_min up_ppm down_ppm price_min price_max"
+    " market_qty_min market_qty_max market_lot status frozen frozen_seq scope_ix"
+    " orders_ix positions_ix brackets_ix brackets_n"  # heads of lists, and a run of the bracket table
+    " reference reference_source reference_ns"
+)
+BRACKET: Final = _fields("floor rate_ppm cum leverage")
+ORDER: Final = _fields(
+    "key instrument account strategy state spec price qty filled traded"  # filled: stated; traded: summed over trades
+    " value_hi value_lo trigger activation callback_ppm expire_ns venue_order venue_seq epoch"
+    " hold hold_asset before pending_price pending_qty pending_action"
+    " intent_seq drafted_seq approved_seq requested_seq dispatched_seq last_seq created_ns done_ns"
+    " horizon_ns missing_n missing_ns next_ix prev_ix done_ix why limits_revision"
+)
+POSITION: Final = _fields(
+    "account instrument side strategy"  # strategy -1: the account's own position; else that strategy's share of it
+    " qty cost_hi cost_lo real_hi real_lo bought sold fees funding trades"
+    " stated stated_qty stated_entry_e8 stated_unrealized_e8 stated_seq"
+    " lots_ix lots_tail_ix next_ix opened_ns closed_ns losses"
+    " leverage isolated maker_ppm taker_ppm realized unrealized mark mark_source initial maintenance liquidation"
+)
+LOT: Final = _fields("qty price next_ix seq")
+TRADE: Final = _fields("owner trade_id seq")  # open addressing: trades counted so far; owner: instrument << 8 | account
+SCOPE: Final = _fields(
+    "kind number level level_person level_breaker level_reconciliation level_journal stopped_seq"
+    " orders_open gross net worst_long worst_short equity realized unrealized costs unconverted"
+    " high_water drawdown day_start day_loss"
+    " order_tokens order_filled_ns cancel_tokens cancel_filled_ns intent_tokens intent_filled_ns"
+    " repeats repeat_side repeat_ns losses rejects answers"
+    " pending_limit pending_value pending_seq"
+)
+BREAKER: Final = _fields("set state stop threshold window_ns cooldown_ns opened_ns opened_seq count begin_ns observed")
+STRATEGY: Final = _fields(
+    "known status account scope_ix code_hash revision params_revision wakes intents refused disabled_code disabled_seq"
+)
+
+ASSETS_MAX: Final = 1 << 10  # balances of an account lie ASSETS_MAX apart
+ACCOUNTS_MAX: Final = 1 << 8
+STRATEGIES_MAX: Final = 1 << 10
+BREAKERS: Final = 8  # places per scope
+LIMITS: Final = 32  # places per scope
+NO_LIMIT: Final = -1
+ORDERS_OPEN_MAX: Final = 1 << 14
+ORDERS_DONE_KEPT: Final = 1 << 12  # finished orders that late reports still find
+TRADES_KEPT: Final = 1 << 20  # then the older half is forgotten
+SCOPE_GLOBAL: Final = 0  # place of the global scope

@@ -1,0 +1,100 @@
+"""Which trading reducer a row goes to, and whether the tables have room for what it may add.
+
+A row adds at most one order, `POSITIONS_A_ROW` positions, one lot, one trade id and `SCOPES_A_ROW` scopes. Room for that is there
+before the row is looked at; where it is not, the fold stops and the host makes it, so that a row never stops in its middle.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from veloz.contracts import registry
+from veloz.contracts.kernel import cold, kernel
+from veloz.reducers.accounts import fold_account
+from veloz.reducers.bits import ROOM_ACCOUNTS, ROOM_OF, ROOM_ORDERS
+from veloz.reducers.desk import ACCOUNTS_MAX, ASSETS_MAX, STRATEGIES_MAX
+from veloz.reducers.orders import fold_order, note_restart
+from veloz.reducers.scopes import FIXED, fold_scope
+from veloz.reducers.settle import settle
+from veloz.reducers.state import State
+from veloz.reducers.words import GROW_DESK, INSTRUMENT_SHIFT, ONE, WORD_MASK, ZERO, I
+
+POSITIONS_A_ROW: Final = I(4)
+SCOPES_A_ROW: Final = I(4)
+BRACKETS_A_ROW: Final = I(1)
+MARK_EVERY_NS: Final = I(
+    1_000_000_000
+)  # positions are marked at the first step end of each such span, and after every trading row
+_ACCOUNTS_MAX, _ASSETS_MAX, _STRATEGIES_MAX = I(ACCOUNTS_MAX), I(ASSETS_MAX), I(STRATEGIES_MAX)
+_K_OPENED, _K_ASSET = I(registry.OPENED.number), I(registry.ASSET.number)
+_K_STRATEGY = I(registry.COMMAND_STRATEGY.number)
+
+
+@kernel
+def lacks_room(state: State) -> bool:
+    """Whether a table is too short for one more row of any kind."""
+    desk = state.desk[0]
+    return bool(
+        desk["scopes_used"] + SCOPES_A_ROW > state.scopes.shape[0]
+        or desk["positions_used"] + POSITIONS_A_ROW > state.positions.shape[0]
+        or (desk["orders_free_ix"] < ZERO and desk["orders_used"] >= state.orders.shape[0])
+        or (desk["lots_free_ix"] < ZERO and desk["lots_used"] >= state.lots.shape[0])
+        or (desk["trades_used"] + ONE) << ONE > state.trade_ids.shape[0]
+        or (desk["orders_used"] + ONE) << ONE > state.order_places.shape[0]
+        or desk["brackets_used"] + BRACKETS_A_ROW > state.brackets.shape[0]
+        or state.terms.shape[0] < state.instruments.shape[0]
+    )
+
+
+@kernel
+def lacks_place(state: State, kind: I, number: I) -> bool:
+    """Whether a row names an account, an asset or a strategy for which the tables have no place yet."""
+    if kind == _K_OPENED:
+        return bool(state.accounts.shape[0] <= number < _ACCOUNTS_MAX)
+    if kind == _K_ASSET:
+        return bool(state.assets.shape[0] <= number < _ASSETS_MAX)
+    return bool(kind == _K_STRATEGY and state.strategies.shape[0] <= number < _STRATEGIES_MAX)
+
+
+@cold
+def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np.ndarray) -> None:
+    """Fold one trading row. `signal`: GROW_DESK where it was not, for want of room."""
+    if lacks_room(state) or lacks_place(state, kind, row["venue_seq"]):
+        signal[0] = GROW_DESK
+        signal[3] = ZERO
+        return
+    desk = state.desk[0]
+    if desk["open"] == 0:
+        desk["open"] = ONE
+        desk["scopes_used"] = FIXED
+    desk["dirty"] = ONE
+    instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
+    if instrument >= state.instruments.shape[0] or (
+        instrument > 0 and state.instruments[instrument]["definition"] == 0
+    ):
+        state.clock[0]["rows_unlisted"] += ONE
+        return
+    room = ROOM_OF[kind]
+    if room == ROOM_ORDERS:
+        fold_order(state, kind, row, seq, now)
+    elif room == ROOM_ACCOUNTS:
+        fold_account(state, kind, row, seq, now)
+    else:
+        fold_scope(state, kind, row, seq, now)
+
+
+@cold
+def restart(state: State, seq: I, now: I) -> None:
+    """A new engine run: what was under way is not known any more."""
+    note_restart(state, seq, now)
+    state.desk[0]["dirty"] = ONE
+
+
+@kernel
+def end_step(state: State, now: I) -> None:
+    """The end of a step: positions, exposures and pnl are settled where something happened or a second went by."""
+    desk = state.desk[0]
+    if desk["dirty"] != 0 or now >= desk["mark_ns"]:
+        settle(state, now)
+        desk["dirty"] = ZERO
+        desk["mark_ns"] = (now // MARK_EVERY_NS + ONE) * MARK_EVERY_NS
