@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from veloz.contracts import layout
 from veloz.contracts.registry import BY_NAME, KINDS, TOPICS, find_kinds
 
+UNITS = {
+    "price", "qty", "ns", "id", "count", "e8", "ppm", "money", "worth", "asset", "seq", "order", "code", "bits", "number",
+}  # fmt: skip
 WORD = st.integers(-(2**63), 2**63 - 1)
 
 
@@ -45,7 +48,7 @@ def test_flags_fit_a_byte_and_step_end_has_a_bit_of_its_own() -> None:
 def test_words_have_units_and_no_float() -> None:
     for kind in KINDS:
         assert len(kind.units) == len(kind.words) <= layout.WORDS
-        assert set(kind.units) <= {"price", "qty", "ns", "id", "count", "e8"}
+        assert set(kind.units) <= UNITS
         assert all(kind.view[name].kind in "iu" for name in kind.view.names)
 
 

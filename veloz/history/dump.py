@@ -10,31 +10,26 @@ import numpy as np
 from journal import Batch, Reader, View
 from journal.tail import Tail
 from veloz.contracts import layout
-from veloz.contracts.codes import VENUE_NAMES, LinkEvent, Refusal
 from veloz.contracts.envelope import Envelope
-from veloz.contracts.registry import BY_NUMBER, Kind
-from veloz.history.names import Names, learn, read_catalogue
+from veloz.contracts.registry import BY_NUMBER, DECISIONS, Kind
+from veloz.history.names import Names, learn, learn_words, read_catalogue, read_lexicon
+from veloz.history.telling import WORD_NAMES, Teller
 from veloz.instruments.catalogue import Catalogue
-from veloz.instruments.instrument import Instrument
-from veloz.instruments.units import decimal_text
+from veloz.instruments.lexicon import Lexicon
 
 FLAG_NAMES: Final = (  # CLOSED shares its bit with EMPTY; bars say it in a word of their own
     (layout.FIRST, "first"), (layout.LAST, "last"), (layout.SNAPSHOT, "snapshot"), (layout.EMPTY, "empty"),
     (layout.ODD, "odd"), (layout.INEXACT, "inexact"), (layout.STEP_END, "step_end"),
 )  # fmt: skip
-SIDED: Final = {"md.level": ("bid", "ask"), "md.partial": ("bid", "ask")}
-TAKER: Final = {"md.trade": ("buy", "sell"), "md.aggtrade": ("buy", "sell"), "md.liquidation": ("buy", "sell")}
-E8_SCALE: Final = 8
-WORD_NAMES: Final = tuple(layout.ROW.names or ())[len(layout.HEAD) :]
-CODED: Final = {("system.refused", "reason"): Refusal, ("system.link", "event"): LinkEvent}
 BATCHES_AHEAD: Final = 256  # read before the transaction is renewed
 
 
 class Writer:
     """Turns rows into lines. Holds what a line needs to know of the rows before it."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, lexicon: Lexicon) -> None:
         self._names = names
+        self._teller = Teller(lexicon)
 
     def lines(self, batch: Batch, first: int, last: int, kinds: set[int] | None) -> Iterator[str]:
         """Lines of the rows of one batch that lie in first … last and are of the wanted kinds."""
@@ -63,7 +58,7 @@ class Writer:
             ts_recv=int(row["ts_recv"]),
             ts_event=int(row["ts_event"]),
             source=instrument.venue if instrument else None,
-            cause=None,
+            cause=int(row["ref"]) or None if kind in DECISIONS else None,
             trace=trace,
         )
         told: dict[str, Any] = {each: getattr(envelope, each) for each in Envelope.__struct_fields__}
@@ -71,39 +66,11 @@ class Writer:
         told["flags"] = [word for bit, word in FLAG_NAMES if flags & bit]
         if kind is None or int(row["version"]) > kind.version:
             return {**told, "words": [int(row[name]) for name in WORD_NAMES]}
-        told.update(_words(kind, row, instrument))
+        told.update(self._teller.tell(kind, row, instrument))
         body = batch.body(at) if kind.body else None
         if body is not None:
             told["body"] = _read_body(kind, body)
         return told
-
-
-def _words(kind: Kind, row: np.void, instrument: Instrument | None) -> dict[str, Any]:
-    """A kind's own words under their names."""
-    ask = bool(int(row["flags"]) & layout.ASK)
-    told: dict[str, Any] = {}
-    if kind.name in SIDED:
-        told["side"] = SIDED[kind.name][ask]
-    if kind.name in TAKER:
-        told["taker" if kind.name != "md.liquidation" else "side"] = TAKER[kind.name][ask]
-    if kind.name == "md.bar":
-        told["closed"] = bool(int(row["flags"]) & layout.CLOSED)
-    for slot, name, unit in zip(WORD_NAMES, kind.words, kind.units, strict=False):
-        told[name] = _value(kind, name, unit, int(row[slot]), instrument)
-    if kind.name.startswith("system.source"):
-        told["venue"] = VENUE_NAMES.get(told["market"])
-    return told
-
-
-def _value(kind: Kind, name: str, unit: str, value: int, instrument: Instrument | None) -> Any:
-    if unit == "price" and instrument:
-        return instrument.price_text(value)
-    if unit == "qty" and instrument:
-        return instrument.qty_text(value)
-    if unit == "e8":
-        return decimal_text(value, E8_SCALE)
-    enum = CODED.get((kind.name, name))
-    return enum(value).name if enum is not None and value in list(enum) else value
 
 
 def _read_body(kind: Kind, body: bytes) -> Any:
@@ -131,7 +98,7 @@ def dump(
     left = limit if limit is not None else last - first + 1
     with Reader.open(path) as reader:
         with reader.view() as view:
-            writer = Writer(Names(read_catalogue(view, last)))
+            writer = Writer(Names(read_catalogue(view, last)), read_lexicon(view, last))
         at = first
         while 0 < at <= last and left > 0:
             with reader.view() as view:
@@ -157,7 +124,9 @@ def follow(
     """The lines of `dump` from `first` on, then new ones as they become durable, for ever."""
     with Reader.open(path) as reader, reader.view() as view:
         catalogue = read_catalogue(view, first - 1) if first > 1 else Catalogue()
-    writer = Writer(Names(catalogue))
+        lexicon = read_lexicon(view, first - 1) if first > 1 else Lexicon()
+    writer = Writer(Names(catalogue), lexicon)
     for batch in make_tail(path, first=first):
         learn(catalogue, batch)
+        learn_words(lexicon, batch)
         yield from writer.lines(batch, first, batch.first + batch.n - 1, kinds)

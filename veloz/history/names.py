@@ -9,6 +9,7 @@ from veloz.contracts.layout import ROW
 from veloz.contracts.registry import CATALOGUE, CHANGED, LISTED
 from veloz.instruments.catalogue import Catalogue
 from veloz.instruments.instrument import Instrument
+from veloz.instruments.lexicon import NAMED, Lexicon
 
 NAMING: Final = frozenset({LISTED.number, CHANGED.number, CATALOGUE.number})
 
@@ -53,6 +54,25 @@ class Names:
         """
         instrument = self.catalogue.at(number, seq)
         return [[instrument.price_text(int(price)), instrument.qty_text(int(qty))] for price, qty in levels]
+
+
+def learn_words(lexicon: Lexicon, batch: Batch) -> None:
+    """Take the rows of one batch that name assets, accounts, strategies and runs into a lexicon."""
+    if not any(batch.has_kind(kind) for kind in NAMED):
+        return
+    rows = batch.rows.view(ROW)
+    bodies = dict(batch.bodies())
+    for at, kind in enumerate(rows["kind"].tolist()):
+        if kind in NAMED:
+            lexicon.learn(rows[at], bodies.get(at), batch.first + at)
+
+
+def read_lexicon(view: View, last: int | None = None) -> Lexicon:
+    """The names of all rows up to `last`; other batches are skipped, not read."""
+    lexicon = Lexicon()
+    for batch in view.scan(1, last, kinds=set(NAMED)):
+        learn_words(lexicon, batch)
+    return lexicon
 
 
 def learn(catalogue: Catalogue, batch: Batch) -> None:

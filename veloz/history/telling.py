@@ -1,0 +1,166 @@
+"""A row's own words as people read them: decimals, names of codes, the parts of packed words, client ids."""
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+
+from veloz.contracts import codes, layout, terms
+from veloz.contracts.codes import VENUE_NAMES
+from veloz.contracts.registry import Kind
+from veloz.instruments.instrument import Instrument
+from veloz.instruments.lexicon import Lexicon
+from veloz.instruments.units import decimal_text
+
+SIDED: Final = {"md.level": ("bid", "ask"), "md.partial": ("bid", "ask")}
+TAKER: Final = {"md.trade": ("buy", "sell"), "md.aggtrade": ("buy", "sell"), "md.liquidation": ("buy", "sell")}
+WORD_NAMES: Final = tuple(layout.ROW.names or ())[len(layout.HEAD) :]
+E8_SCALE: Final = 8
+PPM_SCALE: Final = 6
+CODED: Final[dict[tuple[str, str], type[IntEnum]]] = {
+    ("system.refused", "reason"): codes.Refusal,
+    ("system.link", "event"): codes.LinkEvent,
+    ("account.opened", "market"): codes.Market,
+    ("account.changed", "reason"): codes.BalanceReason,
+    ("instrument.assets", "product"): codes.Product,
+    ("instrument.status", "status"): codes.TradingStatus,
+    ("instrument.resolved", "code"): codes.Refusal,
+    ("order.dispatched", "action"): terms.Action,
+    ("order.not_sent", "action"): terms.Action,
+    ("order.silent", "action"): terms.Action,
+    ("risk.stopped", "level"): codes.StopLevel,
+    ("risk.stopped", "before"): codes.StopLevel,
+    ("risk.stopped", "source"): codes.StopSource,
+    ("risk.frozen", "code"): codes.Refusal,
+    ("risk.command_refused", "code"): codes.Refusal,
+    ("strategy.disabled", "code"): codes.Refusal,
+    ("control.stop", "level"): codes.StopLevel,
+    ("control.stop", "source"): codes.StopSource,
+    ("control.limit", "limit"): codes.Limit,
+    ("control.strategy", "action"): codes.StrategyAction,
+    ("control.settle", "action"): codes.SettleAction,
+}
+_SPEC_ENUMS: Final[dict[str, type[IntEnum]]] = {
+    "action": terms.Action, "form": terms.Form, "type": terms.OrderType, "tif": terms.TimeInForce,
+    "position_side": terms.PositionSide, "stp": terms.SelfTrade, "trigger_by": terms.TriggerBy, "origin": terms.Origin,
+    "why": terms.Why,
+}  # fmt: skip
+_ALWAYS: Final = frozenset({"action", "type", "tif", "account"})
+
+
+class Teller:
+    """Tells rows by name. Holds what names things besides instruments."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+        self._units: dict[str, Callable[[int, dict[str, int]], Any]] = {
+            "e8": lambda value, _: decimal_text(value, E8_SCALE),
+            "ppm": lambda value, _: decimal_text(value, PPM_SCALE),
+            "order": lambda value, _: lexicon.order_name(value),
+            "asset": lambda value, _: lexicon.assets.get(value, value),
+            "money": self._money,
+            "worth": lambda value, _: decimal_text(value, lexicon.scale(lexicon.reporting)),
+            "seq": lambda value, _: value or None,
+        }
+
+    def tell(self, kind: Kind, row: np.void, instrument: Instrument | None) -> dict[str, Any]:
+        """A row's own words by name.
+
+        Args:
+            kind: Its kind.
+            row: layout.ROW.
+            instrument: The version of its instrument that it is written in; None: it has none, prices stay counts.
+        """
+        told: dict[str, Any] = _sides(kind, int(row["flags"]))
+        words = {name: int(row[slot]) for slot, name in zip(WORD_NAMES, kind.words, strict=False)}
+        for name, unit in zip(kind.words, kind.units, strict=True):
+            told[name] = self._value(kind, name, unit, words, instrument)
+        if kind.name == "system.source":
+            told["venue"] = VENUE_NAMES.get(told["market"])
+        return told
+
+    def _value(self, kind: Kind, name: str, unit: str, words: dict[str, int], instrument: Instrument | None) -> Any:
+        value = words[name]
+        if unit == "price":
+            return instrument.price_text(value) if instrument else value
+        if unit == "qty":
+            return instrument.qty_text(value) if instrument else value
+        if unit == "bits":
+            return self._parts(kind, name, value)
+        if unit in self._units:
+            return self._units[unit](value, words)
+        enum = CODED.get((kind.name, name))
+        return enum(value).name if enum is not None and value in list(enum) else value
+
+    def _money(self, value: int, words: dict[str, int]) -> Any:
+        asset = words.get("asset", 0)
+        return decimal_text(value, self.lexicon.scale(asset)) if asset in self.lexicon.assets else value
+
+    def _parts(self, kind: Kind, name: str, word: int) -> Any:
+        if name in ("spec", "meta", "account"):
+            return self._terms(terms.SPEC if name == "spec" else terms.META, word)
+        if name == "scope":
+            parts = terms.unpack(terms.SCOPE, word)
+            return self.scope_name(parts["kind"], parts["number"])
+        if name == "verdict":
+            parts = terms.unpack(terms.VERDICT, word)
+            return {
+                "code": _named(codes.Refusal, parts["code"]),
+                "scope": self.scope_name(parts["kind"], parts["number"]),
+            }
+        if name == "breaker":
+            second = codes.BreakerState if kind.name == "risk.breaker" else codes.StopLevel
+            return {"breaker": _named(codes.Breaker, word & 0xFF), "to": _named(second, word >> 8)}
+        if name == "limit":
+            return {"limit": _named(codes.Limit, word & 0xFFFF), "step": _named(codes.LimitStep, word >> 16)}
+        if name == "what":
+            return {
+                "difference": _named(codes.Difference, word & 0xFF), "severity": _named(codes.Severity, word >> 8 & 0xFF),
+                "account": word >> 16 & 0xFF, "asset": self.lexicon.assets.get(word >> 24),
+            }  # fmt: skip
+        if name == "proof":
+            return [bit.name for bit in codes.Proof if word & bit]
+        return word
+
+    def _terms(self, packing: terms.Packing, word: int) -> dict[str, Any]:
+        """Packed terms by name; parts that say nothing are left out."""
+        parts: dict[str, Any] = {}
+        for name, value in terms.unpack(packing, word).items():
+            if name == "sell":
+                parts["side"] = "sell" if value else "buy"
+            elif name == "strategy" and value:
+                parts[name] = self.lexicon.strategies.get(value, value)
+            elif name == "account":
+                parts[name] = self.lexicon.accounts.get(value, value)
+            elif value or (name in _ALWAYS and packing is terms.SPEC):
+                parts[name] = _named(_SPEC_ENUMS[name], value) if name in _SPEC_ENUMS else value
+        return parts
+
+    def scope_name(self, kind: int, number: int) -> str:
+        """A scope as `kind:name`, `global` alone."""
+        if kind == terms.ScopeKind.GLOBAL:
+            return "global"
+        names: dict[int, dict[int, str]] = {
+            terms.ScopeKind.VENUE: VENUE_NAMES,
+            terms.ScopeKind.ACCOUNT: self.lexicon.accounts,
+            terms.ScopeKind.STRATEGY: self.lexicon.strategies,
+        }
+        return f"{_named(terms.ScopeKind, kind).lower()}:{names.get(kind, {}).get(number, number)}"
+
+
+def _named(enum: type[IntEnum], value: int) -> str:
+    return enum(value).name if value in list(enum) else str(value)
+
+
+def _sides(kind: Kind, flags: int) -> dict[str, Any]:
+    """What the flags of market rows say."""
+    ask = bool(flags & layout.ASK)
+    told: dict[str, Any] = {}
+    if kind.name in SIDED:
+        told["side"] = SIDED[kind.name][ask]
+    if kind.name in TAKER:
+        told["taker" if kind.name != "md.liquidation" else "side"] = TAKER[kind.name][ask]
+    if kind.name == "md.bar":
+        told["closed"] = bool(flags & layout.CLOSED)
+    return told
