@@ -53,6 +53,10 @@ test *ARGS:
 slow *ARGS:
     HYPOTHESIS_PROFILE=slow pytest -n 2 -m slow --timeout 3600 {{ ARGS }}
 
+# plant each bug of tests/mutants/ in a copy and see it noticed by the tests that it names
+mutants *ARGS:
+    python -m tests.mutants.run {{ ARGS }}
+
 # side by side with hftbacktest and the bare limits, one table; parts: append scan ingest fold replay
 bench *PARTS:
     python -m tests.bench.run {{ PARTS }}
