@@ -14,7 +14,7 @@ from veloz.contracts.command import StrategyBody
 from veloz.contracts.registry import ASSET, COMMAND_STRATEGY, OPENED, STARTED
 from veloz.contracts.terms import client_id, order_key, read_client_id
 
-NAMED: Final = frozenset({ASSET.number, OPENED.number, COMMAND_STRATEGY.number, STARTED.number})
+NAMED: Final = (ASSET.number, OPENED.number, COMMAND_STRATEGY.number, STARTED.number)
 _NAME: Final = msgspec.msgpack.Decoder(NameBody)
 _STRATEGY: Final = msgspec.msgpack.Decoder(StrategyBody)
 SCALE_UNKNOWN: Final = 0
