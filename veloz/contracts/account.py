@@ -53,7 +53,7 @@ class BalanceStated(msgspec.Struct, frozen=True, kw_only=True, tag="account.bala
     account: Count
     total: Money
     asset: Asset
-    venue_seq: VenueId  # the venue's time of it; 0 = not stated
+    venue_seq: VenueId  # the venue's time of it, ns, comparable with ts_event of fills; 0 = not stated
     locked: Money
 
 

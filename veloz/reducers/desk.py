@@ -20,13 +20,20 @@ DESK: Final = _fields(
     " scopes_used trades_used brackets_used limits_revision"
     " draft_ix fill_ix fill_position_ix fill_trade"  # the draft, and the fill, that the next row may belong to
     " fills duplicates contradictions foreign unconverted refused approved overflows"
+    " event_ns unplaced stale"  # venue's time of the row in hand; rows of unknown accounts, assets, terms; statements that came late
 )
 ASSET: Final = _fields("known scale num den source stated")  # worth num ÷ den of the reporting asset; den 0: not known
 ACCOUNT: Final = _fields(
     "known market hedge lots scope_ix stated_seq statement_seq clean differences maker_ppm taker_ppm"
     " equity margin maintenance unrealized available"  # in the reporting asset, as last settled
+    " margin_calls margin_call_seq"
 )
-BALANCE: Final = _fields("known total locked held traded fees funding stated_seq drift")
+# total = opened + traded - fees + funding + changed + drift, always: `balances.py`
+BALANCE: Final = _fields(
+    "known total locked held confirmed"  # confirmed: the part of `held` whose orders the venue has taken
+    " opened opened_seq traded fees funding changed drift stated_seq statements"
+    " margin unrealized"  # of its contracts, at the asset's own scale, as last settled
+)
 TERMS: Final = _fields(
     "product base quote settle qty_min qty_max notional_min up_ppm down_ppm price_min price_max"
     " market_qty_min market_qty_max market_lot status frozen frozen_seq scope_ix"
@@ -37,7 +44,7 @@ BRACKET: Final = _fields("floor rate_ppm cum leverage")
 ORDER: Final = _fields(
     "key instrument account strategy state spec price qty filled traded"  # filled: stated; traded: summed over trades
     " value_hi value_lo trigger activation callback_ppm expire_ns venue_order venue_seq epoch"
-    " hold hold_asset before pending_price pending_qty pending_action"
+    " hold hold_asset hold_confirmed before pending_price pending_qty pending_action"
     " intent_seq drafted_seq approved_seq requested_seq dispatched_seq last_seq created_ns done_ns"
     " horizon_ns missing_n missing_ns next_ix prev_ix done_ix why limits_revision"
 )
@@ -46,7 +53,8 @@ POSITION: Final = _fields(
     " qty cost_hi cost_lo real_hi real_lo bought sold fees funding trades"
     " stated stated_qty stated_entry_e8 stated_unrealized_e8 stated_seq"
     " lots_ix lots_tail_ix next_ix opened_ns closed_ns losses"
-    " leverage isolated maker_ppm taker_ppm realized unrealized mark mark_source initial maintenance liquidation"
+    " leverage isolated leverage_seq rated maker_ppm taker_ppm"  # terms of the account: on its side BOTH only
+    " realized unrealized mark mark_source initial maintenance liquidation"
 )
 LOT: Final = _fields("qty price next_ix seq")
 TRADE: Final = _fields("owner trade_id seq")  # open addressing: trades counted so far; owner: instrument << 8 | account
@@ -69,6 +77,7 @@ STRATEGIES_MAX: Final = 1 << 10
 BREAKERS: Final = 8  # places per scope
 LIMITS: Final = 32  # places per scope
 NO_LIMIT: Final = -1
+BRACKETS_EACH: Final = 1 << 5  # tiers of maintenance margin an instrument may have: its places, taken at once and kept
 ORDERS_OPEN_MAX: Final = 1 << 14
 ORDERS_DONE_KEPT: Final = 1 << 12  # finished orders that late reports still find
 TRADES_KEPT: Final = 1 << 20  # then the older half is forgotten

@@ -8,13 +8,19 @@ from typing import Final
 import numpy as np
 
 from veloz.contracts.registry import ASSET, COMMAND_STRATEGY, OPENED
-from veloz.reducers.desk import ASSETS_MAX, BREAKERS, LIMITS, TRADES_KEPT
+from veloz.reducers.desk import ASSETS_MAX, BRACKETS_EACH, BREAKERS, LIMITS, TRADES_KEPT
 from veloz.reducers.finding import place_order, remember_trade
 from veloz.reducers.state import State, blank
 from veloz.reducers.words import I
 
 FIRST: Final = {"scopes": 64, "positions": 16, "orders": 64, "lots": 64, "trade_ids": 256, "brackets": 64}
-HEADROOM: Final = {"scopes": 4, "positions": 4, "orders": 1, "lots": 1, "brackets": 1}  # what one row may add
+HEADROOM: Final = {
+    "scopes": 4,
+    "positions": 4,
+    "orders": 1,
+    "lots": 1,
+    "brackets": BRACKETS_EACH,
+}  # what one row may add
 USED: Final = {name: f"{name}_used" for name in HEADROOM}
 
 

@@ -1,7 +1,8 @@
 """Which trading reducer a row goes to, and whether the tables have room for what it may add.
 
-A row adds at most one order, `POSITIONS_A_ROW` positions, one lot, one trade id and `SCOPES_A_ROW` scopes. Room for that is there
-before the row is looked at; where it is not, the fold stops and the host makes it, so that a row never stops in its middle.
+A row adds at most one order, `POSITIONS_A_ROW` positions, one lot, one trade id, the brackets of one instrument and `SCOPES_A_ROW`
+scopes. Room for that is there before the row is looked at; where it is not, the fold stops and the host makes it, so that a row never
+stops in its middle.
 """
 
 from typing import Final
@@ -12,7 +13,7 @@ from veloz.contracts import registry
 from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.accounts import fold_account
 from veloz.reducers.bits import ROOM_ACCOUNTS, ROOM_OF, ROOM_ORDERS
-from veloz.reducers.desk import ACCOUNTS_MAX, ASSETS_MAX, STRATEGIES_MAX
+from veloz.reducers.desk import ACCOUNTS_MAX, ASSETS_MAX, BRACKETS_EACH, STRATEGIES_MAX
 from veloz.reducers.orders import fold_order, note_restart
 from veloz.reducers.scopes import FIXED, fold_scope
 from veloz.reducers.settle import settle
@@ -21,7 +22,7 @@ from veloz.reducers.words import GROW_DESK, INSTRUMENT_SHIFT, ONE, WORD_MASK, ZE
 
 POSITIONS_A_ROW: Final = I(4)
 SCOPES_A_ROW: Final = I(4)
-BRACKETS_A_ROW: Final = I(1)
+BRACKETS_A_ROW: Final = I(BRACKETS_EACH)
 MARK_EVERY_NS: Final = I(
     1_000_000_000
 )  # positions are marked at the first step end of each such span, and after every trading row
@@ -68,6 +69,7 @@ def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np
         desk["open"] = ONE
         desk["scopes_used"] = FIXED
     desk["dirty"] = ONE
+    desk["event_ns"] = row["ts_event"]
     instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
     if instrument >= state.instruments.shape[0] or (
         instrument > 0 and state.instruments[instrument]["definition"] == 0
