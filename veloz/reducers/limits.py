@@ -11,6 +11,8 @@ TURNOVER_BITS: Final = (
 SUM_BITS: Final = 123  # a bar's sum of turnover stays there once it has reached this: 2**16 of the greatest trades
 TRADES_MAX: Final = 2**31 - 1  # that one aggregated trade may stand for
 
+MONEY_MAX: Final = 2**62 - 1  # of one balance, in units of its asset's scale; leaves one bit for a sum of two
+
 INSTRUMENTS_MAX: Final = 1 << 16  # numbers an instrument may have
 SLOTS_MAX: Final = 1 << 12  # instruments with market data
 
