@@ -50,7 +50,10 @@ ORDER: Final = _fields(
 )
 POSITION: Final = _fields(
     "account instrument side strategy"  # strategy -1: the account's own position; else that strategy's share of it
-    " qty cost_hi cost_lo real_hi real_lo bought sold fees funding trades"
+    " qty cost_hi cost_lo real_hi real_lo trades"  # cost, real: inner units (worth.py)
+    " bought_hi bought_lo sold_hi sold_lo"  # quantity quanta
+    " fees funding fees_base"  # money of the quote (spot) or settlement asset; fees_base: of the base asset of a spot instrument
+    " fees_other fees_other_asset fees_more"  # money of the one further asset; fees in yet another, counted: see their balances
     " stated stated_qty stated_entry_e8 stated_unrealized_e8 stated_seq"
     " lots_ix lots_tail_ix next_ix opened_ns closed_ns losses"
     " leverage isolated leverage_seq rated maker_ppm taker_ppm"  # terms of the account: on its side BOTH only

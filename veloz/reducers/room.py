@@ -18,7 +18,7 @@ HEADROOM: Final = {
     "scopes": 4,
     "positions": 4,
     "orders": 1,
-    "lots": 1,
+    "lots": 2,
     "brackets": BRACKETS_EACH,
 }  # what one row may add
 USED: Final = {name: f"{name}_used" for name in HEADROOM}

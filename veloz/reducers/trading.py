@@ -1,6 +1,6 @@
 """Which trading reducer a row goes to, and whether the tables have room for what it may add.
 
-A row adds at most one order, `POSITIONS_A_ROW` positions, one lot, one trade id, the brackets of one instrument and `SCOPES_A_ROW`
+A row adds at most one order, `POSITIONS_A_ROW` positions, `LOTS_A_ROW` lots, one trade id, the brackets of one instrument and `SCOPES_A_ROW`
 scopes. Room for that is there before the row is looked at; where it is not, the fold stops and the host makes it, so that a row never
 stops in its middle.
 """
@@ -22,6 +22,7 @@ from veloz.reducers.words import GROW_DESK, INSTRUMENT_SHIFT, ONE, WORD_MASK, ZE
 
 POSITIONS_A_ROW: Final = I(4)
 SCOPES_A_ROW: Final = I(4)
+LOTS_A_ROW: Final = I(2)  # the account's own, and the strategy's share of it
 BRACKETS_A_ROW: Final = I(BRACKETS_EACH)
 MARK_EVERY_NS: Final = I(
     1_000_000_000
@@ -39,7 +40,7 @@ def lacks_room(state: State) -> bool:
         desk["scopes_used"] + SCOPES_A_ROW > state.scopes.shape[0]
         or desk["positions_used"] + POSITIONS_A_ROW > state.positions.shape[0]
         or (desk["orders_free_ix"] < ZERO and desk["orders_used"] >= state.orders.shape[0])
-        or (desk["lots_free_ix"] < ZERO and desk["lots_used"] >= state.lots.shape[0])
+        or desk["lots_used"] + LOTS_A_ROW > state.lots.shape[0]
         or (desk["trades_used"] + ONE) << ONE > state.trade_ids.shape[0]
         or (desk["orders_used"] + ONE) << ONE > state.order_places.shape[0]
         or desk["brackets_used"] + BRACKETS_A_ROW > state.brackets.shape[0]
