@@ -1,8 +1,8 @@
 """Which trading reducer a row goes to, and whether the tables have room for what it may add.
 
-A row adds at most one order, `POSITIONS_A_ROW` positions, `LOTS_A_ROW` lots, one trade id, the brackets of one instrument and `SCOPES_A_ROW`
-scopes. Room for that is there before the row is looked at; where it is not, the fold stops and the host makes it, so that a row never
-stops in its middle.
+A row adds at most one order, `POSITIONS_A_ROW` positions, `LOTS_A_ROW` lots, one trade id, the brackets of one instrument and
+`SCOPES_A_ROW` scopes. Room for that is there before the row is looked at; where it is not, the fold stops and the host makes it, so
+that a row never stops in its middle.
 """
 
 from typing import Final
