@@ -12,9 +12,8 @@ from typing import Final
 
 from veloz.contracts import codes
 from veloz.contracts.kernel import cold, kernel
-from veloz.reducers.accounts import move
+from veloz.reducers.accounts import can_move, charge, move
 from veloz.reducers.bits import P_INVERSE, P_SPOT, S_SELL, part
-from veloz.reducers.desk import ASSETS_MAX
 from veloz.reducers.lots import pop_lots, push_lot
 from veloz.reducers.places import NO_STRATEGY, NOWHERE, find_position, knows_account, position_place
 from veloz.reducers.scopes import note_close
@@ -30,20 +29,12 @@ _NOT_KNOWN, _UNTRADABLE, _BAD_TERMS = (
     I(codes.Refusal.BAD_TERMS),
 )
 _SIDE_LAST: Final = I(2)
-_ASSETS_MAX: Final = I(ASSETS_MAX)
 _HALF_MONEY: Final = MONEY_MAX >> ONE  # room for the next rounding
 
 
 @kernel
 def _knows_asset(state: State, asset: I) -> bool:
     return bool(ZERO < asset < state.assets.shape[0] and state.assets[asset]["known"] != ZERO)
-
-
-@kernel
-def _balance_takes(state: State, account: I, asset: I, size: I) -> bool:
-    """Whether a balance may change by up to `size`, 0 … 2**62 - 1, either way."""
-    total = state.balances[account * _ASSETS_MAX + asset]["total"]
-    return bool(-WORD_MAX + size <= total <= WORD_MAX - size)
 
 
 @kernel
@@ -59,13 +50,13 @@ def _cash_fits(state: State, account: I, instrument: I, own: I, qty: I, hi: I, l
     terms = state.terms[instrument]
     if terms["product"] == P_SPOT:
         size, ok = base_money(state, instrument, qty)
-        if not ok or not _balance_takes(state, account, I(terms["base"]), size):
+        if not ok or not can_move(state, account, I(terms["base"]), size):
             return False
     elif own >= ZERO:
         cost_hi, cost_lo = magnitude(state.positions[own]["cost_hi"], state.positions[own]["cost_lo"])
         hi, lo = add(hi, lo, cost_hi, cost_lo)
     size, ok = to_money(state, instrument, hi, lo)
-    return bool(ok and _balance_takes(state, account, asset, size + ONE))
+    return bool(ok and can_move(state, account, asset, size + ONE))
 
 
 @kernel
@@ -201,7 +192,6 @@ def _take(state: State, at: I, price: I, signed: I, seq: I, now: I, counts: I) -
 def _moved(state: State, account: I, asset: I, delta: I) -> None:
     if delta != ZERO:
         move(state, account, asset, delta)
-        state.balances[account * _ASSETS_MAX + asset]["traded"] += delta
 
 
 @cold
@@ -293,13 +283,11 @@ def apply_fee(state: State, account: I, instrument: I, side: I, strategy: I, ass
         return
     own = find_position(state, account, instrument, side, NO_STRATEGY)
     theirs = find_position(state, account, instrument, side, strategy) if strategy != NO_STRATEGY else NOWHERE
-    balance = state.balances[account * _ASSETS_MAX + asset]
-    paid = max(abs(I(balance["fees"])), _charged(state, own), _charged(state, theirs))
-    if not _balance_takes(state, account, asset, abs(amount)) or paid > MONEY_MAX:
+    paid = max(_charged(state, own), _charged(state, theirs))
+    if not can_move(state, account, asset, abs(amount)) or paid > MONEY_MAX:
         desk["overflows"] += ONE
         return
-    move(state, account, asset, -amount)
-    balance["fees"] += amount
+    charge(state, account, asset, amount)
     _charge(state, own, asset, amount)
     _charge(state, theirs, asset, amount)
 
