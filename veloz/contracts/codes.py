@@ -137,6 +137,25 @@ class TradingStatus(IntEnum):
     DELISTED = 4
 
 
+class PriceSource(IntEnum):
+    """What a position or an order is valued at."""
+
+    NONE = 0
+    MARK = 1
+    MID = 2
+    LAST = 3
+
+
+class RateSource(IntEnum):
+    """Where the worth of an asset comes from."""
+
+    NONE = 0
+    ITSELF = 1  # it is what is reported in
+    STATED = 2
+    MARKET = 3  # the price of a spot instrument between the two
+    KEPT = 4  # the last one that a market gave; it gives none now
+
+
 class StopLevel(IntEnum):
     """How much a scope may still do. A greater number is safer; FLATTEN includes CANCEL, CANCEL includes HALT."""
 

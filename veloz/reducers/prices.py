@@ -1,0 +1,83 @@
+"""What an instrument is priced at: the venue's mark price, else the middle of a book to be believed, else the last trade.
+
+A mark is exact: it has `mark_places` decimals, enough for marks with 8 decimals and for the middle between two prices. The gate, which
+thinks in quanta, takes it rounded down.
+"""
+
+from typing import Final
+
+from veloz.contracts.codes import PriceSource
+from veloz.contracts.kernel import cold, kernel
+from veloz.reducers.booksync import S_LOADED, S_SYNCED
+from veloz.reducers.state import State
+from veloz.reducers.wide import TENS, WORD_MAX
+from veloz.reducers.words import NONE, ONE, TWO, ZERO, I
+
+UNPRICED, BY_MARK, BY_MID, BY_LAST = (I(source) for source in PriceSource)
+_MARK_SCALE: Final = I(8)
+_PLACES_MAX: Final = I(18)
+_FIVE: Final = I(5)
+
+
+@kernel
+def mark_places(state: State, instrument: I) -> I:
+    """Decimals of the marks of an instrument."""
+    return max(_MARK_SCALE, I(state.instruments[instrument]["price_scale"]) + ONE)
+
+
+@kernel
+def _finer(price: I, places: I) -> I:
+    """price · 10**places; 0 where there is no such price, or it does not fit."""
+    if places > _PLACES_MAX or not ZERO < price <= WORD_MAX // TENS[places]:
+        return ZERO
+    return I(price * TENS[places])
+
+
+@kernel
+def _middle(state: State, slot_ix: I) -> I:
+    """Bid + ask of a book that may be believed, in quanta; 0: there is no such book."""
+    book = state.slots[slot_ix]["state"]
+    if book != S_SYNCED and book != S_LOADED:
+        return ZERO
+    bid, ask = I(state.sides[TWO * slot_ix]["best"]), I(state.sides[TWO * slot_ix + ONE]["best"])
+    if bid == NONE or ask == NONE:
+        return ZERO
+    if not ZERO < bid < -ask or -ask > WORD_MAX - bid:
+        return ZERO
+    return bid - ask
+
+
+@cold
+def mark_price(state: State, instrument: I) -> tuple[I, I]:
+    """Price of an instrument with `mark_places` decimals, and which it is (codes.PriceSource); (0, UNPRICED) when there is none."""
+    if not ZERO < instrument < state.instruments.shape[0]:
+        return ZERO, UNPRICED
+    slot_ix = I(state.instruments[instrument]["slot"])
+    if slot_ix < ZERO:
+        return ZERO, UNPRICED
+    places = mark_places(state, instrument)
+    finer = places - I(state.instruments[instrument]["price_scale"])
+    if state.marks[slot_ix]["count"] > ZERO:
+        mark = _finer(I(state.marks[slot_ix]["mark_e8"]), places - _MARK_SCALE)
+        if mark > ZERO:
+            return mark, BY_MARK
+    middle = _middle(state, slot_ix)
+    if middle > ZERO:
+        middle = _finer(middle, finer - ONE)
+        if ZERO < middle <= WORD_MAX // _FIVE:
+            return middle * _FIVE, BY_MID
+    if state.trades[slot_ix]["count"] > ZERO:
+        last = _finer(I(state.trades[slot_ix]["price"]), finer)
+        if last > ZERO:
+            return last, BY_LAST
+    return ZERO, UNPRICED
+
+
+@kernel
+def reference_price(state: State, instrument: I) -> tuple[I, I]:
+    """The same in price quanta, rounded down; 0 when there is none."""
+    mark, source = mark_price(state, instrument)
+    if source == UNPRICED:
+        return ZERO, UNPRICED
+    finer = min(mark_places(state, instrument) - I(state.instruments[instrument]["price_scale"]), _PLACES_MAX)
+    return mark // TENS[finer], source
