@@ -92,7 +92,7 @@ class LeverageStated(msgspec.Struct, frozen=True, kw_only=True, tag="account.lev
 
     account: Count
     leverage: Count
-    isolated: Count
+    isolated: Count  # 0: cross · 1: isolated · 2: not stated, as it was
     venue_seq: VenueId
 
 

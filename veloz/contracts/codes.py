@@ -17,6 +17,7 @@ class Refusal(IntEnum):
     UNKNOWN_SYMBOL = 5
     INSTRUMENT_UNFIT = 6
     TOO_LARGE = 7
+    TOO_FINE = 8  # a decimal finer than the unit it is counted in
 
     # reducers: facts that contradict what is known (instrument frozen)
     CONTRADICTION = 100  # a report that the order's table does not allow
@@ -101,6 +102,8 @@ class LinkEvent(IntEnum):
     SENT = 2
     ACKNOWLEDGED = 3
     ANSWERED = 4
+    NOTED = 5  # an event of a type we read that books nothing
+    ENDED = 6  # a private stream is over: what came after is not known, ask for a statement
 
 
 class Market(IntEnum):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from veloz.contracts.codes import VENUES
 from veloz.contracts.layout import ROW
 from veloz.instruments.catalogue import Catalogue
+from veloz.instruments.instrument import Instrument
 from veloz.venues.binance.books import LEVEL_BYTES_MIN, scan_book
 from veloz.venues.binance.digits import words_of
 from veloz.venues.binance.plain import SNAPSHOT_NAME, Plain, Reading, source_row
@@ -107,6 +108,10 @@ class Codec:
         for number, announced in self._announced.items():
             if announced:
                 self._announce(self._sources[number])
+
+    def take_version(self, instrument: Instrument) -> None:
+        """Learn a version that the private codec has put into the same catalogue."""
+        self._plan.set_scales(instrument)
 
     def decode(self, block: FrameBlock) -> RowBlock:
         """Rows of a block of frames.

@@ -22,6 +22,7 @@ from veloz.contracts.system import SourceBody
 from veloz.instruments.catalogue import Catalogue, write_offers
 from veloz.instruments.inference import infer, merge, refine
 from veloz.instruments.instrument import VERSION_FIRST, Instrument, define
+from veloz.instruments.units import Written
 from veloz.venues.binance import messages, wire
 from veloz.venues.binance.klines import read_kline_line
 from veloz.venues.binance.messages import Draft, Line, Qty, RefusedFrame, Word
@@ -61,15 +62,17 @@ class Reading(NamedTuple):
     whose: int = NO_INSTRUMENT  # the instrument of a single enveloped message, whose shape a scanner may learn
 
 
-def _row(kind: int, flags: int, instrument: int, recv: int, event_ns: int, words: tuple[int, ...]) -> Row:
+def row_of(kind: int, flags: int, instrument: int, recv: int, event_ns: int, words: tuple[int, ...]) -> Row:
+    """A row out of its head and up to five words; the rest are 0."""
     a, b, c, d, e = (*words, 0, 0, 0, 0, 0)[:5]
     return (kind, BY_NUMBER[kind].version, flags, instrument, recv, event_ns, a, b, c, d, e)
 
 
-def _single(
+def single(
     kind: int, recv: int, *words: int, name: str | None = None, rejected: bool = False, unknown: bool = False
 ) -> Reading:
-    return Reading([_row(kind, 0, NO_INSTRUMENT, recv, 0, words)], [], [], [], name, rejected, unknown)
+    """A frame that is one row of no instrument."""
+    return Reading([row_of(kind, 0, NO_INSTRUMENT, recv, 0, words)], [], [], [], name, rejected, unknown)
 
 
 def _number(word: Word, instrument: Instrument) -> tuple[int, bool]:
@@ -90,14 +93,14 @@ def market_row(line: Line, instrument: Instrument, recv: int) -> Row:
     """
     numbers = [_number(word, instrument) for word in line.words]
     flags = line.flags if all(exact for _, exact in numbers) else line.flags | INEXACT
-    return _row(line.kind, flags, instrument.number, recv, line.event_ns, tuple(messages.fit(n) for n, _ in numbers))
+    return row_of(line.kind, flags, instrument.number, recv, line.event_ns, tuple(messages.fit(n) for n, _ in numbers))
 
 
 def instrument_row(instrument: Instrument, recv: int) -> Row:
     """The row of a version: listed when it is the first, else changed."""
     kind = LISTED if instrument.version == VERSION_FIRST else CHANGED
     words = (instrument.scales, instrument.tick, instrument.lot, instrument.multiplier_e8, instrument.version)
-    return _row(kind.number, 0, instrument.number, recv, 0, words)
+    return row_of(kind.number, 0, instrument.number, recv, 0, words)
 
 
 def source_row(source: Source, recv: int) -> tuple[Row, bytes]:
@@ -109,7 +112,7 @@ def source_row(source: Source, recv: int) -> tuple[Row, bytes]:
         columns=source.columns,
         interval_ns=source.interval_ns,
     )
-    row = _row(SOURCE.number, 0, NO_INSTRUMENT, recv, 0, (source.number, int(VENUES[source.venue]), recv))
+    row = row_of(SOURCE.number, 0, NO_INSTRUMENT, recv, 0, (source.number, int(VENUES[source.venue]), recv))
     return row, msgspec.msgpack.encode(body)
 
 
@@ -135,7 +138,7 @@ class Plain:
             if len(found.rows) > FRAME_ROWS_MAX or sum(len(body) for _, body in found.bodies) > FRAME_BODIES_BYTES_MAX:
                 raise RefusedFrame(Refusal.TOO_LARGE)
         except UnknownFrame as unknown:
-            found = _single(UNKNOWN.number, recv, len(frame), source.number, name=unknown.name, unknown=True)
+            found = single(UNKNOWN.number, recv, len(frame), source.number, name=unknown.name, unknown=True)
         except RefusedFrame as refusal:
             found = self._refused(refusal.reason, frame, recv, source)
         except msgspec.ValidationError:
@@ -158,7 +161,7 @@ class Plain:
                 self.catalogue.change(instrument)
 
     def _refused(self, reason: Refusal, frame: bytes, recv: int, source: Source) -> Reading:
-        return _single(REFUSED.number, recv, int(reason), len(frame), source.number, rejected=True)
+        return single(REFUSED.number, recv, int(reason), len(frame), source.number, rejected=True)
 
     def _read(self, frame: bytes, recv: int, source: Source) -> Reading:
         if source.form == "klines":
@@ -168,11 +171,11 @@ class Plain:
             url, mark, body = line[1], line[2], line[3] or b""
         if mark in (b"<->", b"<-"):
             event = LinkEvent.OPENED if mark == b"<->" else LinkEvent.SENT
-            return _single(LINK.number, recv, int(event), source.number)
+            return single(LINK.number, recv, int(event), source.number)
         return self._document(body, recv, source, url)
 
     def _document(self, body: bytes, recv: int, source: Source, url: bytes) -> Reading:
-        fields = _fields(body)
+        fields = fields_of(body)
         if fields is None:
             return self._elements(body, "", recv, source)
         if "stream" in fields and "data" in fields:
@@ -186,11 +189,11 @@ class Plain:
         if "id" in fields and ("result" in fields or "error" in fields):
             done = bytes(fields.get("result", b"")).strip() == b"null"
             event = LinkEvent.ACKNOWLEDGED if done else LinkEvent.ANSWERED
-            return _single(LINK.number, recv, int(event), source.number)
+            return single(LINK.number, recv, int(event), source.number)
         raise UnknownFrame(NO_NAME)
 
     def _enveloped(self, data: msgspec.Raw, stream: str, recv: int, source: Source) -> Reading:
-        fields = _fields(data)
+        fields = fields_of(data)
         if fields is None:
             return self._elements(data, stream, recv, source)
         if "lastUpdateId" in fields and "e" not in fields:
@@ -219,7 +222,7 @@ class Plain:
             elements = wire.ELEMENTS.decode(data)
         except msgspec.ValidationError:
             raise UnknownFrame(NO_NAME) from None
-        names = [_name(_fields(element) or {}) for element in elements]
+        names = [_name(fields_of(element) or {}) for element in elements]
         if not names or names[0] not in messages.READERS:
             raise UnknownFrame(names[0] if names else NO_NAME)
         if any(name != names[0] for name in names):
@@ -245,7 +248,7 @@ class Plain:
             if known is not None and (merged := merge(known.body, offer)) != known.body:
                 changed.append(define(merged, known.number, known.version + 1))
         words = (len(offers), len(changed), server_ns, int(VENUES[source.venue]))
-        rows = [_row(CATALOGUE.number, 0, NO_INSTRUMENT, recv, 0, words)]
+        rows = [row_of(CATALOGUE.number, 0, NO_INSTRUMENT, recv, 0, words)]
         rows += [instrument_row(instrument, recv) for instrument in changed]
         bodies = [(0, write_offers(fresh)), *_bodies(changed, 1)]
         return Reading(rows, bodies, changed, fresh, None)
@@ -273,16 +276,40 @@ class Plain:
         return Reading(rows, bodies, touched, [], name)
 
     def _settled(self, key: tuple[str, str], known: Instrument | None, draft: Draft, number: int) -> Instrument:
-        """The instrument whose quanta fit a message; what a file says about a listed one is taken up where that fits, too."""
-        prices, qtys = messages.texts_of(draft.lines)
-        body = known.body if known else self.catalogue.offered(*key) or infer(*key, qtys)
-        pending = self.catalogue.pending(known) if known else None
-        refined = (pending and refine(pending, prices, qtys)) or refine(body, prices, qtys)
-        if refined is None:
-            raise RefusedFrame(Refusal.OUT_OF_RANGE)
-        if known is None:
-            return define(refined, number)
-        return known if refined is body else define(refined, known.number, known.version + 1)
+        return settled(self.catalogue, key, known, messages.texts_of(draft.lines), number)
+
+
+def settled(
+    catalogue: Catalogue,
+    key: tuple[str, str],
+    known: Instrument | None,
+    texts: tuple[list[Written], list[Written]],
+    number: int,
+) -> Instrument:
+    """The instrument whose quanta fit a message; what a file says about a listed one is taken up where that fits, too.
+
+    Args:
+        catalogue: What files and lists say.
+        key: Venue and symbol.
+        known: The version in force; None where it is not listed.
+        texts: Prices and quantities of the message.
+        number: The instrument's, where it is not listed.
+
+    Returns:
+        `known` itself where it fits as it is.
+
+    Raises:
+        RefusedFrame: no allowed quantum would do.
+    """
+    prices, qtys = texts
+    body = known.body if known else catalogue.offered(*key) or infer(*key, qtys)
+    pending = catalogue.pending(known) if known else None
+    refined = (pending and refine(pending, prices, qtys)) or refine(body, prices, qtys)
+    if refined is None:
+        raise RefusedFrame(Refusal.OUT_OF_RANGE)
+    if known is None:
+        return define(refined, number)
+    return known if refined is body else define(refined, known.number, known.version + 1)
 
 
 def _bodies(instruments: list[Instrument], first: int) -> list[tuple[int, bytes]]:
@@ -301,7 +328,7 @@ def snapshot_symbol(stated: str, url: bytes, source: Source) -> str:
     return stated or asked or source.symbol
 
 
-def _fields(data: msgspec.Raw | bytes) -> dict[str, msgspec.Raw] | None:
+def fields_of(data: msgspec.Raw | bytes) -> dict[str, msgspec.Raw] | None:
     """The fields of a JSON object; None for any other JSON value."""
     try:
         return wire.FIELDS.decode(data)
