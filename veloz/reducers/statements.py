@@ -17,7 +17,7 @@ from veloz.reducers.desk import BRACKETS_EACH
 from veloz.reducers.places import NO_STRATEGY, SIDE_BOTH, find_position, knows_account, position_place
 from veloz.reducers.scopes import scope_place
 from veloz.reducers.state import State
-from veloz.reducers.words import ONE, ZERO, I
+from veloz.reducers.words import ONE, TWO, ZERO, I
 
 PPM: Final = I(1_000_000)
 LEVERAGE_MAX: Final = I((1 << 31) - 1)
@@ -79,9 +79,9 @@ def pay_funding(state: State, row: np.void, instrument: I) -> None:
 
 @cold
 def state_leverage(state: State, row: np.void, instrument: I) -> None:
-    """account.leverage: of all sides of an instrument on an account; kept at its side BOTH."""
+    """account.leverage: of all sides of an instrument on an account; kept at its side BOTH. Isolated 2: not stated, as it was."""
     account, leverage, isolated, at_ns = I(row["venue_seq"]), I(row["price"]), I(row["qty"]), I(row["ref"])
-    if not ZERO < leverage <= LEVERAGE_MAX or not ZERO <= isolated <= ONE:
+    if not ZERO < leverage <= LEVERAGE_MAX or not ZERO <= isolated <= TWO:
         _refuse(state)
         return
     at = position_place(state, account, instrument, SIDE_BOTH, NO_STRATEGY)
@@ -93,7 +93,8 @@ def state_leverage(state: State, row: np.void, instrument: I) -> None:
         state.desk[0]["stale"] += ONE
         return
     position["leverage"] = leverage
-    position["isolated"] = isolated
+    if isolated <= ONE:
+        position["isolated"] = isolated
     position["leverage_seq"] = max(I(position["leverage_seq"]), at_ns)
 
 

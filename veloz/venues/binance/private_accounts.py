@@ -14,7 +14,7 @@ from veloz.instruments.units import INT64_MAX, Written
 from veloz.venues.binance import private_wire as wire
 from veloz.venues.binance.messages import RefusedFrame, e8, nanos
 from veloz.venues.binance.private_orders import SIDE, word_of
-from veloz.venues.binance.private_rows import AssetNumber, Line, Money, Part, Signed, amount, decimal, total
+from veloz.venues.binance.private_rows import ZERO, AssetNumber, Line, Money, Part, Signed, amount, decimal, total
 
 REASONS: Final = {  # `m` of ACCOUNT_UPDATE; funding has rows of its own
     "DEPOSIT": BalanceReason.DEPOSIT, "WITHDRAW": BalanceReason.WITHDRAWAL, "ORDER": BalanceReason.ORDER,
@@ -40,62 +40,61 @@ def _meta(account: int, side: int) -> int:
     return terms.pack(terms.META, account=account, position_side=side)
 
 
-def balance_line(account: int, asset: str, held: Written, locked: Written, time_ns: int, event_ns: int) -> Line:
+def balance_line(account: int, asset: str, held: Written, locked: Written, time_ns: int) -> Line:
     """What is there of an asset, and how much of it is locked."""
     words = (account, Money(held, asset), AssetNumber(_named(asset)), time_ns, Money(locked, asset))
-    return Line(BALANCE, "", event_ns, words)
+    return Line(BALANCE, "", time_ns, words)
 
 
 def account_position(event: wire.AccountPosition, account: int) -> list[Line]:
     """Spot: free and locked of each asset that may have changed."""
-    at, now = nanos(event.u), nanos(event.E)
+    nanos(event.E)
+    at = nanos(event.u)
     lines = []
     for entry in event.B:
         locked = amount(entry.l)
-        lines.append(balance_line(account, entry.a, total(amount(entry.f), locked), locked, at, now))
+        lines.append(balance_line(account, entry.a, total(amount(entry.f), locked), locked, at))
     return lines
 
 
 def balance_update(event: wire.BalanceUpdate, account: int) -> list[Line]:
     """Spot: a deposit, withdrawal or transfer; which of them the venue does not say."""
-    words = (
-        account, Money(decimal(event.d), event.a), AssetNumber(_named(event.a)), nanos(event.T), int(BalanceReason.OTHER),
-    )  # fmt: skip
-    return [Line(BALANCE_CHANGED, "", nanos(event.E), words)]
+    nanos(event.E)
+    at = nanos(event.T)
+    words = (account, Money(decimal(event.d), event.a), AssetNumber(_named(event.a)), at, int(BalanceReason.OTHER))
+    return [Line(BALANCE_CHANGED, "", at, words)]
 
 
 def _change_line(event: wire.AccountUpdate, wallet: wire.Wallet, account: int) -> list[Line]:
     """What changed a wallet apart from trading: funding, of the one position it can be of, or anything else."""
     change = decimal(wallet.bc)
-    at, now, reason = nanos(event.T), nanos(event.E), word_of(REASONS, event.a.m)
+    at, reason = nanos(event.T), word_of(REASONS, event.a.m)
     if not change.digits:
         return []
     if reason is not BalanceReason.FUNDING:
         words = (account, Money(change, wallet.a), AssetNumber(wallet.a), at, int(reason))
-        return [Line(BALANCE_CHANGED, "", now, words)]
+        return [Line(BALANCE_CHANGED, "", at, words)]
     symbols = {held.s for held in event.a.P}
     sides = {held.ps for held in event.a.P if decimal(held.pa).digits}
     symbol = event.a.S or (symbols.pop() if len(symbols) == 1 else "")
     side = word_of(SIDE, sides.pop()) if symbol and len(sides) == 1 else SIDE["BOTH"]
     paid = (_meta(account, side), Money(change, wallet.a), AssetNumber(wallet.a), at, 0)
-    return [Line(FUNDING, symbol, now, paid)]
+    return [Line(FUNDING, symbol, at, paid)]
 
 
 def _position_line(event: wire.AccountUpdate, held: wire.Held, account: int) -> Line:
     if held.mt not in MARGIN_TYPES or not held.s:
         raise RefusedFrame(Refusal.WRONG_SHAPE)
-    return position_line(
-        account, held.s, word_of(SIDE, held.ps), (held.pa, held.ep, held.up), nanos(event.T), nanos(event.E)
-    )
+    return position_line(account, held.s, word_of(SIDE, held.ps), (held.pa, held.ep, held.up), nanos(event.T))
 
 
-def position_line(account: int, symbol: str, side: int, texts: tuple[str, str, str], at: int, now: int) -> Line:
+def position_line(account: int, symbol: str, side: int, texts: tuple[str, str, str], at: int) -> Line:
     """What is held, its entry price and unrealized profit; the latter two are measures, cut down to 8 decimals (INEXACT)."""
     held, entry, unrealized = texts
     entry_e8, entry_lost = e8(checked(entry, signed=False))
     unrealized_e8, unrealized_lost = e8(checked(unrealized))
     words = (_meta(account, side), Signed(decimal(held)), entry_e8, at, unrealized_e8)
-    return Line(POSITION, symbol, now, words, entry_lost | unrealized_lost)
+    return Line(POSITION, symbol, at, words, entry_lost | unrealized_lost)
 
 
 def checked(text: str, *, signed: bool = True) -> str:
@@ -110,14 +109,13 @@ def checked(text: str, *, signed: bool = True) -> str:
 def account_update(event: wire.AccountUpdate, account: int) -> list[Line]:
     """Futures: wallets and positions that changed; positions of both sides in hedge mode."""
     lines: list[Line] = []
+    nanos(event.E)
     word_of(REASONS, event.a.m)
     for wallet in event.a.B:
         _named(wallet.a)
         decimal(wallet.cw)
         lines += _change_line(event, wallet, account)
-        lines.append(
-            balance_line(account, wallet.a, decimal(wallet.wb), Written(0, 0, False), nanos(event.T), nanos(event.E))
-        )
+        lines.append(balance_line(account, wallet.a, decimal(wallet.wb), ZERO, nanos(event.T)))
     return [*lines, *(_position_line(event, held, account) for held in event.a.P)]
 
 
@@ -143,6 +141,7 @@ def margin_call(event: wire.MarginCall, account: int) -> list[Line]:
 
 def account_config(event: wire.AccountConfigUpdate, account: int) -> list[Line]:
     """A new leverage. Of multi-assets mode there is no row: no line."""
+    nanos(event.E)
     at = nanos(event.T)
     if event.ac is None:
         if event.ai is None:
@@ -151,4 +150,4 @@ def account_config(event: wire.AccountConfigUpdate, account: int) -> list[Line]:
     if not event.ac.s or not 1 <= event.ac.l <= INT64_MAX:
         raise RefusedFrame(Refusal.OUT_OF_RANGE)
     words = (account, event.ac.l, ISOLATED_NOT_STATED, at)
-    return [Line(LEVERAGE, event.ac.s, nanos(event.E), words)]
+    return [Line(LEVERAGE, event.ac.s, at, words)]

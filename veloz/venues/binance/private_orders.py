@@ -4,6 +4,9 @@ Whose order it is says its client id (`contracts/terms.py`): ours have a key of 
 stated whole every time, so that no memory is needed. A cancel or amendment on spot carries its own id in `c` and the order's in `C`.
 Every word of an enumeration that this version does not know refuses the event.
 
+Rows carry the time of the transaction as `ts_event`, not the time at which the venue spoke of it: a balance that the venue states has
+its own transaction's time, and who folds both must see which of two came first.
+
 Source: binance.md §3.3, §3.5, §5.1, §5.3.
 """
 
@@ -104,8 +107,7 @@ class Said(NamedTuple):
     symbol: str
     key: int
     venue_order: int
-    event_ns: int
-    time_ns: int
+    time_ns: int  # of the transaction
     spec: dict[str, int]
     price: Written
     qty: Written  # as it is now: without what was prevented
@@ -139,10 +141,10 @@ def stated_lines(said: Said, account: int, seq: int) -> list[Line]:
     more = any((said.trigger.digits, said.activation.digits, said.callback_ppm, said.expire_ns))
     spec = terms.pack(terms.SPEC, account=account, origin=Origin.PERSON, more=more, **said.spec)
     words = (said.key, Price(said.price), Qty(said.qty), seq, spec)
-    lines = [Line(ORDER_STATED, said.symbol, said.event_ns, words)]
+    lines = [Line(ORDER_STATED, said.symbol, said.time_ns, words)]
     if more:
         rest = (Price(said.trigger), Price(said.activation), said.callback_ppm, 0, said.expire_ns)
-        lines.append(Line(TERMS, said.symbol, said.event_ns, rest))
+        lines.append(Line(TERMS, said.symbol, said.time_ns, rest))
     return lines
 
 
@@ -154,11 +156,11 @@ def _fill_lines(said: Said, meta: int) -> list[Line]:
         raise RefusedFrame(Refusal.OUT_OF_RANGE)
     trade_id = said.trade_id if said.trade_id > 0 else made_trade_id(said.venue_order, said.cumulative)
     words = (said.key, Price(said.last_price), Qty(said.last_qty), trade_id, meta)
-    lines = [Line(FILLED, said.symbol, said.event_ns, words)]
+    lines = [Line(FILLED, said.symbol, said.time_ns, words)]
     if said.fee is not None:
         text, asset = said.fee
         fee = (said.key, Money(text, asset), AssetNumber(asset), trade_id, meta)
-        lines.append(Line(FEE, said.symbol, said.event_ns, fee))
+        lines.append(Line(FEE, said.symbol, said.time_ns, fee))
     return lines
 
 
@@ -168,7 +170,7 @@ def _state_line(said: Said, meta: int, seq: int) -> Line:
     if said.status == "FILLED" and not said.cumulative.digits:
         kind = EXPIRED
     number = REJECTED_CODE if kind is REJECTED else said.venue_order
-    return Line(kind, said.symbol, said.event_ns, (said.key, number, Qty(said.cumulative), seq, meta))
+    return Line(kind, said.symbol, said.time_ns, (said.key, number, Qty(said.cumulative), seq, meta))
 
 
 def report_lines(said: Said, account: int) -> list[Line]:
@@ -196,7 +198,7 @@ def report_lines(said: Said, account: int) -> list[Line]:
     if (amended or said.cut) and not (over and said.status != "FILLED"):
         changed = terms.pack(terms.META, action=Action.AMEND, why=said.why, reason=said.reason, **parts)
         words = (said.key, Price(said.price), Qty(said.qty), seq, changed)
-        lines.append(Line(REPLACED, said.symbol, said.event_ns, words))
+        lines.append(Line(REPLACED, said.symbol, said.time_ns, words))
     return [*lines, _state_line(said, meta, seq)]
 
 
@@ -226,6 +228,7 @@ def _optional(text: str | None) -> Written:
 
 def execution_report(event: wire.ExecutionReport, account: int) -> list[Line]:
     """A spot report."""
+    nanos(event.E)
     if event.x not in SPOT_EXECUTIONS:
         raise RefusedFrame(Refusal.WRONG_SHAPE)
     kind, tif = word_of(SPOT_TYPES, event.o), word_of(SPOT_TIFS, event.f)
@@ -239,7 +242,7 @@ def execution_report(event: wire.ExecutionReport, account: int) -> list[Line]:
     if event.d < 0:
         raise RefusedFrame(Refusal.OUT_OF_RANGE)
     said = Said(
-        symbol=_symbol(event.s), key=order_key(original, event.i), venue_order=event.i, event_ns=nanos(event.E), time_ns=nanos(event.T),
+        symbol=_symbol(event.s), key=order_key(original, event.i), venue_order=event.i, time_ns=nanos(event.T),
         spec=spec, price=amount(event.p), qty=total(amount(event.q), prevented, -1), execution=event.x, status=event.X,
         cumulative=amount(event.z), why=_ended(word_of(SPOT_ENDS, event.eR), event.X, kind, tif), reason=reason,
         trigger=amount(event.P), callback_ppm=event.d * BASIS_POINT_PPM, last_qty=amount(event.l), last_price=amount(event.L),
@@ -251,6 +254,7 @@ def execution_report(event: wire.ExecutionReport, account: int) -> list[Line]:
 
 def order_trade_update(event: wire.OrderTradeUpdate, account: int) -> list[Line]:
     """A futures report."""
+    nanos(event.E)
     order = event.o
     if order.x not in FUTURES_EXECUTIONS:
         raise RefusedFrame(Refusal.WRONG_SHAPE)
@@ -258,7 +262,7 @@ def order_trade_update(event: wire.OrderTradeUpdate, account: int) -> list[Line]
     venue_why = next((why for prefix, why in VENUE_IDS if order.c.startswith(prefix)), None)
     ended = _ended(word_of(FUTURES_ENDS, order.er), order.X, kind, tif)
     said = Said(
-        symbol=_symbol(order.s), key=order_key(order.c, order.i), venue_order=order.i, event_ns=nanos(event.E), time_ns=nanos(event.T),
+        symbol=_symbol(order.s), key=order_key(order.c, order.i), venue_order=order.i, time_ns=nanos(event.T),
         spec=_futures_spec(order.S, order.ps, order.V, order.wt, kind, tif, order.R),
         price=amount(order.p), qty=amount(order.q), execution=order.x, status=order.X, cumulative=amount(order.z),
         why=ended if venue_why is None else venue_why, reason=int(order.er),
@@ -295,6 +299,7 @@ def algo_update(event: wire.AlgoUpdate, account: int) -> list[Line]:
     Returns:
         No line where the ordinary order's own reports say all there is to say.
     """
+    nanos(event.E)
     order = event.o
     kind, tif = word_of(FUTURES_TYPES, order.o), word_of(FUTURES_TIFS, order.f)
     if order.X not in (*ALGO_WAITS, *ALGO_ENDS, "TRIGGERED", "FINISHED"):
@@ -304,7 +309,7 @@ def algo_update(event: wire.AlgoUpdate, account: int) -> list[Line]:
         return []
     status = order.X if order.X in ALGO_ENDS else "NEW" if order.X in ALGO_WAITS else "EXPIRED"
     said = Said(
-        symbol=_symbol(order.s), key=key, venue_order=order.aid, event_ns=nanos(event.E), time_ns=nanos(event.T),
+        symbol=_symbol(order.s), key=key, venue_order=order.aid, time_ns=nanos(event.T),
         spec=_futures_spec(order.S, order.ps, order.V, order.wt, kind, tif, order.R),
         price=amount(order.p), qty=amount(order.q), execution="NEW", status=status, cumulative=ZERO,
         why=Why.EXPIRY if status == "EXPIRED" else Why.ORDINARY, trigger=amount(order.tp), expire_ns=nanos(order.gtd),

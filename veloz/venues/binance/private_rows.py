@@ -58,7 +58,7 @@ class Line(NamedTuple):
 
     kind: Kind
     symbol: str
-    event_ns: int
+    event_ns: int  # when it happened, as far as the venue says
     words: tuple[Part, ...]
     flags: int = 0
 
