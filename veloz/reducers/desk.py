@@ -19,7 +19,7 @@ DESK: Final = _fields(
     " orders_used orders_free_ix orders_open done_head_ix done_tail_ix done_n positions_used lots_used lots_free_ix"
     " scopes_used trades_used brackets_used limits_revision"
     " draft_ix fill_ix fill_position_ix fill_trade"  # the draft, and the fill, that the next row may belong to
-    " fills duplicates contradictions foreign unconverted refused approved overflows"
+    " fills duplicates contradictions foreign unconverted refused approved overflows breakers_set"
     " event_ns unplaced stale"  # venue's time of the row in hand; rows of unknown accounts, assets, terms; statements that came late
 )
 ASSET: Final = _fields("known scale num den source stated")  # worth num ÷ den of the reporting asset; den 0: not known
@@ -39,6 +39,7 @@ TERMS: Final = _fields(
     " market_qty_min market_qty_max market_lot status frozen frozen_seq scope_ix"
     " orders_ix positions_ix brackets_ix brackets_n"  # heads of lists, and a run of the bracket table
     " reference reference_source reference_ns"
+    " last_spec last_price last_qty last_ns"  # the newest approved order: what a duplicate is compared with
 )
 BRACKET: Final = _fields("floor rate_ppm cum leverage")
 ORDER: Final = _fields(
@@ -61,15 +62,20 @@ POSITION: Final = _fields(
 )
 LOT: Final = _fields("qty price next_ix seq")
 TRADE: Final = _fields("owner trade_id seq")  # open addressing: trades counted so far; owner: instrument << 8 | account
+# Exposures are reporting money, signed where a direction matters. `settle` writes them anew; every approval adds to them at once:
+# gross, net: of positions · worst_gross: sum over positions of the greater of what all its buys or all its sells could make of it
+# worst_long, worst_short: net exposure if every open buy, or every open sell, were filled (worst_short below 0 when short)
 SCOPE: Final = _fields(
     "kind number level level_person level_breaker level_reconciliation level_journal stopped_seq"
-    " orders_open gross net worst_long worst_short equity realized unrealized costs unconverted"
+    " orders_open gross net worst_gross worst_long worst_short equity realized unrealized costs unconverted"
     " high_water drawdown day_start day_loss"
-    " order_tokens order_filled_ns cancel_tokens cancel_filled_ns intent_tokens intent_filled_ns"
-    " repeats repeat_side repeat_ns losses rejects answers"
-    " pending_limit pending_value pending_seq"
+    " order_debt order_window order_ns cancel_debt cancel_window cancel_ns intent_debt intent_window intent_ns"  # buckets.py
+    " repeats repeat_side repeat_ns losses rejects answers breakers_set breakers_open"
 )
-BREAKER: Final = _fields("set state stop threshold window_ns cooldown_ns opened_ns opened_seq count begin_ns observed")
+LIMIT_NOTE: Final = _fields(
+    "revision changed_seq pending_value pending_seq"
+)  # of each limit; pending_seq 0: no raise waits
+BREAKER: Final = _fields("set state stop threshold window_ns cooldown_ns opened_ns opened_seq seen bucket observed")
 STRATEGY: Final = _fields(
     "known status account scope_ix code_hash revision params_revision wakes intents refused disabled_code disabled_seq"
 )
@@ -79,6 +85,8 @@ ACCOUNTS_MAX: Final = 1 << 8
 STRATEGIES_MAX: Final = 1 << 10
 BREAKERS: Final = 8  # places per scope
 LIMITS: Final = 32  # places per scope
+TALLY_BUCKETS: Final = 16  # parts that a breaker's window is counted in
+TALLY: Final = 2 * TALLY_BUCKETS  # words per breaker: what counts against it, then all that was counted
 NO_LIMIT: Final = -1
 BRACKETS_EACH: Final = 1 << 5  # tiers of maintenance margin an instrument may have: its places, taken at once and kept
 ORDERS_OPEN_MAX: Final = 1 << 14

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from veloz.contracts.registry import ASSET, COMMAND_STRATEGY, OPENED
-from veloz.reducers.desk import ASSETS_MAX, BRACKETS_EACH, BREAKERS, LIMITS, TRADES_KEPT
+from veloz.reducers.desk import ASSETS_MAX, BRACKETS_EACH, BREAKERS, LIMITS, TALLY, TRADES_KEPT
 from veloz.reducers.finding import place_order, remember_trade
 from veloz.reducers.state import State, blank
 from veloz.reducers.words import I
@@ -21,6 +21,7 @@ HEADROOM: Final = {
     "lots": 2,
     "brackets": BRACKETS_EACH,
 }  # what one row may add
+PER_SCOPE: Final = {"limits": LIMITS, "limit_notes": LIMITS, "breakers": BREAKERS, "tallies": BREAKERS * TALLY}
 USED: Final = {name: f"{name}_used" for name in HEADROOM}
 
 
@@ -31,7 +32,7 @@ def grow_desk(state: State, row: np.void) -> State:
     for name, more in HEADROOM.items():
         if int(desk[USED[name]]) + more > len(getattr(state, name)):
             longer[name] = lengthen(state, name, max(FIRST[name], 2 * len(getattr(state, name))))
-    for name, per_scope in (("limits", LIMITS), ("breakers", BREAKERS)):
+    for name, per_scope in PER_SCOPE.items():
         if "scopes" in longer:
             longer[name] = lengthen(state, name, len(longer["scopes"]) * per_scope)
     if len(state.terms) < len(state.instruments):

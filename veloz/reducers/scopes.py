@@ -90,6 +90,16 @@ def note_close(state: State, position_ix: I, gained: I, now: I) -> None:
 
 
 @kernel
+def note_unknown(state: State, order_ix: I, now: I) -> None:
+    """An order's outcome became unknown: what breakers count."""
+
+
+@kernel
+def watch_feeds(state: State, now: I) -> None:
+    """At a settlement: gaps and broken books since the last one, for the breakers that count them."""
+
+
+@kernel
 def freeze(state: State, instrument: I, code: I, seq: I) -> None:
     """Only cancels for this instrument from here on, until a person settles it. The first reason stays."""
     terms = state.terms[instrument]

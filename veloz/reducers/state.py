@@ -90,7 +90,9 @@ class State(NamedTuple):
     trade_ids: np.ndarray  # TRADE: hash table
     scopes: np.ndarray  # SCOPE arena, the global one first
     limits: np.ndarray  # i8[place of scope · LIMITS + codes.Limit]
+    limit_notes: np.ndarray  # LIMIT_NOTE[the same]
     breakers: np.ndarray  # BREAKER[place of scope · BREAKERS + codes.Breaker]
+    tallies: np.ndarray  # i8[(place of breaker) · TALLY + bucket, then the totals]
     strategies: np.ndarray  # STRATEGY[strategy number]
 
 
@@ -107,8 +109,8 @@ DTYPES: Final[dict[str, np.dtype]] = {
     "tapes": TAPE, "bars": BAR, "lates": LATE, "channels": CHANNEL, "feeds": FEED, "latency": _I8, "rates": _I8,
     "desk": desk.DESK, "assets": desk.ASSET, "accounts": desk.ACCOUNT, "balances": desk.BALANCE, "terms": desk.TERMS,
     "brackets": desk.BRACKET, "orders": desk.ORDER, "order_places": _I8, "positions": desk.POSITION, "lots": desk.LOT,
-    "trade_ids": desk.TRADE, "scopes": desk.SCOPE, "limits": _I8, "breakers": desk.BREAKER,
-    "strategies": desk.STRATEGY,
+    "trade_ids": desk.TRADE, "scopes": desk.SCOPE, "limits": _I8, "limit_notes": desk.LIMIT_NOTE,
+    "breakers": desk.BREAKER, "tallies": _I8, "strategies": desk.STRATEGY,
 }  # fmt: skip
 assert tuple(DTYPES) == State._fields
 
