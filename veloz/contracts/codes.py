@@ -147,6 +147,7 @@ class PriceSource(IntEnum):
     MARK = 1
     MID = 2
     LAST = 3
+    KEPT = 4  # the one it was last valued at; there is none now
 
 
 class RateSource(IntEnum):

@@ -20,25 +20,30 @@ DESK: Final = _fields(
     " scopes_used trades_used brackets_used limits_revision"
     " draft_ix fill_ix fill_position_ix fill_trade"  # the draft, and the fill, that the next row may belong to
     " fills duplicates contradictions foreign unconverted refused approved overflows breakers_set"
+    " positions_seen active_ix pairings"  # active: instruments that have positions; pairings: changes of what instruments pay in
     " event_ns unplaced stale"  # venue's time of the row in hand; rows of unknown accounts, assets, terms; statements that came late
 )
-ASSET: Final = _fields("known scale num den source stated")  # worth num ÷ den of the reporting asset; den 0: not known
+ASSET: Final = _fields(
+    "known scale num den source stated"  # worth num ÷ den of the reporting asset; den 0: not known; source: codes.RateSource
+    " used sought via_ix"  # via: the spot instrument that prices it; sought: DESK.pairings when one was last looked for
+)
 ACCOUNT: Final = _fields(
     "known market hedge lots scope_ix stated_seq statement_seq clean differences maker_ppm taker_ppm"
-    " equity margin maintenance unrealized available"  # in the reporting asset, as last settled
+    " equity margin maintenance unrealized available ratio_ppm"  # in the reporting asset, as last settled
     " margin_calls margin_call_seq"
 )
 # total = opened + traded - fees + funding + changed + drift, always: `balances.py`
 BALANCE: Final = _fields(
     "known total locked held confirmed"  # confirmed: the part of `held` whose orders the venue has taken
     " opened opened_seq traded fees funding changed drift stated_seq statements"
-    " margin unrealized"  # of its contracts, at the asset's own scale, as last settled
+    " margin unrealized maintenance isolated"  # of its contracts, at the asset's own scale, as last settled
 )
 TERMS: Final = _fields(
     "product base quote settle qty_min qty_max notional_min up_ppm down_ppm price_min price_max"
     " market_qty_min market_qty_max market_lot status frozen frozen_seq scope_ix"
     " orders_ix positions_ix brackets_ix brackets_n"  # heads of lists, and a run of the bracket table
-    " reference reference_source reference_ns"
+    " reference reference_source reference_ns mark mark_places"  # quanta rounded down; mark: exact, that many decimals (prices.py)
+    " active_ix active"
     " last_spec last_price last_qty last_ns"  # the newest approved order: what a duplicate is compared with
 )
 BRACKET: Final = _fields("floor rate_ppm cum leverage")
@@ -58,7 +63,9 @@ POSITION: Final = _fields(
     " stated stated_qty stated_entry_e8 stated_unrealized_e8 stated_seq"
     " lots_ix lots_tail_ix next_ix opened_ns closed_ns losses"
     " leverage isolated leverage_seq rated maker_ppm taker_ppm"  # terms of the account: on its side BOTH only
-    " realized unrealized mark mark_source initial maintenance liquidation"
+    " realized unrealized initial maintenance notional"  # money of the quote or settlement asset, as last settled
+    " mark mark_source liquidation"  # prices with TERMS.mark_places decimals; liquidation 0: none, or not known
+    " buys sells buys_reduce sells_reduce"  # quantity that open orders would still bring, as last settled
 )
 LOT: Final = _fields("qty price next_ix seq")
 TRADE: Final = _fields("owner trade_id seq")  # open addressing: trades counted so far; owner: instrument << 8 | account

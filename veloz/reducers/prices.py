@@ -13,7 +13,7 @@ from veloz.reducers.state import State
 from veloz.reducers.wide import TENS, WORD_MAX
 from veloz.reducers.words import NONE, ONE, TWO, ZERO, I
 
-UNPRICED, BY_MARK, BY_MID, BY_LAST = (I(source) for source in PriceSource)
+UNPRICED, BY_MARK, BY_MID, BY_LAST, KEPT_PRICE = (I(source) for source in PriceSource)
 _MARK_SCALE: Final = I(8)
 _PLACES_MAX: Final = I(18)
 _FIVE: Final = I(5)

@@ -222,6 +222,7 @@ def state_assets(state: State, row: np.void, instrument: I) -> None:
     terms["base"] = base
     terms["quote"] = quote
     terms["settle"] = settle
+    state.desk[0]["pairings"] += ONE
     scope_place(state, _SCOPE_INSTRUMENT, instrument)
 
 
