@@ -72,8 +72,8 @@ def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np
     desk["dirty"] = ONE
     desk["event_ns"] = row["ts_event"]
     instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
-    if instrument >= state.instruments.shape[0] or (
-        instrument > 0 and state.instruments[instrument]["definition"] == 0
+    if instrument > 0 and (
+        instrument >= state.instruments.shape[0] or state.instruments[instrument]["definition"] == 0
     ):
         state.clock[0]["rows_unlisted"] += ONE
         return
