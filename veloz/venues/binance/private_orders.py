@@ -190,13 +190,14 @@ def report_lines(said: Said, account: int) -> list[Line]:
     parts = {"account": account, "sell": said.spec["sell"], "position_side": said.spec["position_side"]}
     meta = terms.pack(terms.META, why=said.why, reason=said.reason, **parts)
     fill_meta = terms.pack(terms.META, why=said.why, reason=said.reason, maker=int(said.maker), **parts)
-    rank = 3 if over else 2 if amended else int(said.execution in FILLS and said.last_qty.digits > 0)
+    rank = 3 if over else 2 if amended or said.cut else int(said.execution in FILLS and said.last_qty.digits > 0)
     seq = sequence(said.time_ns, said.cumulative, rank)
     lines = stated_lines(said, account, seq) if said.key < 0 else []
     if said.execution in FILLS:
         lines += _fill_lines(said, fill_meta)
     if (amended or said.cut) and not (over and said.status != "FILLED"):
-        changed = terms.pack(terms.META, action=Action.AMEND, why=said.why, reason=said.reason, **parts)
+        why = Why.SELF_TRADE if said.cut else said.why
+        changed = terms.pack(terms.META, action=Action.AMEND, why=why, reason=said.reason, **parts)
         words = (said.key, Price(said.price), Qty(said.qty), seq, changed)
         lines.append(Line(REPLACED, said.symbol, said.time_ns, words))
     return [*lines, _state_line(said, meta, seq)]
