@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from veloz.reducers import booksync
+from veloz.reducers import booksync, order_table
 from veloz.reducers.booksync import (
     FUTURES_DRAWING,
     FUTURES_TABLE,
@@ -59,6 +59,7 @@ def test_a_drawing_must_be_total(drawing: str) -> None:
 
 def test_specs_hold_the_drawings(root: Path) -> None:
     assert (root / "specs/tables/booksync.txt").read_text() == drawings()
+    assert (root / "specs/tables/orders.txt").read_text() == order_table.drawings()
 
 
 @pytest.mark.parametrize(("futures", "table"), [(0, SPOT_TABLE), (1, FUTURES_TABLE)])

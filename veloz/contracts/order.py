@@ -124,7 +124,7 @@ class OrderRejected(msgspec.Struct, frozen=True, kw_only=True, tag="order.reject
 
 
 class OrderReplaced(msgspec.Struct, frozen=True, kw_only=True, tag="order.replaced.v1"):
-    """An amendment took hold: price and whole quantity now; or, with meta.action PLACE, the order was replaced by another."""
+    """meta.action AMEND: an amendment took hold, price and whole quantity now. PLACE: another order took its place, `qty` was filled."""
 
     order: OrderKey
     price: Price

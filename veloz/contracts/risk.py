@@ -6,7 +6,7 @@ from veloz.contracts.measures import Asset, Bits, Code, Count, Money, Number, Or
 
 
 class OrderApproved(msgspec.Struct, frozen=True, kw_only=True, tag="risk.approved.v1"):
-    """A draft may be sent; what it could cost is held. `ref`: order.drafted."""
+    """A draft may be sent; what its whole quantity could cost is held. `ref`: order.drafted."""
 
     order: OrderKey
     hold: Money

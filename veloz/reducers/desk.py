@@ -18,8 +18,8 @@ DESK: Final = _fields(
     "open dirty reporting mark_ns pnl_second day"  # dirty: trading changed since the last settlement
     " orders_used orders_free_ix orders_open done_head_ix done_tail_ix done_n positions_used lots_used lots_free_ix"
     " scopes_used trades_used brackets_used limits_revision"
-    " draft_ix fill_ix fill_position_ix fill_trade"  # the draft, and the fill, that the next row may belong to
-    " fills duplicates contradictions foreign unconverted refused approved overflows breakers_set"
+    " draft_ix draft_seq fill_ix fill_seq fill_position_ix fill_trade"  # the draft, and the fill, that the next row may belong to
+    " fills duplicates contradictions foreign strays unconverted refused approved overflows breakers_set"
     " positions_seen active_ix pairings"  # active: instruments that have positions; pairings: changes of what instruments pay in
     " event_ns unplaced stale"  # venue's time of the row in hand; rows of unknown accounts, assets, terms; statements that came late
 )
@@ -50,9 +50,12 @@ BRACKET: Final = _fields("floor rate_ppm cum leverage")
 ORDER: Final = _fields(
     "key instrument account strategy state spec price qty filled traded"  # filled: stated; traded: summed over trades
     " value_hi value_lo trigger activation callback_ppm expire_ns venue_order venue_seq epoch"
-    " hold hold_asset hold_confirmed before pending_price pending_qty pending_action"
+    " hold hold_asset before pending_price pending_qty pending_action"  # pending: the amendment under way (AMEND), or 0
     " intent_seq drafted_seq approved_seq requested_seq dispatched_seq last_seq created_ns done_ns"
     " horizon_ns missing_n missing_ns next_ix prev_ix done_ix why limits_revision"
+    " marks reason busted qty_most terms_seq"  # marks: bits of order_store.py; terms_seq: venue_seq of price and qty
+    " hold_full hold_qty pending_hold cancel_seq amend_seq answered_seq missing_last_ns"
+    " ends end_state end_seq end_filled end_why"  # what the venue said of its end: bits of states, the last word, least filled
 )
 POSITION: Final = _fields(
     "account instrument side strategy"  # strategy -1: the account's own position; else that strategy's share of it
