@@ -1,9 +1,9 @@
 """The decorators of every compiled function. One line here changes the whole house.
 
 `kernel` is a piece of a fold and disappears into its caller; `cold` stays a call, so that rare work does not cost the hot loop its
-registers; `entry` is what Python calls, once a batch. Reference counting is compiled out (`_nrt=False`): it cost a factor of
-25 on a fold, and without it a kernel that tries to allocate does not compile. `forceinline` is LLVM's attribute: as
-fast as numba's own inliner at a twentieth of the compile time.
+registers; `entry` is what Python calls, once a batch; `guest` is what the author of a strategy
+wrote. Reference counting is compiled out (`_nrt=False`): it cost a factor of 25 on a fold, and without it a kernel that tries to
+allocate does not compile. `forceinline` is LLVM's attribute: as fast as numba's own inliner at a twentieth of the compile time.
 
 numba's cache does not see a changed callee in another file, so the cache directory is named after a hash
 of every source that can change machine code.
@@ -98,3 +98,9 @@ def cold(function: F) -> F:
 def entry(function: F) -> F:
     """What Python calls, once a batch or less: compiled, releases the interpreter lock."""
     return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def guest(function: F) -> F:
+    """Somebody else's kernel: every index is checked, always; kept in the cache only where it has a file of its own."""
+    cached = not function.__code__.co_filename.startswith("<")
+    return numba.njit(**{**_OPTIONS, "boundscheck": True, "cache": cached})(function)  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from veloz.contracts.kernel import kernel
+from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.words import ONE, ZERO, I
 
 _LOW: Final = I((1 << 31) - 1)
@@ -88,6 +88,20 @@ def knows_trade(trade_ids: np.ndarray, owner: I, trade_id: I) -> bool:
             return True
         at = (at + ONE) & (places - ONE)
     return False
+
+
+@cold
+def trade_seq(trade_ids: np.ndarray, owner: I, trade_id: I) -> I:
+    """The record that counted a trade; 0: none did."""
+    places = I(trade_ids.shape[0])
+    if places == 0:
+        return ZERO
+    at = home_of(trade_id, owner, places)
+    while trade_ids[at]["seq"] > 0:
+        if trade_ids[at]["trade_id"] == trade_id and trade_ids[at]["owner"] == owner:
+            return I(trade_ids[at]["seq"])
+        at = (at + ONE) & (places - ONE)
+    return ZERO
 
 
 @kernel

@@ -1,0 +1,325 @@
+"""One strategy at work: its code, parameters, memory, timers, and the calls into it. Whatever it does wrong comes back as a `Fault`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from veloz.contracts.codes import Refusal, StrategyStatus
+from veloz.contracts.registry import BY_NUMBER
+from veloz.contracts.terms import META, unpack
+from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS
+from veloz.reducers.state import State
+from veloz.strategies import sdk
+from veloz.strategies.intents import Draft, Nonsense, drafts_from, drafts_of, fault_of
+from veloz.strategies.loader import FORMS, OURS, Code, is_compatible, read_version
+from veloz.strategies.memory import NotPlain, pack_plain, unpack_plain
+from veloz.strategies.parameters import TAKEN, Settings, text_of
+from veloz.strategies.window import look, new_sights, view_of
+
+
+class Fault(NamedTuple):
+    """Why a strategy is disabled: the words of strategy.disabled."""
+
+    code: int
+    observed: int = 0
+    limit: int = 0
+
+
+class Stimulus(NamedTuple):
+    """What a strategy is told, in the order of sdk.EVENT."""
+
+    code: int
+    kind: int
+    instrument: int
+    seq: int
+    now_ns: int
+    number: int = 0
+    flags: int = 0
+    ts_event: int = 0
+    word1: int = 0
+    word2: int = 0
+    word3: int = 0
+    word4: int = 0
+    word5: int = 0
+
+
+assert Stimulus._fields == sdk.EVENT.names
+ON_EVENT, ON_TIMER, ON_BAR, ON_FILL, ON_ORDER = (
+    int(n) for n in (sdk.ON_EVENT, sdk.ON_TIMER, sdk.ON_BAR, sdk.ON_FILL, sdk.ON_ORDER)
+)
+ON_START, ON_STOP, ON_PARAMETER = int(sdk.ON_START), int(sdk.ON_STOP), int(sdk.ON_PARAMETER)
+_CANCEL: Final = int(sdk.CANCEL)
+Owns = Callable[[int, int], bool]
+
+
+class Mind:
+    """A strategy that was loaded. `status` follows the commands; who wakes it is the host."""
+
+    def __init__(self, number: int, account: int, code: Code, form: str, instruments: Sequence[str]) -> None:
+        self.number, self.account = number, account
+        self.code, self.form, self.instruments = code, form, tuple(instruments)
+        self.status = int(StrategyStatus.LOADED)
+        self.settings = Settings(code.made.params)
+        self.sights = new_sights(number, (), (), 0, 0)
+        self.scales: tuple[tuple[int, int], ...] = ()
+        self.dues = [0] * len(code.made.wakes.timers)  # of each timer; 0: it does not run
+        self.buckets: dict[tuple[int, str], int] = {}  # newest bar seen, by instrument and interval
+        self.begun = False
+        self.broken: Fault | None = None  # why there is no code
+        self._forget()
+
+    def _forget(self) -> None:
+        """No memory: as before the first wake."""
+        made = self.code.made
+        self.instance: sdk.Strategy | None = None
+        self.memory = np.zeros(made.memory, np.int64)
+        self.opinions = np.zeros(made.opinions, np.float64)
+        self.out = np.zeros(made.budget + 1, sdk.OUT)
+
+    @property
+    def numbers(self) -> list[int]:
+        """Numbers of its instruments; none before it was started."""
+        return self.sights.instruments.tolist()  # type: ignore[no-any-return]
+
+    def bind(self, state: State, numbers: Sequence[int]) -> Fault | None:
+        """Know the instruments by number, and the parameters in their quanta."""
+        scales = tuple(
+            (int(known["price_scale"]), int(known["qty_scale"])) for known in state.instruments[list(numbers)]
+        )
+        bad = self.settings.change({}, scales)
+        if bad.code != TAKEN:
+            return Fault(bad.code, bad.observed, bad.limit)
+        made, self.scales = self.code.made, scales
+        self.sights = new_sights(self.number, numbers, made.wakes.bars, made.depth, made.history)
+        return None
+
+    def begin(self) -> Fault | None:
+        """Forget everything and be made anew."""
+        self._forget()
+        self.begun = True
+        if self.form != "python":
+            return None
+        try:
+            self.instance = self.code.made()
+            pack_plain(self.instance.state())
+        except NotPlain:
+            return Fault(Refusal.NONSENSE, 0, Nonsense.NOT_PLAIN)
+        except (Exception, SystemExit) as error:
+            return self.raised(error)
+        return None
+
+    def set_timers(self, now: int) -> None:
+        """Every timer beats one interval from now."""
+        self.dues = [now + self.interval(k) for k in range(len(self.dues))]
+
+    def stop_timers(self) -> None:
+        """No timer beats any more."""
+        self.dues = [0] * len(self.dues)
+
+    def beat(self, timer: int, due_ns: int, now: int) -> bool:
+        """Whether a timer that is said to have fired was due; it is set to its next beat after `now`."""
+        if not 0 <= timer < len(self.dues) or not 0 < self.dues[timer] <= due_ns:
+            return False
+        interval, due = self.interval(timer), self.dues[timer]
+        self.dues[timer] = due + interval * (max(now - due, 0) // interval + 1)
+        return True
+
+    def interval(self, timer: int) -> int:
+        """Length of a timer's beat, ns; at least 1."""
+        declared = self.code.made.wakes.timers[timer]
+        return max(1, declared if isinstance(declared, int) else int(self.settings.values[declared]))
+
+    def mark_bars(self, newest: Callable[[int, int], int]) -> None:
+        """Bars that are closed by now are none that close later."""
+        self.buckets = {
+            (number, name): newest(number, INTERVALS_NS[INTERVAL_NAMES.index(name)])
+            for number in self.numbers
+            for name in self.code.made.wakes.bars
+        }
+
+    def answer(
+        self, state: State, stimuli: Sequence[Stimulus], seq: int, owns: Owns
+    ) -> list[tuple[int, Draft]] | tuple[int, Fault]:
+        """Tell the strategy what happened in a step, and hear what it wants.
+
+        Args:
+            state: At the step's end. Read only.
+            stimuli: What it is told, in order; all at one engine time.
+            seq: The last row in the state.
+            owns: As in `intents.fault_of`.
+
+        Returns:
+            (cause, intent) of each intent; or (cause, fault), and then nothing of it counts.
+        """
+        self.sights = look(state, self.sights, stimuli[0].now_ns, seq)
+        wanted: list[tuple[int, Draft]] = []
+        for stimulus in stimuli:
+            drafts = self._call(stimulus)
+            if isinstance(drafts, Fault):
+                return stimulus.seq, drafts
+            if len(wanted) + len(drafts) > self.code.made.budget:
+                return stimulus.seq, Fault(Refusal.BUDGET, len(wanted) + len(drafts), self.code.made.budget)
+            for place, draft in enumerate(drafts):
+                fault = fault_of(draft, self.numbers, owns)
+                if fault is not None:
+                    return stimulus.seq, Fault(Refusal.NONSENSE, place, fault)
+            wanted += [(stimulus.seq, draft) for draft in drafts if stimulus.code != ON_STOP or draft.form == _CANCEL]
+        return wanted
+
+    def _call(self, stimulus: Stimulus) -> list[Draft] | Fault:
+        try:
+            return self._call_kernel(stimulus) if self.form == "kernel" else self._call_handler(stimulus)
+        except (Exception, SystemExit) as error:
+            return self.raised(error)
+
+    def _call_kernel(self, stimulus: Stimulus) -> list[Draft] | Fault:
+        window, made = self.sights.window, self.code.made
+        assert made.kernel is not None
+        window.event[0] = stimulus
+        self.out.view(np.int64).fill(0)
+        shown = window._replace(orders=window.orders[: self.sights.orders_n])
+        n = int(
+            made.kernel(
+                sdk.Window(*shown), self.memory, self.opinions, self.settings.ints, self.settings.floats, self.out
+            )
+        )
+        if n < 0:
+            return Fault(Refusal.NONSENSE, 0, Nonsense.NOT_A_NUMBER)
+        return Fault(Refusal.BUDGET, n, made.budget) if n > made.budget else drafts_from(self.out, n)
+
+    def _call_handler(self, stimulus: Stimulus) -> list[Draft] | Fault:
+        mind = self.instance
+        assert mind is not None
+        view = view_of(self.sights, self.settings.values)
+        code = stimulus.code
+        if code == ON_TIMER:
+            answer = mind.on_timer(view, sdk.Tick(stimulus.number, stimulus.word3, stimulus.seq))
+        elif code == ON_EVENT:
+            answer = mind.on_event(view, _event_of(stimulus))
+        elif code == ON_BAR:
+            name = self.code.made.wakes.bars[stimulus.number]
+            answer = mind.on_bar(view, sdk.BarClosed(stimulus.instrument, name, stimulus.seq))
+        elif code == ON_FILL:
+            answer = mind.on_fill(view, _fill_of(stimulus))
+        elif code == ON_ORDER:
+            kind = BY_NUMBER[stimulus.kind].name
+            answer = mind.on_order(view, sdk.Change(stimulus.word1, stimulus.instrument, kind, stimulus.seq))
+        elif code == ON_PARAMETER:
+            answer = mind.on_parameter(view, self.settings.declared[stimulus.number].name)
+        else:
+            answer = mind.on_start(view) if code == ON_START else mind.on_stop(view)
+        drafts = drafts_of(answer, self.code.made.budget)
+        if isinstance(drafts, int):
+            return Fault(Refusal.BUDGET, drafts, self.code.made.budget)
+        return Fault(Refusal.NONSENSE, *drafts) if isinstance(drafts, tuple) else drafts
+
+    def raised(self, error: BaseException) -> Fault:
+        """RAISED, with the last line of the strategy's own text; 0 in a kernel, which has no lines."""
+        line, at = 0, error.__traceback__
+        while isinstance(at, TracebackType) and self.form == "python":
+            if at.tb_frame.f_globals.get("__name__") == self.code.made.__module__:
+                line = at.tb_lineno
+            at = at.tb_next
+        return Fault(Refusal.RAISED, line)
+
+    def dump(self) -> list[Any]:
+        """Everything but what the code itself gives, in plain values. Raises NotPlain."""
+        state = self.instance.state() if self.instance is not None else None
+        return [
+            self.number, self.account, self.code.name, self.code.number, self.form, list(self.instruments), self.status, self.begun,
+            self.settings.texts, self.settings.revision, self.numbers, [list(pair) for pair in self.scales], self.dues,
+            self.buckets, state, self.memory.tobytes(), self.opinions.tobytes(), tuple(self.broken or ()),
+        ]  # fmt: skip
+
+
+def revive(parts: Sequence[Any], code: Code) -> Mind:
+    """What `Mind.dump` told, at work again with its code."""
+    number, account, _, _, form, instruments, status, begun, texts, revision, numbers, scales, dues, buckets = parts[
+        :14
+    ]
+    mind = Mind(number, account, code, form, instruments)
+    mind.settings.change(texts, scales)
+    mind.settings.texts = texts
+    mind.broken = Fault(*parts[17]) if parts[17] else None
+    mind.settings.revision, mind.status, mind.begun = revision, status, begun
+    mind.scales = tuple((price, qty) for price, qty in scales)
+    made = code.made
+    if numbers:
+        mind.sights = new_sights(number, numbers, made.wakes.bars, made.depth, made.history)
+    mind.dues, mind.buckets = dues, buckets
+    if parts[14] is not None:
+        mind.instance = made()
+        mind.instance.restore(parts[14])
+    mind.memory[:] = np.frombuffer(parts[15], np.int64)
+    mind.opinions[:] = np.frombuffer(parts[16], np.float64)
+    return mind
+
+
+def takes_over(new: Mind, old: Mind) -> bool:
+    """Whether code that replaces another takes over its memory: it says so, and its memory has the same shape."""
+    alike = new.form == old.form and (len(new.memory), len(new.opinions)) == (len(old.memory), len(old.opinions))
+    return new.code.made.keeps and alike
+
+
+def succeed(new: Mind, old: Mind) -> Fault | None:
+    """Take over the memory of the code that is replaced."""
+    fault = new.begin()
+    if fault is not None:
+        return fault
+    new.memory[:], new.opinions[:] = old.memory, old.opinions
+    if new.instance is not None and old.instance is not None:
+        try:
+            new.instance.restore(unpack_plain(pack_plain(old.instance.state())))
+        except NotPlain:
+            return Fault(Refusal.NONSENSE, 0, Nonsense.NOT_PLAIN)
+        except (Exception, SystemExit) as error:
+            return new.raised(error)
+    return None
+
+
+NOBODY: Final = Code("", "0" * 64, sdk.Strategy)
+
+
+def nobody(number: int, instruments: Sequence[str], params: Mapping[str, Any], fault: Fault) -> Mind:
+    """What stands where code could not be loaded: it can be replaced or loaded anew, and starting it says why it cannot be."""
+    mind = Mind(number, 0, NOBODY, "python", instruments)
+    mind.settings.texts = {name: text for name, value in params.items() if (text := text_of(value)) is not None}
+    mind.broken = fault
+    return mind
+
+
+def make_mind(
+    number: int, account: int, code: Code | None, form: str, instruments: Sequence[str], params: Mapping[str, Any]
+) -> Mind | Fault:
+    """A strategy out of a command that loads it, or why not."""
+    if code is None or form not in FORMS or (form == "kernel" and code.made.kernel is None):
+        return Fault(Refusal.NO_CODE)
+    wanted = read_version(code.made.written_for)
+    if not is_compatible(wanted):
+        assert OURS is not None
+        return Fault(Refusal.SDK_VERSION, wanted.number if wanted else 0, OURS.number)
+    if not 0 <= account < 256:
+        return Fault(Refusal.NOT_KNOWN, account, 255)
+    mind = Mind(number, account, code, form, instruments)
+    bad = mind.settings.change(params, ())
+    return mind if bad.code == TAKEN else Fault(bad.code, bad.observed, bad.limit)
+
+
+def _event_of(stimulus: Stimulus) -> sdk.Event:
+    kind = BY_NUMBER[stimulus.kind].name
+    return sdk.Event(kind, stimulus.instrument, stimulus.seq, stimulus.ts_event, stimulus.flags, tuple(stimulus[8:]))
+
+
+def _fill_of(stimulus: Stimulus) -> sdk.Fill:
+    meta = unpack(META, stimulus.word5)
+    return sdk.Fill(
+        stimulus.word1,
+        stimulus.instrument,
+        bool(meta["sell"]),
+        stimulus.word2,
+        stimulus.word3,
+        bool(meta["maker"]),
+        stimulus.seq,
+    )

@@ -1,0 +1,335 @@
+"""From State to what a strategy may see: a few flat arrays, filled by one compiled call a wake, and the scan that finds who wakes.
+
+The arrays are copies. A kernel is given them; a `View` is made of the same numbers. So both forms see the same, and neither sees State.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from veloz.contracts.kernel import entry, kernel
+from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS, bar_at, is_open
+from veloz.reducers.bits import M_TIF, M_TYPE, S_SELL, S_TIF, S_TYPE, part
+from veloz.reducers.book import find_below
+from veloz.reducers.booksync import BookState
+from veloz.reducers.limits import BARS_KEPT
+from veloz.reducers.order_table import OrderState
+from veloz.reducers.state import State
+from veloz.reducers.view import slot_of, top
+from veloz.reducers.words import (
+    BYTE_MASK,
+    INSTRUMENT_SHIFT,
+    KIND_MASK,
+    KINDS_MAX,
+    KNOWN,
+    NONE,
+    ONE,
+    VERSION_SHIFT,
+    WORD_MASK,
+    ZERO,
+    I,
+)  # fmt: skip
+from veloz.strategies.sdk import BAR, EVENT, MARKET, OWN, Bar, Market, Own, Params, View, Window
+
+ORDERS_FIRST: Final = 16  # open orders a window has room for at first; doubled when there are more
+CLOCK_WORDS: Final = 7  # now, seq, refused, and the four of sdk.Pnl
+_ACCEPTED, _PARTIAL = I(OrderState.ACCEPTED), I(OrderState.PARTIALLY_FILLED)
+_LOADED, _SYNCED = I(BookState.LOADED), I(BookState.SYNCED)
+_NOTHING: Final = I(-1)
+_VOLUME_MAX: Final = I((1 << 62) - 1)
+_LENGTHS: Final = np.array(INTERVALS_NS, np.int64)
+_BARS_BACK: Final = BARS_KEPT  # the ring holds this many buckets, the open one among them
+
+
+class Sights(NamedTuple):
+    """A strategy's arrays, and what of State goes into them."""
+
+    strategy: int
+    instruments: np.ndarray  # i8: their numbers
+    intervals: np.ndarray  # i8: ns
+    names: tuple[str, ...]  # of the intervals
+    clock: np.ndarray  # i8[CLOCK_WORDS]
+    window: Window
+    orders_n: int = 0  # open orders in `window.orders`
+
+
+def new_sights(strategy: int, instruments: Sequence[int], intervals: Sequence[str], depth: int, history: int) -> Sights:
+    """Arrays for a strategy.
+
+    Args:
+        strategy: Its number.
+        instruments: Numbers of its instruments.
+        intervals: Names of bar intervals it declares.
+        depth: Levels of each side it looks at.
+        history: Closed bars of each interval it looks at.
+    """
+    n, lengths = len(instruments), [INTERVALS_NS[INTERVAL_NAMES.index(name)] for name in intervals]
+    window = Window(
+        event=np.zeros(1, EVENT),
+        markets=np.zeros(n, MARKET),
+        orders=np.zeros(ORDERS_FIRST, OWN),
+        levels=np.zeros((n, 2, depth, 2), np.int64),
+        bars=np.zeros((n, len(lengths), history), BAR),
+    )
+    return Sights(
+        strategy, np.array(instruments, np.int64), np.array(lengths, np.int64), tuple(intervals),
+        np.zeros(CLOCK_WORDS, np.int64), window,
+    )  # fmt: skip
+
+
+@entry
+def scan(
+    raw: np.ndarray, heads: np.ndarray, asked: np.ndarray, last: np.ndarray, singles: np.ndarray, rare: np.ndarray
+) -> I:
+    """Find the rows of a step that somebody waits for.
+
+    Args:
+        raw: RAW[n].
+        heads: i8[KINDS_MAX + 1]: the run of `asked` for each kind.
+        asked: i8: the instrument asked for, 0 = any, by kind.
+        last: i8, beside it, -1 everywhere: the last row that fits is put there.
+        singles: i8[KINDS_MAX]: not 0 for kinds whose rows are listed one by one.
+        rare: i8[n]: those rows are put there.
+
+    Returns:
+        How many rows are in `rare`, and in the bits above 32 how many places of `last` were hit.
+    """
+    found, hits = ZERO, ZERO
+    for k in range(raw.shape[0]):
+        head = raw[k]["head"]
+        kind = head & KIND_MASK
+        if kind >= KINDS_MAX or (head >> VERSION_SHIFT) & BYTE_MASK > KNOWN[kind]:
+            continue
+        if singles[kind] != 0:
+            rare[found] = k
+            found += ONE
+        instrument = (head >> INSTRUMENT_SHIFT) & WORD_MASK
+        for place in range(heads[kind], heads[kind + ONE]):
+            if asked[place] == instrument or asked[place] == ZERO:
+                hits += I(last[place] < 0)
+                last[place] = k
+    return found | (hits << I(32))
+
+
+@kernel
+def _show_book(state: State, slot_ix: I, market: np.void) -> None:
+    slot = state.slots[slot_ix]
+    believed = slot["state"] == _LOADED or slot["state"] == _SYNCED
+    market["synced"] = I(believed)
+    bid_side, ask_side = state.sides[slot_ix << ONE], state.sides[(slot_ix << ONE) + ONE]
+    if believed and bid_side["best"] != NONE:
+        market["bid"] = bid_side["best"]
+        market["bid_qty"] = state.levels[bid_side["at"] + bid_side["best"]]
+    if believed and ask_side["best"] != NONE:
+        market["ask"] = -ask_side["best"]
+        market["ask_qty"] = state.levels[ask_side["at"] + ask_side["best"]]
+
+
+@kernel
+def _show_records(state: State, slot_ix: I, market: np.void) -> None:
+    trade, mark, quote = state.trades[slot_ix], state.marks[slot_ix], state.quotes[slot_ix]
+    if trade["count"] > 0:
+        market["last"] = trade["price"]
+        market["last_qty"] = trade["qty"]
+        market["last_sold"] = trade["sold"]
+        market["last_ns"] = trade["ts_match"]
+    if mark["count"] > 0:
+        market["mark_e8"] = mark["mark_e8"]
+        market["index_e8"] = mark["index_e8"]
+        market["funding_e8"] = mark["funding_e8"]
+        market["mark_ns"] = mark["ts_event"]
+    if quote["count"] > 0:
+        market["quote_bid"] = quote["bid"]
+        market["quote_bid_qty"] = quote["bid_qty"]
+        market["quote_ask"] = quote["ask"]
+        market["quote_ask_qty"] = quote["ask_qty"]
+
+
+@kernel
+def _show_levels(state: State, slot_ix: I, n: I, levels: np.ndarray) -> None:
+    """As many levels as the window of each side holds; the rest stays 0."""
+    for ask in range(2):
+        side = state.sides[(slot_ix << ONE) + ask]
+        key = side["best"]
+        for place in range(levels.shape[2]):
+            if key == NONE:
+                break
+            levels[n, ask, place, 0] = -key if ask == 1 else key
+            levels[n, ask, place, 1] = state.levels[side["at"] + key]
+            key = find_below(state.bits, side["at"], key, side["lo"], ONE)
+
+
+@kernel
+def _show_bars(state: State, slot_ix: I, n: I, intervals: np.ndarray, bars: np.ndarray) -> None:
+    """Closed bars, the newest in the last place; those that never were are left out."""
+    tape = state.tapes[slot_ix]
+    for j in range(intervals.shape[0]):
+        newest, at = tape["begin_ns"] // intervals[j], I(bars.shape[2]) - ONE
+        interval = interval_ix(intervals[j])
+        for back in range(1, _BARS_BACK):
+            kept = state.bars[bar_at(slot_ix, interval, newest - back)]
+            if at < 0 or back > newest:
+                break
+            if not is_open(kept, newest - back):
+                continue
+            bar = bars[n, j, at]
+            bar["ts_open"] = kept["bucket"] * intervals[j]
+            bar["open"] = kept["open"]
+            bar["high"] = kept["high"]
+            bar["low"] = kept["low"]
+            bar["close"] = kept["close"]
+            bar["volume"] = kept["volume_lo"] if kept["volume_hi"] == 0 else _VOLUME_MAX
+            bar["buy_volume"] = kept["buy_lo"] if kept["buy_hi"] == 0 else _VOLUME_MAX
+            bar["trades"] = kept["trades"]
+            at -= ONE
+
+
+@kernel
+def is_free(order: np.void) -> bool:
+    """Whether the venue has an order and nothing is being asked about it."""
+    return bool(order["state"] in (_ACCEPTED, _PARTIAL) and order["pending_action"] == ZERO)
+
+
+@kernel
+def interval_ix(length_ns: I) -> I:
+    """Which of the kept intervals has this length; 0 when none has."""
+    for j in range(_LENGTHS.shape[0]):
+        if _LENGTHS[j] == length_ns:
+            return I(j)
+    return ZERO
+
+
+@kernel
+def _show_orders(state: State, instrument: I, strategy: I, n: I, orders: np.ndarray) -> I:
+    """The strategy's open orders of an instrument, behind `n` others; how many there are now, also where they have no place."""
+    order_ix = state.terms[instrument]["orders_ix"]
+    while order_ix >= 0:
+        order = state.orders[order_ix]
+        order_ix = order["next_ix"]
+        if order["strategy"] != strategy:
+            continue
+        if n < orders.shape[0]:
+            own = orders[n]
+            own["order"] = order["key"]
+            own["instrument"] = instrument
+            own["sell"] = part(order["spec"], S_SELL, ONE)
+            own["price"] = order["price"]
+            own["qty"] = order["qty"]
+            own["filled"] = order["filled"]
+            own["type"] = part(order["spec"], S_TYPE, M_TYPE)
+            own["tif"] = part(order["spec"], S_TIF, M_TIF)
+            own["state"] = order["state"]
+            own["free"] = I(is_free(order))
+            own["created_ns"] = order["created_ns"]
+        n += ONE
+    return n
+
+
+@kernel
+def _show_position(state: State, instrument: I, strategy: I, market: np.void) -> None:
+    market["frozen"] = state.terms[instrument]["frozen"]
+    position_ix = state.terms[instrument]["positions_ix"]
+    while position_ix >= 0:
+        position = state.positions[position_ix]
+        if position["strategy"] == strategy:
+            market["position"] += position["qty"]
+        position_ix = position["next_ix"]
+
+
+@entry
+def gather(
+    state: State, strategy: I, instruments: np.ndarray, intervals: np.ndarray, clock: np.ndarray, window: Window
+) -> I:
+    """Fill a strategy's arrays; how many open orders it has. Where that is more than the window has room for, make room and ask again."""
+    n = ZERO
+    for place in range(window.markets.shape[0]):
+        instrument = instruments[place]
+        known, market = state.instruments[instrument], window.markets[place]
+        market["number"] = instrument
+        market["price_scale"] = known["price_scale"]
+        market["qty_scale"] = known["qty_scale"]
+        market["tick"] = known["tick"]
+        market["lot"] = known["lot"]
+        market["multiplier_e8"] = known["multiplier_e8"]
+        market["bid"] = _NOTHING
+        market["ask"] = _NOTHING
+        market["last"] = _NOTHING
+        market["quote_bid"] = _NOTHING
+        market["quote_ask"] = _NOTHING
+        if known["slot"] >= 0:
+            _show_book(state, known["slot"], market)
+            _show_records(state, known["slot"], market)
+            if market["synced"] != 0 and window.levels.shape[2] > 0:
+                _show_levels(state, known["slot"], I(place), window.levels)
+            if window.bars.shape[2] > 0:
+                _show_bars(state, known["slot"], I(place), intervals, window.bars)
+        if instrument < state.terms.shape[0]:
+            n = _show_orders(state, instrument, strategy, n, window.orders)
+            _show_position(state, instrument, strategy, market)
+    if strategy < state.strategies.shape[0]:
+        clock[2] = state.strategies[strategy]["refused"]
+        scope_ix = state.strategies[strategy]["scope_ix"]
+        if scope_ix >= 0:
+            scope = state.scopes[scope_ix]
+            clock[3] = scope["realized"]
+            clock[4] = scope["unrealized"]
+            clock[5] = scope["costs"]
+            clock[6] = scope["unconverted"]
+    return n
+
+
+def look(state: State, sights: Sights, now: int, seq: int) -> Sights:
+    """Fill a strategy's arrays with what there is now; the sights to go on with.
+
+    Args:
+        state: State. Read only.
+        sights: The strategy's.
+        now: Engine time, ns.
+        seq: The last row in the state.
+    """
+    window = sights.window
+    for array in (window.markets, window.levels, window.bars):
+        array.view(np.int64).fill(0)
+    sights.clock[:2] = now, seq
+    while True:
+        n = int(gather(state, I(sights.strategy), sights.instruments, sights.intervals, sights.clock, window))
+        if n <= len(window.orders):
+            break
+        window = window._replace(orders=np.zeros(2 * n, OWN))
+        window.markets["position"] = 0
+    if window.levels.shape[2]:
+        _complete(state, sights.instruments, window.levels)
+    return sights._replace(window=window, orders_n=n)
+
+
+def _complete(state: State, instruments: np.ndarray, levels: np.ndarray) -> None:
+    """Levels that lie outside a side's window, where the window had too few: rare, so the whole side is read."""
+    for place, instrument in enumerate(instruments.tolist()):
+        slot_ix = slot_of(state, instrument)
+        if slot_ix < 0 or not (state.sides["far_n"][2 * slot_ix : 2 * slot_ix + 2] > 0).any():
+            continue
+        book = top(state, instrument, levels.shape[2])
+        for ask, side in enumerate((book.bids, book.asks)):
+            if side:
+                levels[place, ask, : len(side)] = side
+
+
+def view_of(sights: Sights, params: Params) -> View:
+    """The same numbers for a Python strategy: plain values, made anew for every wake."""
+    window = sights.window
+    markets = {row[0]: Market._make(row) for row in window.markets.tolist()}
+    numbers = tuple(markets)
+    sides = window.levels.tolist()
+    levels = {
+        number: tuple(tuple((price, qty) for price, qty in side if qty > 0) for side in sides[k])
+        for k, number in enumerate(numbers)
+    }
+    rings = window.bars.tolist()
+    bars = {
+        (number, name): tuple(bar for bar in map(Bar._make, rings[k][j]) if bar.trades > 0)
+        for k, number in enumerate(numbers)
+        for j, name in enumerate(sights.names)
+    }
+    orders = tuple(map(Own._make, window.orders[: sights.orders_n].tolist()))
+    return View(sights.clock.tolist(), markets, orders, levels, bars, params)
