@@ -216,6 +216,7 @@ class PrivateCodec:
 
     def _document(self, frame: bytes, recv: int, source: Source, account: int) -> Told:
         """A frame without its envelope: a bare event, `{"stream", "data"}`, `{"subscriptionId", "event"}`, or a request's answer."""
+        frame.decode()  # the decoder does not look at bytes of texts it passes over
         data: bytes | msgspec.Raw = frame
         fields = fields_of(frame)
         if fields is not None and "e" not in fields:
