@@ -20,9 +20,12 @@ from tests.venues.binance.private_frames import new_private, one_frame
 from veloz.contracts import registry, terms
 from veloz.contracts.account import AccountOpened
 from veloz.contracts.codes import VENUES
+from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.layout import ROW
 from veloz.reducers.desk import ASSETS_MAX
+from veloz.reducers.finding import find_order
 from veloz.reducers.fold import fold
+from veloz.reducers.order_table import OrderState
 from veloz.reducers.places import NO_STRATEGY, find_position
 from veloz.reducers.state import State, new_state
 from veloz.reducers.words import I
@@ -50,6 +53,10 @@ STATES = {
     "NEW_ADL": "order.accepted", "NEW_INSURANCE": "order.accepted", "CANCELED": "order.canceled", "EXPIRED": "order.expired",
     "EXPIRED_IN_MATCH": "order.expired",
 }  # fmt: skip
+PAYS = {  # base, quote, settle of the symbols that orders are of
+    "BTCUSDT": ("BTC", "USDT", "USDT"), "ETHUSDT": ("ETH", "USDT", "USDT"), "BTCUSD": ("BTC", "USD", "USD"),
+    "ETHBTC": ("ETH", "BTC", "BTC"), "BNBBTC": ("BNB", "BTC", "BTC"),
+}  # fmt: skip
 Row = dict[str, int]
 
 
@@ -58,10 +65,24 @@ def fixtures(shared: Path) -> list[Fixture]:
     return find_fixtures(shared / "data")
 
 
-def folded(fixture_list: list[Fixture]) -> tuple[State, PrivateCodec]:
+def offer_instruments(codec: PrivateCodec, venue: str) -> None:
+    """What the venue's own list would say of the symbols that orders are of."""
+    spot = venue == "binance_spot"
+    for symbol, (base, quote, settle) in PAYS.items():
+        codec.catalogue.offer(
+            InstrumentBody(
+                venue=venue, symbol=symbol, product="spot" if spot else "linear", base=base, quote=quote,
+                settle="" if spot else settle, price_scale=2, qty_scale=8 if spot else 3, origin="venue",
+            )
+        )  # fmt: skip
+
+
+def folded(fixture_list: list[Fixture], *, offered: bool = False) -> tuple[State, PrivateCodec]:
     """The state after an account was opened and these messages of one market came in."""
     venue = fixture_list[0].venue
     codec = new_private(venue, ACCOUNT)
+    if offered:
+        offer_instruments(codec, venue)
     opened = AccountOpened(account=ACCOUNT, market=int(VENUES[venue]), hedge=1, lots=0, reporting=0)
     rows = [np.array([open_account(opened, "of a test", 1)[0]], ROW)]
     rows += [codec.decode(one_frame(fixture.frame, k)).rows for k, fixture in enumerate(fixture_list, 2)]
@@ -220,3 +241,29 @@ def test_events_that_book_nothing_are_known(fixtures: list[Fixture]) -> None:
     assert Counter(one.event["e"] for one in silent) == {
         "listStatus": 2, "CONDITIONAL_ORDER_TRIGGER_REJECT": 1, "GRID_UPDATE": 1, "STRATEGY_UPDATE": 1, "TRADE_LITE": 1,
     }  # fmt: skip
+
+
+def test_every_order_event_is_what_the_state_says(fixtures: list[Fixture]) -> None:
+    """Folded alone: the order, the account's own position, and the fee."""
+    for fixture, said in orders_of(fixtures):
+        state, codec = folded([fixture], offered=True)
+        (instrument,) = codec.catalogue
+        quantum = 10**instrument.qty_scale
+        order = state.orders[int(find_order(state.orders, state.order_places, I(-said["i"]), I(instrument.number)))]
+        cumulative, whole = Decimal(said["z"]) * quantum, Decimal(said["q"]) * quantum
+        over = {"CANCELED": OrderState.CANCELED, "EXPIRED_IN_MATCH": OrderState.EXPIRED, "FILLED": OrderState.EXPIRED}
+        wanted = OrderState.PARTIALLY_FILLED if cumulative else OrderState.ACCEPTED
+        wanted = OrderState.FILLED if cumulative == whole > 0 else over.get(said["X"], wanted)
+        assert (order["state"], order["filled"], order["qty"]) == (wanted, cumulative, whole), fixture.name
+        assert (order["venue_order"], order["account"]) == (said["i"], ACCOUNT)
+        traded = said["x"] in ("TRADE", "CALCULATED") and Decimal(said["l"]) * quantum
+        side = I(terms.PositionSide[said.get("ps", "BOTH")])
+        at = int(find_position(state, I(ACCOUNT), I(instrument.number), side, NO_STRATEGY))
+        held = int(state.positions[at]["qty"]) if at >= 0 else 0
+        assert held == (-traded if said["S"] == "SELL" else traded), fixture.name
+        if traded:
+            fee = codec.assets.find(said["N"])
+            assert fee is not None
+            paid = state.balances[ACCOUNT * ASSETS_MAX + fee.number]["fees"]
+            assert int(paid) == Decimal(said["n"]) * 10**fee.scale
+        assert state.desk[0]["overflows"] == state.desk[0]["unplaced"] == state.desk[0]["strays"] == 0

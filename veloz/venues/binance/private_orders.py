@@ -184,7 +184,8 @@ def report_lines(said: Said, account: int) -> list[Line]:
         raise RefusedFrame(Refusal.WRONG_SHAPE)
     beyond = said.qty.digits > 0 and total(said.qty, said.cumulative, -1).negative
     short = said.status == "FILLED" and total(said.qty, said.cumulative, -1).digits > 0
-    if beyond or short or said.qty.negative:
+    huge = max(said.qty.floor(0)[0], said.price.floor(0)[0]) > INT64_MAX
+    if beyond or short or huge or said.qty.negative:
         raise RefusedFrame(Refusal.OUT_OF_RANGE)
     amended = said.execution in AMENDS
     parts = {"account": account, "sell": said.spec["sell"], "position_side": said.spec["position_side"]}
