@@ -50,7 +50,7 @@ BRACKET: Final = _fields("floor rate_ppm cum leverage")
 ORDER: Final = _fields(
     "key instrument account strategy state spec price qty filled traded"  # filled: stated; traded: summed over trades
     " value_hi value_lo trigger activation callback_ppm expire_ns venue_order venue_seq epoch"
-    " hold hold_asset before pending_price pending_qty pending_action"  # pending: the amendment under way (AMEND), or 0
+    " hold hold_asset hold_confirmed before pending_price pending_qty pending_action"  # pending: the amendment under way (AMEND), or 0
     " intent_seq drafted_seq approved_seq requested_seq dispatched_seq last_seq created_ns done_ns"
     " horizon_ns missing_n missing_ns next_ix prev_ix done_ix why limits_revision"
     " marks reason busted qty_most terms_seq"  # marks: bits of order_store.py; terms_seq: venue_seq of price and qty

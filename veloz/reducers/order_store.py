@@ -12,9 +12,10 @@ import numpy as np
 from veloz.contracts.codes import Refusal
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import Action
-from veloz.reducers.accounts import hold
+from veloz.reducers.accounts import confirm, hold
 from veloz.reducers.desk import ORDERS_DONE_KEPT, ORDERS_OPEN_MAX
 from veloz.reducers.finding import NOWHERE, forget_order, place_order
+from veloz.reducers.limits import MONEY_MAX
 from veloz.reducers.order_table import (
     E_ASK_CANCEL,
     S_CANCEL_REQUESTED,
@@ -28,6 +29,7 @@ from veloz.reducers.tables import BACK as _BACK
 from veloz.reducers.tables import CONTRADICTED as _CONTRADICTED
 from veloz.reducers.tables import CONTRADICTION as _CONTRADICTION
 from veloz.reducers.tables import STAY as _STAY
+from veloz.reducers.wide import mul_div_up
 from veloz.reducers.words import ONE, ZERO, I
 
 # Bits of ORDER.marks.
@@ -43,6 +45,7 @@ HAS_BUST: Final = I(256)
 
 QTY_MOST: Final = I(1 << 61)  # no quantity, and no sum of quantities, reaches this
 PRICE_MOST: Final = I((1 << 62) - 1)
+MONEY_MOST: Final = I(MONEY_MAX)
 AMEND: Final = I(Action.AMEND)
 NOBODY: Final = I(-1)  # strategy of an order that is not ours
 
@@ -51,8 +54,6 @@ _DONE_KEPT, _OPEN_MAX = I(ORDERS_DONE_KEPT), I(ORDERS_OPEN_MAX)
 _C_CONTRADICTION: Final = I(Refusal.CONTRADICTION)
 _CELL_STAY, _CELL_BACK, _CELL_CONTRADICTION = I(_STAY), I(_BACK), I(_CONTRADICTION)
 _CELL_CONTRADICTED: Final = I(_CONTRADICTED)
-_SCALED_MOST: Final = I(1 << 62)
-_TOP_BIT: Final = I(61)
 
 
 @cold
@@ -230,24 +231,11 @@ def remaining_of(order: np.void) -> I:
 
 @kernel
 def _share(amount: I, part: I, whole: I) -> I:
-    """amount · part ÷ whole, rounded up; at most 2**62. `part`, `whole` below QTY_MOST."""
+    """amount · part ÷ whole, rounded up; at most MONEY_MOST."""
     if amount <= ZERO or part <= ZERO or whole <= ZERO:
         return ZERO
-    if part == whole:
-        return amount
-    each, rest = amount // whole, amount % whole
-    if each >= _SCALED_MOST // part:
-        return _SCALED_MOST
-    quotient, left, bit = ZERO, ZERO, _TOP_BIT
-    while bit >= ZERO:
-        quotient, left = quotient << ONE, left << ONE
-        if (part >> bit) & ONE != ZERO:
-            left += rest
-        while left >= whole:
-            left -= whole
-            quotient += ONE
-        bit -= ONE
-    return each * part + quotient + (ONE if left > ZERO else ZERO)
+    share, fits = mul_div_up(min(amount, MONEY_MOST), part, whole)
+    return I(min(share, MONEY_MOST)) if fits else MONEY_MOST
 
 
 @cold
@@ -266,3 +254,4 @@ def rehold(state: State, order_ix: I) -> None:
     if delta != ZERO:
         order["hold"] = want
         hold(state, I(order["account"]), I(order["hold_asset"]), delta)
+    confirm(state, order_ix, order["marks"] & SEEN != ZERO)

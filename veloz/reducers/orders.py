@@ -156,7 +156,8 @@ def _fold_draft(state: State, order_ix: I, key: I, instrument: I, row: np.void, 
     if part(row["aux"], S_ACTION, M_ACTION) == AMEND:
         if order_ix >= ZERO and fits:
             order = state.orders[order_ix]
-            if not is_over(order["state"]) and order["pending_action"] == ZERO:
+            idle = not is_over(order["state"]) and order["state"] != S_DRAFTED and order["pending_action"] == ZERO
+            if idle:
                 order["pending_action"] = AMEND
                 order["pending_price"] = price
                 order["pending_qty"] = qty
@@ -256,7 +257,7 @@ def _end_here(state: State, order_ix: I, event: I, why: I, seq: I, now: I) -> No
 @kernel
 def _fold_cancel(state: State, order_ix: I, seq: I, now: I) -> None:
     order = state.orders[order_ix]
-    if is_over(order["state"]):
+    if is_over(order["state"]) or order["state"] == S_DRAFTED:
         return
     order["cancel_seq"] = seq
     move_order(state, order_ix, E_ASK_CANCEL, seq, now)
