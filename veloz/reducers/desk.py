@@ -20,7 +20,7 @@ DESK: Final = _fields(
     " scopes_used trades_used brackets_used limits_revision"
     " draft_ix draft_seq fill_ix fill_seq fill_position_ix fill_trade"  # the draft, and the fill, that the next row may belong to
     " fills duplicates contradictions foreign strays unconverted refused approved overflows breakers_set"
-    " positions_seen active_ix pairings"  # active: instruments that have positions; pairings: changes of what instruments pay in
+    " positions_seen positions_open active_ix pairings"  # active: instruments with positions; pairings: changes of what they pay in
     " event_ns unplaced stale"  # venue's time of the row in hand; rows of unknown accounts, assets, terms; statements that came late
 )
 ASSET: Final = _fields(
@@ -36,7 +36,8 @@ ACCOUNT: Final = _fields(
 BALANCE: Final = _fields(
     "known total locked held confirmed"  # confirmed: the part of `held` whose orders the venue has taken
     " opened opened_seq traded fees funding changed drift stated_seq statements"
-    " margin unrealized maintenance isolated"  # of its contracts, at the asset's own scale, as last settled
+    " margin unrealized maintenance"  # of its contracts, at the asset's own scale, as last settled
+    " apart apart_unrealized apart_maintenance"  # of those positions with a margin of their own (isolated): that margin, and both of these
 )
 TERMS: Final = _fields(
     "product base quote settle qty_min qty_max notional_min up_ppm down_ppm price_min price_max"

@@ -18,7 +18,7 @@ from veloz.reducers.lots import pop_lots, push_lot
 from veloz.reducers.places import NO_STRATEGY, NOWHERE, find_position, knows_account, position_place
 from veloz.reducers.scopes import note_close
 from veloz.reducers.state import State
-from veloz.reducers.wide import WORD_MAX, add, fits, from_word, magnitude, negate, share, subtract
+from veloz.reducers.wide import WORD_MAX, add, bounded_sum, fits, from_word, magnitude, negate, share, subtract
 from veloz.reducers.words import ONE, TWO, ZERO, I
 from veloz.reducers.worth import MONEY_MAX, base_money, fill_value, money_asset, to_money
 
@@ -290,12 +290,6 @@ def apply_fee(state: State, account: I, instrument: I, side: I, strategy: I, ass
     charge(state, account, asset, amount)
     _charge(state, own, asset, amount)
     _charge(state, theirs, asset, amount)
-
-
-@kernel
-def bounded_sum(left: I, right: I) -> I:
-    """left + right of numbers within ±WORD_MAX, held within it."""
-    return min(max(left + right, -WORD_MAX), WORD_MAX)
 
 
 @cold

@@ -206,6 +206,12 @@ def scale_tens(hi: I, lo: I, places: I) -> tuple[I, I, bool]:
 
 
 @kernel
+def bounded_sum(left: I, right: I) -> I:
+    """left + right of numbers within ±WORD_MAX, held within it."""
+    return min(max(left + right, -WORD_MAX), WORD_MAX)
+
+
+@kernel
 def mul_div(left: I, right: I, divisor: I) -> tuple[I, bool]:
     """left · right ÷ divisor rounded toward minus infinity, and whether it is one word. Magnitudes up to 2**62 - 1, divisor above 0."""
     hi, lo = product(left, right)

@@ -1,0 +1,140 @@
+"""Exposures: what positions are worth, and what they could become if open orders were filled.
+
+The worst case of a position takes all its open buys, or all its open sells, as filled, at the mark; orders whose outcome is not known
+count whole, reduce-only orders only down to flat. Worths are rounded away from zero. What has no price or no rate is not in the sums
+and is counted in SCOPE.unconverted.
+"""
+
+import numpy as np
+
+from veloz.contracts.kernel import cold, kernel
+from veloz.contracts.terms import PositionSide
+from veloz.reducers.bits import M_SIDE, S_REDUCE, S_SELL, S_SIDE, part
+from veloz.reducers.places import NO_STRATEGY, NOWHERE, find_position
+from veloz.reducers.rates import to_worth_up
+from veloz.reducers.scopes import FIXED
+from veloz.reducers.state import State
+from veloz.reducers.wide import WORD_MAX, bounded_sum
+from veloz.reducers.words import ONE, ZERO, I
+from veloz.reducers.worth import money_asset, to_money_up, value_at
+
+_LONG, _SHORT = I(PositionSide.LONG), I(PositionSide.SHORT)
+
+
+@kernel
+def rest_of(state: State, order_ix: I) -> I:
+    """Quantity that an open order could still bring, an amendment under way included."""
+    order = state.orders[order_ix]
+    whole = max(I(order["qty"]), I(order["pending_qty"]))
+    return min(max(whole - I(order["traded"]), ZERO), WORD_MAX)
+
+
+@cold
+def _note_order(state: State, at: I, sells: I, reduces: I, rest: I) -> None:
+    position = state.positions[at]
+    if position["side"] == _LONG:
+        reduces |= sells
+    elif position["side"] == _SHORT:
+        reduces |= ONE - sells
+    if sells == ZERO:
+        position["buys"] = bounded_sum(I(position["buys"]), rest)
+        if reduces != ZERO:
+            position["buys_reduce"] = bounded_sum(I(position["buys_reduce"]), rest)
+    else:
+        position["sells"] = bounded_sum(I(position["sells"]), rest)
+        if reduces != ZERO:
+            position["sells_reduce"] = bounded_sum(I(position["sells_reduce"]), rest)
+
+
+@cold
+def gather_orders(state: State, instrument: I) -> None:
+    """What open orders of an instrument would bring into its positions (their places exist), and how many there are in each scope."""
+    at = I(state.terms[instrument]["positions_ix"])
+    while at >= ZERO:
+        position = state.positions[at]
+        position["buys"] = ZERO
+        position["sells"] = ZERO
+        position["buys_reduce"] = ZERO
+        position["sells_reduce"] = ZERO
+        at = I(position["next_ix"])
+    order_ix = I(state.terms[instrument]["orders_ix"])
+    while order_ix >= ZERO:
+        order = state.orders[order_ix]
+        spec, account, strategy = I(order["spec"]), I(order["account"]), I(order["strategy"])
+        sells, reduces, side = part(spec, S_SELL, ONE), part(spec, S_REDUCE, ONE), part(spec, S_SIDE, M_SIDE)
+        rest = rest_of(state, order_ix)
+        own = find_position(state, account, instrument, side, NO_STRATEGY)
+        if own >= ZERO:
+            _note_order(state, own, sells, reduces, rest)
+            _count_order(state, account, instrument)
+        if strategy != NO_STRATEGY:
+            theirs = find_position(state, account, instrument, side, strategy)
+            if theirs >= ZERO:
+                _note_order(state, theirs, sells, reduces, rest)
+            scope_ix = scope_of_strategy(state, strategy)
+            if scope_ix >= ZERO:
+                state.scopes[scope_ix]["orders_open"] += ONE
+        order_ix = I(order["next_ix"])
+
+
+@kernel
+def scope_of_strategy(state: State, strategy: I) -> I:
+    """Place of a strategy's scope; -1: it has none (0 is a person)."""
+    if not ZERO < strategy < state.strategies.shape[0]:
+        return NOWHERE
+    return I(state.strategies[strategy]["scope_ix"])
+
+
+@cold
+def _count_order(state: State, account: I, instrument: I) -> None:
+    state.scopes[ZERO]["orders_open"] += ONE
+    market, account_ix = I(state.accounts[account]["market"]), I(state.accounts[account]["scope_ix"])
+    instrument_ix = I(state.terms[instrument]["scope_ix"])
+    if ZERO < market < FIXED:
+        state.scopes[market]["orders_open"] += ONE
+    if account_ix >= ZERO:
+        state.scopes[account_ix]["orders_open"] += ONE
+    if instrument_ix >= ZERO:
+        state.scopes[instrument_ix]["orders_open"] += ONE
+
+
+@kernel
+def worst_long(position: np.void) -> I:
+    """Signed quantity of a position if all its open buys were filled and no sell."""
+    qty, reduce = I(position["qty"]), I(position["buys_reduce"])
+    closing = min(reduce, max(ZERO, -qty))
+    return bounded_sum(bounded_sum(qty, closing), I(position["buys"]) - reduce)
+
+
+@kernel
+def worst_short(position: np.void) -> I:
+    """Signed quantity of a position if all its open sells were filled and no buy."""
+    qty, reduce = I(position["qty"]), I(position["sells_reduce"])
+    closing = min(reduce, max(ZERO, qty))
+    return bounded_sum(bounded_sum(qty, -closing), reduce - I(position["sells"]))
+
+
+@cold
+def exposure_of(state: State, instrument: I, mark: I, places: I, qty: I) -> tuple[I, bool]:
+    """Worth of a signed quantity at a mark, rounded away from zero; False: it cannot be told."""
+    if qty == ZERO:
+        return ZERO, True
+    hi, lo, finer, ok = value_at(state, instrument, mark, places, abs(qty))
+    money, fine = to_money_up(state, instrument, hi, lo, finer)
+    if not ok or not fine:
+        return ZERO, False
+    worth, ok = to_worth_up(state, money_asset(state, instrument), money)
+    return worth if qty > ZERO else -worth, ok
+
+
+@kernel
+def add_exposure(state: State, scope_ix: I, now: I, long: I, short: I) -> None:
+    """Add the exposure of one position, as it is and at its two worst, to a scope; -1: to none."""
+    if scope_ix < ZERO:
+        return
+    scope = state.scopes[scope_ix]
+    scope["gross"] = bounded_sum(I(scope["gross"]), abs(now))
+    scope["net"] = bounded_sum(I(scope["net"]), now)
+    scope["worst_gross"] = bounded_sum(I(scope["worst_gross"]), max(abs(long), abs(short)))
+    scope["worst_long"] = bounded_sum(I(scope["worst_long"]), long)
+    scope["worst_short"] = bounded_sum(I(scope["worst_short"]), short)

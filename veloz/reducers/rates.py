@@ -1,0 +1,147 @@
+"""What assets are worth in the reporting asset: as stated, else by the price of a spot instrument between the two, else not known.
+
+Not known is not zero: whoever adds up leaves such money out and counts that it did. A market that priced an asset and has no price now
+leaves the last rate standing, and ASSET.source says so.
+"""
+
+from typing import Final
+
+from veloz.contracts import codes
+from veloz.contracts.kernel import cold, kernel
+from veloz.reducers.bits import P_SPOT
+from veloz.reducers.prices import UNPRICED, mark_places, mark_price
+from veloz.reducers.state import State
+from veloz.reducers.wide import TENS, WORD_MAX, divide, is_word, product, scale_tens, to_word
+from veloz.reducers.words import ONE, ZERO, I
+
+_NONE, _ITSELF, _STATED, _MARKET, _KEPT = (I(source) for source in codes.RateSource)
+_PLACES_MAX: Final = I(18)
+_NO_PAIR: Final = I(-1)
+
+
+@kernel
+def _is_pair(state: State, instrument: I, asset: I) -> bool:
+    """Whether an instrument exchanges an asset for the reporting asset, either way round."""
+    terms, reporting = state.terms[instrument], state.desk[0]["reporting"]
+    if terms["product"] != P_SPOT:
+        return False
+    return bool(
+        (terms["base"] == asset and terms["quote"] == reporting)
+        or (terms["base"] == reporting and terms["quote"] == asset)
+    )
+
+
+@cold
+def _find_pair(state: State, asset: I, priced: bool) -> I:
+    """The instrument of the lowest number that is such a pair (and has a price); -1: there is none."""
+    for instrument in range(ONE, I(state.terms.shape[0])):
+        if _is_pair(state, I(instrument), asset):
+            if not priced:
+                return I(instrument)
+            _, source = mark_price(state, I(instrument))
+            if source != UNPRICED:
+                return I(instrument)
+    return _NO_PAIR
+
+
+@cold
+def _rate_by(state: State, asset: I, instrument: I) -> bool:
+    """Take the price of a pair for the rate of an asset; False: it has none."""
+    mark, source = mark_price(state, instrument)
+    places = mark_places(state, instrument)
+    if source == UNPRICED or places > _PLACES_MAX:
+        return False
+    record = state.assets[asset]
+    if state.terms[instrument]["base"] == asset:
+        record["num"] = mark
+        record["den"] = TENS[places]
+    else:
+        record["num"] = TENS[places]
+        record["den"] = mark
+    record["source"] = _MARKET
+    return True
+
+
+@cold
+def refresh_rate(state: State, asset: I, seek: bool) -> None:
+    """Set the rate of a known asset as of now. `seek`: another pair is looked for where the one in use gives no price."""
+    record, desk = state.assets[asset], state.desk[0]
+    record["used"] = ONE
+    if asset == desk["reporting"]:
+        record["num"] = ONE
+        record["den"] = ONE
+        record["source"] = _ITSELF
+        return
+    if record["stated"] != ZERO:
+        record["source"] = _STATED
+        return
+    if record["via_ix"] >= ZERO and not _is_pair(state, I(record["via_ix"]), asset):
+        record["via_ix"] = _NO_PAIR
+    if record["via_ix"] < ZERO and record["sought"] != desk["pairings"]:
+        record["sought"] = desk["pairings"]
+        record["via_ix"] = _find_pair(state, asset, False)
+    if record["via_ix"] >= ZERO and _rate_by(state, asset, I(record["via_ix"])):
+        return
+    if seek and record["via_ix"] >= ZERO:
+        other = _find_pair(state, asset, True)
+        if other >= ZERO:
+            record["via_ix"] = other
+            if _rate_by(state, asset, other):
+                return
+    record["source"] = _NONE if record["den"] == ZERO else _KEPT
+
+
+@kernel
+def use_asset(state: State, asset: I) -> None:
+    """The rate of an asset that is met for the first time; those met before are refreshed already."""
+    if ZERO < asset < state.assets.shape[0] and state.assets[asset]["used"] == ZERO:
+        refresh_rate(state, asset, True)
+
+
+@cold
+def forget_rates(state: State) -> None:
+    """Another asset is reported in from here on: no rate holds any more, stated ones neither."""
+    for asset in range(I(state.assets.shape[0])):
+        record = state.assets[asset]
+        record["num"] = ZERO
+        record["den"] = ZERO
+        record["source"] = _NONE
+        record["stated"] = ZERO
+        record["sought"] = ZERO
+        record["via_ix"] = _NO_PAIR
+
+
+@cold
+def _convert(state: State, asset: I, money: I) -> tuple[I, bool]:
+    record = state.assets[asset]
+    den = I(record["den"])
+    if state.desk[0]["reporting"] == ZERO or not ZERO < den <= WORD_MAX or not ZERO <= record["num"] <= WORD_MAX:
+        return ZERO, False
+    places = state.assets[state.desk[0]["reporting"]]["scale"] - record["scale"]
+    hi, lo = product(money, I(record["num"]))
+    if places > ZERO:
+        hi, lo, ok = scale_tens(hi, lo, places)
+        hi, lo, _ = divide(hi, lo, den)
+    else:
+        hi, lo, _ = divide(hi, lo, den)
+        hi, lo, ok = scale_tens(hi, lo, places)
+    if not ok or not is_word(hi):
+        return ZERO, False
+    return to_word(hi, lo), True
+
+
+@kernel
+def to_worth(state: State, asset: I, money: I) -> tuple[I, bool]:
+    """Worth of money within ±(2**62 - 1), rounded toward minus infinity; False: not known, or it does not fit. No money is worth nothing
+    whatever its rate. Its asset was refreshed in this settlement.
+    """
+    if money == ZERO or asset == state.desk[0]["reporting"]:
+        return money, True
+    return _convert(state, asset, money)
+
+
+@kernel
+def to_worth_up(state: State, asset: I, money: I) -> tuple[I, bool]:
+    """The same, rounded toward plus infinity."""
+    worth, ok = to_worth(state, asset, -money)
+    return -worth, ok
