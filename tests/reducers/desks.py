@@ -131,14 +131,28 @@ def book_at(state: State, number: int, bid: int, ask: int) -> None:
 
 
 def open_order(
-    state: State, place: int, account: int, number: int, sell: bool, price: int, qty: int, side: int = 0, strategy: int = -1, reduce: bool = False
+    state: State,
+    place: int,
+    account: int,
+    number: int,
+    sell: bool,
+    price: int,
+    qty: int,
+    side: int = 0,
+    strategy: int = -1,
+    reduce: bool = False,
 ) -> None:
     """An order in an instrument's list of open ones."""
     order, listing = state.orders[place], state.terms[number]
     order["key"], order["account"], order["instrument"], order["strategy"] = place + 1, account, number, strategy
     order["price"], order["qty"] = price, qty
     order["spec"] = terms.pack(
-        terms.SPEC, sell=int(sell), position_side=side, account=account, strategy=max(strategy, 0), reduce_only=int(reduce)
+        terms.SPEC,
+        sell=int(sell),
+        position_side=side,
+        account=account,
+        strategy=max(strategy, 0),
+        reduce_only=int(reduce),
     )
     order["next_ix"], order["prev_ix"] = listing["orders_ix"], -1
     listing["orders_ix"] = place
