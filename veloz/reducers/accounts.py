@@ -24,7 +24,7 @@ from veloz.reducers.balances import (
     state_balance,
 )  # fmt: skip
 from veloz.reducers.desk import ASSETS_MAX
-from veloz.reducers.margin import order_hold
+from veloz.reducers.margin import order_hold, uncovered
 from veloz.reducers.scopes import scope_place
 from veloz.reducers.state import State
 from veloz.reducers.statements import (
@@ -40,7 +40,7 @@ from veloz.reducers.statements import (
 )  # fmt: skip
 from veloz.reducers.words import INSTRUMENT_SHIFT, ONE, WORD_MASK, ZERO, I
 
-__all__ = ["available", "can_move", "charge", "confirm", "fold_account", "hold", "move", "order_hold"]
+__all__ = ["available", "can_move", "charge", "confirm", "fold_account", "hold", "move", "order_hold", "uncovered"]
 
 SCALE_MAX: Final = I(18)
 _ASSETS_MAX: Final = I(ASSETS_MAX)

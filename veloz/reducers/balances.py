@@ -190,9 +190,9 @@ def confirm(state: State, order_ix: I, taken: bool) -> None:
 
 
 @kernel
-def _less(left: I, right: I) -> I:
-    """left - right, kept within the bounds of money."""
-    return min(max(left - right, -_MONEY_MAX), _MONEY_MAX)
+def bounded(value: I) -> I:
+    """A sum of two amounts of money, kept within the bounds of one."""
+    return min(max(value, -_MONEY_MAX), _MONEY_MAX)
 
 
 @cold
@@ -213,5 +213,5 @@ def available(state: State, account: I, asset: I) -> I:
         return ZERO
     balance = state.balances[at]
     foreign = max(ZERO, I(balance["locked"] - min(balance["confirmed"], balance["held"])))
-    left = _less(_less(I(balance["total"]), I(balance["held"])), foreign)
-    return _less(_less(left, I(balance["margin"])), max(ZERO, -I(balance["unrealized"])))
+    left = bounded(bounded(balance["total"] - balance["held"]) - foreign)
+    return bounded(bounded(left - balance["margin"]) - max(ZERO, -I(balance["unrealized"])))
