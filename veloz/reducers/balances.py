@@ -50,19 +50,15 @@ def _is_stated(balance: np.void, at_ns: I) -> bool:
 
 
 @cold
-def can_book(state: State, account: I, asset: I, delta: I, at_ns: I) -> bool:
-    """Whether a balance can take a movement of any kind and either sign of this size."""
+def can_move(state: State, account: I, asset: I, delta: I) -> bool:
+    """Whether a balance can take a movement of any kind and either sign of this size: no number of it would leave the bounds."""
     at = balance_place(state, account, asset)
     if at < ZERO or not is_money(delta):
         return False
-    size = abs(delta)
     balance = state.balances[at]
-    if _is_stated(balance, at_ns):
-        moved = max(abs(balance["opened"]), abs(balance["drift"]))
-    else:
-        moved = abs(balance["total"])
+    most = max(abs(balance["total"]), max(abs(balance["opened"]), abs(balance["drift"])))
     sums = max(max(abs(balance["traded"]), abs(balance["fees"])), max(abs(balance["funding"]), abs(balance["changed"])))
-    return bool(max(moved, sums) + size <= _MONEY_MAX)
+    return bool(max(most, sums) <= _MONEY_MAX - abs(delta))
 
 
 @cold
@@ -77,7 +73,7 @@ def book(state: State, account: I, asset: I, delta: I, what: I, at_ns: I) -> boo
     if at < ZERO:
         desk["unplaced"] += ONE
         return False
-    if not can_book(state, account, asset, delta, at_ns):
+    if not can_move(state, account, asset, delta):
         desk["overflows"] += ONE
         return False
     balance = state.balances[at]
@@ -146,12 +142,6 @@ def move(state: State, account: I, asset: I, delta: I) -> None:
 def charge(state: State, account: I, asset: I, amount: I) -> None:
     """The row in hand cost a fee (below 0: earned a rebate) of `amount` money of the asset."""
     book(state, account, asset, -amount if is_money(amount) else amount, FEES, I(state.desk[0]["event_ns"]))
-
-
-@kernel
-def can_move(state: State, account: I, asset: I, delta: I) -> bool:
-    """Whether `move` or `charge` by `delta` would be taken whole."""
-    return can_book(state, account, asset, delta, I(state.desk[0]["event_ns"]))
 
 
 @cold

@@ -158,6 +158,8 @@ def order_hold(state: State, order_ix: I, price: I, qty: I, amount: np.ndarray) 
         worst = dearest_price(product, sell, price, I(order["trigger"]), I(terms["reference"]))
         if more > ZERO and worst <= ZERO:
             return _NO_REFERENCE
+        if worst > WORD_MAX:
+            return _ARITHMETIC
         leverage = ONE if spot else leverage_of(state, account, instrument)
         if more > ZERO:
             money, ok = money_up(state, instrument, worst, more, leverage)
