@@ -56,6 +56,8 @@ for _kind in (registry.ASSETS, registry.FILTERS, registry.STATUS, registry.BOUND
 for _kind in (registry.APPROVED, registry.GATE_REFUSED):
     ROOM_OF[_kind.number] = ROOM_ORDERS
 
+ROOM_OF[registry.DIVERGED.number] = ROOM_SCOPES
+
 P_SPOT, P_LINEAR, P_INVERSE = I(codes.Product.SPOT), I(codes.Product.LINEAR), I(codes.Product.INVERSE)
 
 

@@ -15,7 +15,8 @@ from veloz.reducers.accounts import fold_account
 from veloz.reducers.bits import ROOM_ACCOUNTS, ROOM_OF, ROOM_ORDERS
 from veloz.reducers.desk import ACCOUNTS_MAX, ASSETS_MAX, BRACKETS_EACH, STRATEGIES_MAX
 from veloz.reducers.orders import fold_order, note_restart
-from veloz.reducers.scopes import FIXED, fold_scope
+from veloz.reducers.scope_rows import fold_scope
+from veloz.reducers.scopes import FIXED
 from veloz.reducers.settle import settle
 from veloz.reducers.state import State
 from veloz.reducers.words import GROW_DESK, INSTRUMENT_SHIFT, ONE, WORD_MASK, ZERO, I

@@ -1,0 +1,167 @@
+"""What a position could become: the position and every open order of one side, and what that is worth.
+
+An order counts with all it may still trade: the larger of its quantity and of an amendment under way, less what was traded. An order whose
+outcome is not known counts in full. Orders that can only reduce (flagged so, or closing a side of hedge mode) never carry a
+position through zero by themselves, but they can use up what would have absorbed the others: long 10, with 10 to sell
+reducing and 15 to sell plainly, may end at short 15. So
+
+    most long  = position + plain buys  + min(reducing buys,  what is short)
+    most short = plain sells + min(reducing sells, what is long) - position
+
+Spot is counted like the rest: short is what was sold beyond what fills had bought. Quantities are held at QTY_TOP, worth at WORTH_TOP.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from veloz.contracts.kernel import kernel
+from veloz.contracts.terms import Action, OrderType, PositionSide
+from veloz.reducers.bits import M_SIDE, M_TYPE, P_INVERSE, P_SPOT, S_REDUCE, S_SELL, S_SIDE, S_TYPE, part
+from veloz.reducers.prices import reference_price
+from veloz.reducers.state import State
+from veloz.reducers.wide import TENS, WORD_MAX, divide_up, is_word, product, scale_tens, times
+from veloz.reducers.words import ONE, ZERO, I
+
+QTY_TOP: Final = I((1 << 60) - 1)
+WORTH_TOP: Final = I((1 << 61) - 1)
+
+_AMEND: Final = I(Action.AMEND)
+_LONG, _SHORT = I(PositionSide.LONG), I(PositionSide.SHORT)
+_MARKET: Final = I(OrderType.MARKET)
+_E8_PLACES: Final = I(8)
+_PLACES_MAX: Final = I(18)
+
+
+@kernel
+def clip(qty: I) -> I:
+    """A quantity within ±QTY_TOP."""
+    return max(-QTY_TOP, min(qty, QTY_TOP))
+
+
+@kernel
+def rest_of(order: np.void, qty: I) -> I:
+    """What an order of this whole quantity may still trade, within 0 … QTY_TOP."""
+    return max(ZERO, clip(clip(qty) - clip(order["traded"])))
+
+
+@kernel
+def open_rest(order: np.void) -> I:
+    """What an open order may still trade, with an amendment that is under way."""
+    if order["pending_action"] == _AMEND:
+        return rest_of(order, max(order["qty"], order["pending_qty"]))
+    return rest_of(order, I(order["qty"]))
+
+
+@kernel
+def is_committed(order: np.void) -> bool:
+    """Whether an order of the open list may be at the venue: approved, or of somebody else."""
+    return bool(order["approved_seq"] > ZERO or order["key"] < ZERO)
+
+
+@kernel
+def is_reducing_kind(spec: I) -> bool:
+    """Whether an order can only reduce: flagged so, or closing a side of hedge mode."""
+    side, sell = part(spec, S_SIDE, M_SIDE), part(spec, S_SELL, ONE)
+    return bool(part(spec, S_REDUCE, ONE) != ZERO or (side == _LONG and sell != ZERO) or (side == _SHORT and sell == ZERO))
+
+
+@kernel
+def is_conditional(spec: I) -> bool:
+    """Whether an order waits for its trigger."""
+    return bool(part(spec, S_TYPE, M_TYPE) > _MARKET)
+
+
+@kernel
+def most_long(qty: I, buys: I, reducing: I) -> I:
+    """The longest that a position can become."""
+    return clip(qty + buys + min(reducing, max(-qty, ZERO)))
+
+
+@kernel
+def most_short(qty: I, sells: I, reducing: I) -> I:
+    """The shortest that a position can become, as a number above 0 when it is short."""
+    return clip(sells + min(reducing, max(qty, ZERO)) - qty)
+
+
+@kernel
+def exposure_price(state: State, instrument: I) -> I:
+    """The price exposures of an instrument are valued at, quanta, rounded so that they are never too low: the mark of the last
+    settlement, else the reference of now; 0: there is none.
+    """
+    terms, known = state.terms[instrument], state.instruments[instrument]
+    down = terms["product"] == P_INVERSE
+    finer = I(terms["mark_places"]) - I(known["price_scale"])
+    if terms["mark"] > ZERO and ZERO <= finer <= _PLACES_MAX:
+        step = TENS[finer]
+        return I(terms["mark"] // step if down else (terms["mark"] + step - ONE) // step)
+    price, _ = reference_price(state, instrument)
+    return price if down or price == ZERO else price + ONE
+
+
+@kernel
+def _money_up(state: State, instrument: I, asset: I, price: I, qty: I) -> tuple[I, I, bool]:
+    """Money of the asset an instrument pays in, rounded up; False: too much."""
+    known = state.instruments[instrument]
+    places = I(state.assets[asset]["scale"]) - _E8_PLACES
+    if state.terms[instrument]["product"] == P_INVERSE:
+        if price <= ZERO:
+            return ZERO, ZERO, False
+        hi, lo = product(qty, known["multiplier_e8"])
+        hi, lo, ok = scale_tens(hi, lo, max(places + known["price_scale"] - known["qty_scale"], ZERO))
+        hi, lo = divide_up(hi, lo, price)
+        places = min(places + known["price_scale"] - known["qty_scale"], ZERO)
+    else:
+        places -= I(known["price_scale"]) + I(known["qty_scale"])
+        multiplier = I(known["multiplier_e8"])
+        hi, lo = product(price, qty)
+        ok = True
+        if multiplier == TENS[_E8_PLACES]:
+            places += _E8_PLACES
+        else:
+            hi, lo, ok = times(hi, lo, multiplier)
+        if ok and places > ZERO:
+            hi, lo, ok = scale_tens(hi, lo, places)
+            places = ZERO
+    if ok and places < ZERO:
+        hi, lo = _down_tens(hi, lo, -places)
+    return hi, lo, ok
+
+
+@kernel
+def _down_tens(hi: I, lo: I, places: I) -> tuple[I, I]:
+    """Divided by 10**places, rounded up; 0 <= places <= 36."""
+    if places > _PLACES_MAX:
+        hi, lo = divide_up(hi, lo, TENS[_PLACES_MAX])
+        places -= _PLACES_MAX
+    return divide_up(hi, lo, TENS[places])
+
+
+@kernel
+def worth_up(state: State, instrument: I, price: I, qty: I) -> I:
+    """What a quantity (0 … QTY_TOP) at a price (quanta, 0 … WORD_MAX) is worth in the reporting asset, rounded up, at most
+    WORTH_TOP; -1: it cannot be converted.
+    """
+    reporting = I(state.desk[0]["reporting"])
+    terms = state.terms[instrument]
+    asset = I(terms["quote"]) if terms["product"] == P_SPOT else I(terms["settle"])
+    if not (ZERO < reporting < state.assets.shape[0] and ZERO < asset < state.assets.shape[0]):
+        return -ONE
+    hi, lo, ok = _money_up(state, instrument, asset, price, qty)
+    if asset != reporting:
+        rate = state.assets[asset]
+        num, den = I(rate["num"]), I(rate["den"])
+        if not (ZERO < den <= WORD_MAX and ZERO <= num <= WORD_MAX):
+            return -ONE
+        places = I(state.assets[reporting]["scale"]) - I(rate["scale"])
+        if ok:
+            hi, lo, ok = times(hi, lo, num)
+        if ok and places > ZERO:
+            hi, lo, ok = scale_tens(hi, lo, places)
+        if ok:
+            hi, lo = divide_up(hi, lo, den)
+            if places < ZERO:
+                hi, lo = _down_tens(hi, lo, -places)
+    if not ok or not is_word(hi) or lo > WORTH_TOP:
+        return WORTH_TOP
+    return lo
