@@ -1,8 +1,8 @@
 """Folds rows of risk.*, control.*, strategy.* and pnl.*: what they set in scopes, breakers and strategies.
 
-A command sets nothing by itself but the place of its scope, so that the settlement before the decisions measures it; what it leads to are the
-decision rows behind it, and those have the effect. Exceptions are commands that need no judging: what a breaker counts, what
-a strategy is to do, and the settling of a difference.
+A command sets nothing by itself but the place of its scope, so that the settlement before the decisions measures it; what it leads
+to are the decision rows behind it, and those have the effect. Exceptions are commands that need no judging: what a breaker
+counts, what a strategy is to do, and the settling of a difference.
 """
 
 from typing import Final

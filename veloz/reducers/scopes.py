@@ -12,8 +12,9 @@ import numpy as np
 from veloz.contracts.codes import Breaker, Limit
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import Action, ScopeKind
-from veloz.reducers.bits import S_SELL, part
+from veloz.reducers.bits import M_SIDE, S_SELL, S_SIDE, part
 from veloz.reducers.buckets import debt_after, debt_now, limit_of, repeat_span, window_of
+from veloz.reducers.places import NO_STRATEGY, position_place
 from veloz.reducers.state import State
 from veloz.reducers.survey import survey
 from veloz.reducers.tallies import breaker_place, clear_tally, count
@@ -98,9 +99,7 @@ def _take_order_token(state: State, place: I, now: I) -> None:
     tokens = limit_of(state, place, _ORDERS)
     if tokens >= ZERO:
         scope, window = state.scopes[place], window_of(state, place)
-        debt = debt_now(
-            I(scope["order_debt"]), I(scope["order_window"]), I(scope["order_ns"]), tokens, window, now
-        )
+        debt = debt_now(I(scope["order_debt"]), I(scope["order_window"]), I(scope["order_ns"]), tokens, window, now)
         scope["order_debt"] = debt_after(debt, tokens, window)
         scope["order_window"] = window
         scope["order_ns"] = now
@@ -111,9 +110,7 @@ def _take_cancel_token(state: State, place: I, now: I) -> None:
     tokens = limit_of(state, place, _CANCELS)
     if tokens >= ZERO:
         scope, window = state.scopes[place], window_of(state, place)
-        debt = debt_now(
-            I(scope["cancel_debt"]), I(scope["cancel_window"]), I(scope["cancel_ns"]), tokens, window, now
-        )
+        debt = debt_now(I(scope["cancel_debt"]), I(scope["cancel_window"]), I(scope["cancel_ns"]), tokens, window, now)
         scope["cancel_debt"] = debt_after(debt, tokens, window)
         scope["cancel_window"] = window
         scope["cancel_ns"] = now
@@ -125,9 +122,7 @@ def take_intent_token(state: State, place: I, now: I) -> None:
     tokens = limit_of(state, place, _INTENTS)
     if tokens >= ZERO:
         scope, window = state.scopes[place], window_of(state, place)
-        debt = debt_now(
-            I(scope["intent_debt"]), I(scope["intent_window"]), I(scope["intent_ns"]), tokens, window, now
-        )
+        debt = debt_now(I(scope["intent_debt"]), I(scope["intent_window"]), I(scope["intent_ns"]), tokens, window, now)
         scope["intent_debt"] = debt_after(debt, tokens, window)
         scope["intent_window"] = window
         scope["intent_ns"] = now
@@ -171,12 +166,17 @@ def _remember(state: State, order: np.void, now: I) -> None:
 def note_approved(state: State, order_ix: I, now: I) -> None:
     """The gate approved a draft or an amendment: rates, repeats, counts and exposures of its scopes, at once.
 
-    Exposures are valued at the instrument's reference, as in the gate; where there is none they wait for the settlement.
+    Exposures are valued at the instrument's mark, as in the gate; where there is none they wait for the settlement. The positions that the
+    order may fill get their places, so that the settlement counts it.
     """
     order = state.orders[order_ix]
-    instrument = I(order["instrument"])
+    instrument, account = I(order["instrument"]), I(order["account"])
     if not ZERO < instrument < state.terms.shape[0]:
         return
+    side = part(I(order["spec"]), S_SIDE, M_SIDE)
+    position_place(state, account, instrument, side, NO_STRATEGY)
+    if order["strategy"] != NO_STRATEGY:
+        position_place(state, account, instrument, side, I(order["strategy"]))
     sell = part(I(order["spec"]), S_SELL, ONE)
     amends = order["pending_action"] == _AMEND
     seen = survey(state, order_ix)

@@ -1,8 +1,8 @@
 """Stop levels, breakers and strategies as drawn tables.
 
-A scope has a level of each source, and the safest of them holds. What a source may ask for without more ado is `ASK`: only a safer
-level, and asking again changes nothing. With the typed phrase and after a clean reconciliation it is `RESUME`. A breaker that has tripped is
-closed by COOLED where it has a cool-down, by RESUMED (a person's resume of source BREAKER) where it has none.
+A scope has a level of each source, and the safest of them holds. What a source may ask for without more ado is `ASK`: only a
+safer level, and asking again changes nothing. With the typed phrase and after a clean reconciliation it is `RESUME`. A breaker that has
+tripped is closed by COOLED where it has a cool-down, by RESUMED (a person's resume of source BREAKER) where it has none.
 """
 
 from enum import IntEnum

@@ -11,8 +11,10 @@ import numpy as np
 from veloz.contracts.kernel import kernel
 from veloz.contracts.terms import Action, OrderType
 from veloz.reducers.bits import M_SIDE, M_TIF, M_TYPE, S_REDUCE, S_SELL, S_SIDE, S_TIF, S_TYPE, part
+from veloz.reducers.places import NO_STRATEGY
+from veloz.reducers.state import State
+from veloz.reducers.words import NONE, ONE, ZERO, I
 from veloz.reducers.worst import (
-    QTY_TOP,
     clip,
     is_committed,
     is_conditional,
@@ -22,17 +24,12 @@ from veloz.reducers.worst import (
     open_rest,
     rest_of,
 )  # fmt: skip
-from veloz.reducers.places import NO_STRATEGY
-from veloz.reducers.state import State
-from veloz.reducers.words import NONE, ONE, ZERO, I
 
 PRICE_TOP: Final = I((1 << 62) - 1)  # what a market order may pay
 _MARKET: Final = I(OrderType.MARKET)
 _AMEND: Final = I(Action.AMEND)
 # What makes two orders the same: everything in spec but which leg it is, who asked for it, and how.
-SAME_SPEC: Final = I(
-    (M_TYPE << S_TYPE) | (M_TIF << S_TIF) | (ONE << S_SELL) | (ONE << S_REDUCE) | (M_SIDE << S_SIDE)
-)
+SAME_SPEC: Final = I((M_TYPE << S_TYPE) | (M_TIF << S_TIF) | (ONE << S_SELL) | (ONE << S_REDUCE) | (M_SIDE << S_SIDE))
 
 
 class Open(NamedTuple):
@@ -168,7 +165,9 @@ def _walk(state: State, order_ix: I, own: Open, everyone: Open, share: Open) -> 
                         queued = clip(queued + rest)
                     if order["strategy"] == draft["strategy"]:
                         share = _add_order(share, order_sell, reducing, rest)
-                        if is_twin(order, spec, I(draft["price"]), I(draft["qty"]), I(draft["account"]), I(draft["strategy"])):
+                        if is_twin(
+                            order, spec, I(draft["price"]), I(draft["qty"]), I(draft["account"]), I(draft["strategy"])
+                        ):
                             twin_ns = max(twin_ns, I(order["created_ns"]))
             if not is_conditional(words):
                 if order_sell != ZERO:

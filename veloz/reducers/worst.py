@@ -63,7 +63,9 @@ def is_committed(order: np.void) -> bool:
 def is_reducing_kind(spec: I) -> bool:
     """Whether an order can only reduce: flagged so, or closing a side of hedge mode."""
     side, sell = part(spec, S_SIDE, M_SIDE), part(spec, S_SELL, ONE)
-    return bool(part(spec, S_REDUCE, ONE) != ZERO or (side == _LONG and sell != ZERO) or (side == _SHORT and sell == ZERO))
+    return bool(
+        part(spec, S_REDUCE, ONE) != ZERO or (side == _LONG and sell != ZERO) or (side == _SHORT and sell == ZERO)
+    )
 
 
 @kernel
