@@ -14,7 +14,7 @@ from veloz.contracts import registry
 from veloz.contracts.layout import STEP_END
 from veloz.venues.binance.private import PrivateCodec
 
-COUNT = 16_000
+COUNT = 10_000
 ALONE = ("system.refused", "system.unknown", "system.link")
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 1.5, 2**63, 2**64, 10**30, -(2**63), "", "0", "-1", "-0", "NaN", "Infinity", "1e5", "1E400", "0x1",
