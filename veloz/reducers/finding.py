@@ -105,6 +105,20 @@ def trade_seq(trade_ids: np.ndarray, owner: I, trade_id: I) -> I:
 
 
 @kernel
+def counted_at(trade_ids: np.ndarray, owner: I, trade_id: I) -> I:
+    """The sequence number of the row by which a trade was counted; 0: it was not."""
+    places = I(trade_ids.shape[0])
+    if places == 0:
+        return ZERO
+    at = home_of(trade_id, owner, places)
+    while trade_ids[at]["seq"] > 0:
+        if trade_ids[at]["trade_id"] == trade_id and trade_ids[at]["owner"] == owner:
+            return I(trade_ids[at]["seq"])
+        at = (at + ONE) & (places - ONE)
+    return ZERO
+
+
+@kernel
 def remember_trade(trade_ids: np.ndarray, owner: I, trade_id: I, seq: I) -> None:
     """Enter a trade that is not in the table."""
     places = I(trade_ids.shape[0])

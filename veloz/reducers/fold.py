@@ -164,6 +164,8 @@ def fold(state: State, rows: np.ndarray, first_seq: int) -> State:
         stage = I(signal[3])
         if signal[0] == INSTRUMENT_ROW:
             state = attend(state, signal, raw[k])
+            if state.desk[0]["open"] and (int(raw[k]["head"]) >> int(FLAGS_SHIFT)) & int(F_STEP_END):
+                end_step(state, I(state.clock[0]["now_ns"]))
             k += 1
         else:
             state = attend(state, signal, raw[min(int(k), len(raw) - 1)])

@@ -97,8 +97,19 @@ def restart(state: State, seq: I, now: I) -> None:
 @kernel
 def end_step(state: State, now: I) -> None:
     """The end of a step: positions, exposures and pnl are settled where something happened or a second went by."""
-    desk = state.desk[0]
-    if desk["dirty"] != 0 or now >= desk["mark_ns"]:
+    if must_settle(state.desk[0], now):
         settle(state, now)
-        desk["dirty"] = ZERO
-        desk["mark_ns"] = (now // MARK_EVERY_NS + ONE) * MARK_EVERY_NS
+        note_settled(state.desk[0], now)
+
+
+@kernel
+def must_settle(desk: np.void, now: I) -> bool:
+    """Whether something was traded since the last settlement, or its engine second is over."""
+    return bool(desk["dirty"] != ZERO or now >= desk["mark_ns"])
+
+
+@kernel
+def note_settled(desk: np.void, now: I) -> None:
+    """All is settled as of `now`."""
+    desk["dirty"] = ZERO
+    desk["mark_ns"] = (now // MARK_EVERY_NS + ONE) * MARK_EVERY_NS

@@ -1,0 +1,276 @@
+"""What is decided at the end of a step, in its order, each decision folded the moment it is made.
+
+    facts       what the inputs did that needs saying: instruments frozen, fills that are not what was approved, and open orders and
+                positions where a level of CANCEL or FLATTEN holds
+    commands    of people and agents, by sequence number
+    breakers
+    strategies  their intents, by strategy number: resolved, planned, drafted, judged
+    pnl         once an engine second while something is open
+
+A draft is judged as soon as it is folded, its verdict folded before anything else is drafted: two drafts cannot spend the same margin.
+The work stops where the host is needed (a table is to grow, strategies are to be asked) and goes on from there; what comes out is the
+same wherever it stopped.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from veloz.contracts import registry
+from veloz.contracts.codes import Refusal
+from veloz.contracts.kernel import cold, entry, kernel
+from veloz.engine.facts import fact_turn
+from veloz.engine.intents import intent_turn
+from veloz.engine.making import (
+    A_AMEND,
+    CURSOR,
+    K_AMEND,
+    K_APPROVED,
+    K_DRAFTED,
+    K_REQUESTED,
+    K_TERMS,
+    TURN_ROWS,
+    made_at,
+    make,
+    make_findings,
+    make_refusal,
+    refuse,
+)  # fmt: skip
+from veloz.engine.manual import order_turn, other_turn
+from veloz.engine.sweep import K_STOPPED, begin_sweep, sweep_turn
+from veloz.engine.telling import pnl_turn
+from veloz.execution.planner import PLAN
+from veloz.reducers.bits import (
+    M_ACTION,
+    NOT_TRADING,
+    ROOM_OF,
+    S_ACTION,
+    S_MORE,
+    SCOPE_KIND_MASK,
+    SCOPE_NUMBER,
+    part,
+)  # fmt: skip
+from veloz.reducers.finding import find_order
+from veloz.reducers.fold import fold_rows
+from veloz.reducers.order_table import is_over
+from veloz.reducers.settle import settle
+from veloz.reducers.state import State
+from veloz.reducers.trading import end_step, fold_trading, must_settle, note_settled
+from veloz.reducers.words import DONE, F_STEP_END, FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK, ONE, WORD_MASK, ZERO, I
+from veloz.risk.breaker import decide_breakers
+from veloz.risk.commands import FINDING_WORDS, FINDINGS_ROOM
+from veloz.risk.gate import VERDICT_WORDS, judge
+
+FOLDING, FACTS, COMMANDS, BREAKERS, MINDS, INTENTS, PNL, CLOSING, CLOSED = (I(n) for n in range(9))
+GROW_OUT, ASK_MINDS = I(20), I(21)  # why the work stopped, beside the fold's own reasons
+_UNTRADABLE, _DUPLICATE = I(Refusal.UNTRADABLE), I(Refusal.DUPLICATE)
+_ORDER_OVER, _NO_SLOT = I(Refusal.ORDER_OVER), I(Refusal.NO_SLOT)
+K_COMMAND_ORDER, K_COMMAND_LAST = I(registry.COMMAND_ORDER.number), I(registry.COMMAND_SETTLE.number)
+
+
+class Work(NamedTuple):
+    """Where the work stands, and scratch."""
+
+    cursor: np.ndarray  # making.CURSOR[1]
+    plan: np.ndarray  # planner.PLAN[1]
+    verdict: np.ndarray  # i8[VERDICT_WORDS]
+    findings: np.ndarray  # i8[FINDINGS_ROOM, FINDING_WORDS]
+
+
+def new_work() -> Work:
+    """For one engine, used at every step."""
+    return Work(
+        np.zeros(1, CURSOR),
+        np.zeros(1, PLAN),
+        np.zeros(VERDICT_WORDS, np.int64),
+        np.zeros((FINDINGS_ROOM, FINDING_WORDS), np.int64),
+    )
+
+
+@entry
+def take_step(
+    state: State,
+    rows: np.ndarray,
+    intents: np.ndarray,
+    out: np.ndarray,
+    work: Work,
+    signal: np.ndarray,
+) -> None:
+    """Go on with a step: fold its inputs, then decide.
+
+    Args:
+        state: State. Changed.
+        rows: RAW[n], the inputs, none flagged STEP_END.
+        intents: RAW[m], what the strategies said; read from the phase INTENTS on.
+        out: RAW, the decisions; at least `TURN_ROWS` free, else signal GROW_OUT.
+        work: `work.cursor` all zeros but `inputs` and `first_seq` at the beginning of a step.
+        signal: i8[4]: DONE when the step is over; a reason of the fold (`stage` and `input`, or `folded`, say at which row); GROW_OUT;
+            ASK_MINDS.
+    """
+    at = work.cursor[0]
+    signal[0] = DONE
+    if at["phase"] == FOLDING:
+        at["input"] = fold_rows(state, rows, I(at["input"]), I(at["stage"]), signal, I(at["first_seq"]))
+        if signal[0] != DONE:
+            return
+        _begin(state, at)
+    while at["phase"] != CLOSED:
+        if at["folded"] < at["made"]:
+            _fold_made(state, out, at, work.verdict, signal)
+            if signal[0] != DONE:
+                return
+        elif at["made"] + TURN_ROWS > out.shape[0]:
+            signal[0] = GROW_OUT
+            return
+        elif not _sweep(state, at, out):
+            if at["phase"] == MINDS:
+                at["phase"] = INTENTS
+                signal[0] = ASK_MINDS
+                return
+            _turn(state, rows, intents, out, work)
+
+
+@cold
+def _begin(state: State, at: np.void) -> None:
+    """The inputs are folded: what decisions look at is settled, unless nothing can be decided."""
+    desk = state.desk[0]
+    at["now"] = state.clock[0]["now_ns"]
+    at["input"] = ZERO
+    at["phase"] = FACTS
+    if desk["open"] == ZERO:
+        at["phase"] = CLOSED
+    elif must_settle(desk, I(at["now"])):
+        settle(state, I(at["now"]))
+        at["settled"] = ONE
+
+
+@kernel
+def _fold_made(state: State, out: np.ndarray, at: np.void, verdict: np.ndarray, signal: np.ndarray) -> None:
+    """Fold the next row that was made, and make what follows from it at once."""
+    place = I(at["folded"])
+    row = out[place]
+    kind = row["head"] & KIND_MASK
+    seq = I(at["first_seq"] + at["inputs"] + place)
+    if ROOM_OF[kind] != NOT_TRADING:
+        fold_trading(state, kind, row, seq, I(at["now"]), signal)
+        if signal[0] != DONE:
+            return
+    at["folded"] = place + ONE
+    if kind == K_DRAFTED:
+        if (row["aux"] >> S_MORE) & ONE == ZERO:
+            _judge(state, out, at, row, seq, verdict)
+    elif kind == K_TERMS:
+        draft_ix = made_at(at, row["ref"])
+        if draft_ix >= ZERO and out[draft_ix]["head"] & KIND_MASK == K_DRAFTED:
+            _judge(state, out, at, out[draft_ix], I(row["ref"]), verdict)
+    elif kind == K_APPROVED:
+        draft = out[made_at(at, row["ref"])]
+        amends = part(draft["aux"], S_ACTION, M_ACTION) == A_AMEND
+        instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
+        make(
+            at, out, K_AMEND if amends else K_REQUESTED, instrument,
+            I(draft["venue_seq"]), I(draft["price"]), I(draft["qty"]), seq, I(draft["aux"]),
+        )  # fmt: skip
+
+
+@cold
+def _judge(state: State, out: np.ndarray, at: np.void, draft: np.void, seq: I, verdict: np.ndarray) -> None:
+    """The gate's verdict on a draft that was folded."""
+    instrument = (draft["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
+    key = I(draft["venue_seq"])
+    order_ix = find_order(state.orders, state.order_places, key, instrument)
+    code = _untaken(state, order_ix, draft, seq)
+    if code != ZERO:
+        refuse(at, out, instrument, key, seq, code)
+        return
+    if judge(state, order_ix, I(at["now"]), verdict) != ZERO:
+        make_refusal(at, out, instrument, key, seq, verdict)
+        return
+    revision = I(state.desk[0]["limits_revision"])
+    make(at, out, K_APPROVED, instrument, key, verdict[5], verdict[6], seq, revision)
+
+
+@kernel
+def _untaken(state: State, order_ix: I, draft: np.void, seq: I) -> I:
+    """Why a draft did not become an order, or an amendment of one; 0: it did."""
+    if order_ix < ZERO:
+        return _UNTRADABLE
+    order = state.orders[order_ix]
+    if part(draft["aux"], S_ACTION, M_ACTION) != A_AMEND:
+        return ZERO if order["drafted_seq"] == seq else _DUPLICATE
+    if order["amend_seq"] == seq:
+        return ZERO
+    return _ORDER_OVER if is_over(order["state"]) else _NO_SLOT
+
+
+@kernel
+def _sweep(state: State, at: np.void, out: np.ndarray) -> bool:
+    """Go on with what a stop level does to what is open; False when there is nothing of it."""
+    if sweep_turn(state, at, out):
+        return True
+    while at["swept"] < at["folded"]:
+        row = out[at["swept"]]
+        at["swept"] += ONE
+        if row["head"] & KIND_MASK == K_STOPPED:
+            seq = I(at["first_seq"] + at["inputs"] + at["swept"] - ONE)
+            begin_sweep(at, row["venue_seq"] & SCOPE_KIND_MASK, row["venue_seq"] >> SCOPE_NUMBER, I(row["price"]), seq)
+            return True
+    return False
+
+
+@cold
+def _turn(state: State, rows: np.ndarray, intents: np.ndarray, out: np.ndarray, work: Work) -> None:
+    """Make the next rows of the phase, or go on to the next phase."""
+    at = work.cursor[0]
+    phase = at["phase"]
+    if phase == FACTS:
+        more = fact_turn(state, rows, out, at, work.verdict)
+    elif phase == COMMANDS:
+        more = command_turn(state, rows, out, at, work.verdict, work.findings)
+    elif phase == BREAKERS:
+        n = decide_breakers(state, I(at["first_seq"] + at["inputs"] - ONE), I(at["now"]), work.findings, ZERO)
+        make_findings(at, out, work.findings, n)
+        more = False
+    elif phase == INTENTS:
+        more = intent_turn(state, intents, out, at, work.plan, work.verdict)
+    elif phase == PNL:
+        more = pnl_turn(state, out, at)
+    else:
+        _close(state, out, at)
+        return
+    if not more:
+        at["phase"] = phase + ONE
+        at["input"] = ZERO
+        at["part"] = ZERO
+        at["order_ix"] = ZERO
+
+
+@kernel
+def command_turn(
+    state: State, rows: np.ndarray, out: np.ndarray, at: np.void, verdict: np.ndarray, findings: np.ndarray
+) -> bool:
+    """Answer the command in hand, or go on to the next one; False when there is none left."""
+    while at["input"] < rows.shape[0]:
+        row = rows[at["input"]]
+        kind = row["head"] & KIND_MASK
+        if kind == K_COMMAND_ORDER:
+            order_turn(state, rows, out, at, verdict)
+            return True
+        if K_COMMAND_ORDER < kind <= K_COMMAND_LAST:
+            other_turn(state, row, out, at, findings)
+            at["input"] += ONE
+            return True
+        at["input"] += ONE
+    return False
+
+
+@kernel
+def _close(state: State, out: np.ndarray, at: np.void) -> None:
+    """The last row carries STEP_END; what was decided is settled with it."""
+    if at["made"] > ZERO:
+        out[at["made"] - ONE]["head"] |= F_STEP_END << FLAGS_SHIFT
+    if at["settled"] != ZERO and at["made"] == ZERO:  # nothing happened since
+        note_settled(state.desk[0], I(at["now"]))
+    else:
+        end_step(state, I(at["now"]))
+    at["phase"] = CLOSED

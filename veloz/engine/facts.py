@@ -1,0 +1,95 @@
+"""What the inputs of a step did that has to be said before anything else is decided.
+
+An instrument that an input froze is said to be frozen; an execution that is not what was approved is a violation; where a level of
+CANCEL or FLATTEN holds over an order or a position that an input shows to be open, it is canceled or closed again.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from veloz.contracts import registry
+from veloz.contracts.kernel import cold, kernel
+from veloz.engine.making import make, make_cancel
+from veloz.engine.sweep import CANCEL_LEVEL, FLATTEN_LEVEL, INSTRUMENT, begin_close, level_over
+from veloz.execution.planner import is_cancelable
+from veloz.reducers.bits import (
+    R_ACCOUNT,
+    RM_ACCOUNT,
+    ROOM_ACCOUNTS,
+    ROOM_OF,
+    ROOM_ORDERS,
+    SCOPE_NUMBER,
+    VERDICT_KIND,
+    VERDICT_NUMBER,
+    part,
+)  # fmt: skip
+from veloz.reducers.finding import counted_at, find_order
+from veloz.reducers.state import State
+from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, KINDS_MAX, ONE, WORD_MASK, ZERO, I
+from veloz.risk.breaker import check_fill
+
+_K_FROZEN, _K_VIOLATION = I(registry.FROZEN.number), I(registry.VIOLATION.number)
+_K_FILLED, _K_REQUEST_REJECTED = I(registry.FILLED.number), I(registry.REQUEST_REJECTED.number)
+_K_REPORTS_FIRST, _K_REPORTS_LAST = I(registry.DISPATCHED.number), I(registry.ORDER_STATED.number)
+_OWNER_SHIFT: Final = I(8)
+
+
+@cold
+def fact_turn(state: State, rows: np.ndarray, out: np.ndarray, at: np.void, verdict: np.ndarray) -> bool:
+    """Say what the next input did; False when there is none left. At most three rows and one sweep an input."""
+    while at["input"] < rows.shape[0]:
+        row = rows[at["input"]]
+        kind = row["head"] & KIND_MASK
+        seq = I(at["first_seq"] + at["input"])
+        at["input"] += ONE
+        if kind >= KINDS_MAX or (ROOM_OF[kind] != ROOM_ORDERS and ROOM_OF[kind] != ROOM_ACCOUNTS):
+            continue
+        made = at["made"]
+        instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
+        if instrument >= state.terms.shape[0]:
+            continue
+        if state.terms[instrument]["frozen"] != ZERO and state.terms[instrument]["frozen_seq"] == seq:
+            scope = INSTRUMENT | (instrument << SCOPE_NUMBER)
+            make(at, out, _K_FROZEN, instrument, scope, I(state.terms[instrument]["frozen"]), ZERO, seq, ZERO)
+        if _K_REPORTS_FIRST <= kind <= _K_REPORTS_LAST:
+            _check_report(state, row, kind, instrument, seq, out, at, verdict)
+        if at["made"] > made or at["sweep_level"] > ZERO:
+            return True
+    return False
+
+
+@kernel
+def _check_report(
+    state: State, row: np.void, kind: I, instrument: I, seq: I, out: np.ndarray, at: np.void, verdict: np.ndarray
+) -> None:
+    key = I(row["venue_seq"])
+    order_ix = find_order(state.orders, state.order_places, key, instrument)
+    if kind == _K_FILLED:
+        account = part(row["aux"], R_ACCOUNT, RM_ACCOUNT)
+        if counted_at(state.trade_ids, (instrument << _OWNER_SHIFT) | account, I(row["ref"])) == seq:
+            _check_fill(state, row, order_ix, key, instrument, seq, out, at, verdict)
+        strategy = I(state.orders[order_ix]["strategy"]) if order_ix >= ZERO else ZERO
+        if level_over(state, account, instrument, strategy) >= FLATTEN_LEVEL:
+            begin_close(at, instrument, seq)
+    if order_ix >= ZERO and kind != _K_REQUEST_REJECTED and is_cancelable(state.orders[order_ix]):
+        order = state.orders[order_ix]
+        if level_over(state, order["account"], instrument, order["strategy"]) >= CANCEL_LEVEL:
+            make_cancel(at, out, order, seq)
+
+
+@kernel
+def _check_fill(
+    state: State,
+    row: np.void,
+    order_ix: I,
+    key: I,
+    instrument: I,
+    seq: I,
+    out: np.ndarray,
+    at: np.void,
+    verdict: np.ndarray,
+) -> None:
+    if check_fill(state, order_ix, I(row["price"]), I(row["aux"]), verdict) != ZERO:
+        word = verdict[0] | (verdict[1] << VERDICT_KIND) | (verdict[2] << VERDICT_NUMBER)
+        make(at, out, _K_VIOLATION, instrument, key, verdict[3], verdict[4], seq, word)

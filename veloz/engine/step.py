@@ -1,0 +1,158 @@
+"""The step: inputs in, the same inputs and what was decided about them out, as they are to be journaled.
+
+The engine owns a state and the strategies beside it. Nothing it does depends on anything but the rows it was given: the same steps give
+the same decisions, live and in a replay, and the state after a step is the state after a plain fold of its rows.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+
+from veloz.contracts.layout import ROW, STEP_END
+from veloz.contracts.registry import DECISIONS, TERMS
+from veloz.engine.decide import ASK_MINDS, GROW_OUT, new_work, take_step
+from veloz.engine.making import CURSOR
+from veloz.engine.outbox import Outbox
+from veloz.reducers.host import attend
+from veloz.reducers.state import State
+from veloz.reducers.words import DONE, GROW_DESK, INSTRUMENT_ROW, RAW
+
+Body = tuple[int, bytes]
+OUT_FIRST: Final = 256  # decisions there is room for at first
+_NO_INTENTS: Final = np.zeros(0, RAW)
+_BEGINNING: Final = np.zeros((), CURSOR)
+_DECISIONS: Final = np.isin(np.arange(1 << 8), [kind.number for kind in DECISIONS])
+
+
+class Wake(Protocol):
+    """What one strategy said: `strategies.host.Wake`."""
+
+    @property
+    def rows(self) -> np.ndarray:
+        """ROW[n], in the order in which they were said."""
+
+
+class Minds(Protocol):
+    """Strategies as the engine sees them: `strategies.host.Host`."""
+
+    def wake(
+        self, state: State, rows: np.ndarray, first_seq: int, now: int, bodies: Iterable[Body] = ()
+    ) -> Sequence[Wake]:
+        """What the strategies want after the inputs of a step."""
+
+
+class Step(NamedTuple):
+    """One step as it is to be journaled."""
+
+    first_seq: int  # sequence number of rows[0]
+    inputs: int  # so many rows are inputs, the others decisions
+    rows: np.ndarray  # ROW[n]; STEP_END on the last one only
+    bodies: list[Body]  # (index in rows, bytes), ascending
+
+    @property
+    def decisions(self) -> np.ndarray:
+        """What was decided: ROW[m]."""
+        return self.rows[self.inputs :]
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence number of the last row."""
+        return self.first_seq + len(self.rows) - 1
+
+
+class Engine:
+    """Takes steps, one after the other.
+
+    Args:
+        state: The state before the first step. The engine owns it from here on; read it through `state`.
+        minds: The strategies; None where there are none.
+    """
+
+    def __init__(self, state: State, minds: Minds | None = None) -> None:
+        self.state = state
+        self.minds = minds
+        self.outbox = Outbox()
+        self._out = np.zeros(OUT_FIRST, RAW)
+        self._work = new_work()
+        self._signal = np.zeros(4, np.int64)
+
+    def take(self, rows: np.ndarray, bodies: Iterable[Body] = (), first_seq: int | None = None) -> Step:
+        """Take one step.
+
+        Args:
+            rows: ROW[n], n >= 1: what arrived together, no decisions among it. Not changed; STEP_END flags in it mean nothing.
+            bodies: (index in rows, bytes), ascending.
+            first_seq: Sequence number of `rows[0]`; None: one above the last row taken.
+
+        Returns:
+            The step. Its requests lie in `outbox` until it is durable.
+        """
+        first = int(self.state.clock[0]["seq"]) + 1 if first_seq is None else first_seq
+        kept, heap = len(rows), list(bodies)
+        inputs = np.ascontiguousarray(rows).view(RAW).copy()
+        inputs.view("u1")[3::64] &= 0xFF ^ STEP_END
+        self._run(inputs, heap, first)
+        made = int(self._work.cursor[0]["made"])
+        whole = np.empty(kept + made, RAW)
+        whole[:kept] = inputs
+        whole[kept:] = self._out[:made]
+        step = Step(first, kept, whole.view(ROW), heap)
+        whole.view("u1")[len(whole) * 64 - 61] |= STEP_END
+        self.state.clock[0]["seq"] = step.last_seq
+        if made:
+            self.outbox.hold(step, self.state)
+        return step
+
+    def _run(self, inputs: np.ndarray, bodies: list[Body], first_seq: int) -> None:
+        """Fold the inputs and decide: the compiled part, and what it needs from here."""
+        work, signal = self._work, self._signal
+        work.cursor[0] = _BEGINNING
+        at = work.cursor[0]
+        at["inputs"], at["first_seq"] = len(inputs), first_seq
+        rows = inputs.view()
+        rows.flags.writeable = False
+        intents = _NO_INTENTS
+        while True:
+            take_step(self.state, rows, intents, self._out, work, signal)
+            why = signal[0]
+            if why == DONE:
+                return
+            if why == ASK_MINDS:
+                intents = self._ask(inputs, bodies, first_seq)
+            elif why == GROW_OUT:
+                self._out = np.concatenate([self._out, np.zeros(len(self._out), RAW)])
+            else:
+                self._attend(rows, at)
+
+    def _attend(self, rows: np.ndarray, at: Any) -> None:
+        """Do what the fold stopped for, at an input or at a decision."""
+        signal = self._signal
+        if at["phase"] != 0:
+            assert signal[0] == GROW_DESK, signal
+            self.state = attend(self.state, signal, self._out[at["folded"]])
+            return
+        at["stage"] = signal[3]
+        self.state = attend(self.state, signal, rows[min(int(at["input"]), len(rows) - 1)])
+        if signal[0] == INSTRUMENT_ROW:
+            at["input"] += 1
+
+    def _ask(self, inputs: np.ndarray, bodies: list[Body], first_seq: int) -> np.ndarray:
+        """What the strategies want, as one array of rows."""
+        if self.minds is None:
+            return _NO_INTENTS
+        now = int(self._work.cursor[0]["now"])
+        wakes = self.minds.wake(self.state, inputs.view(ROW), first_seq, now, bodies)
+        said = [np.ascontiguousarray(wake.rows).view(RAW) for wake in wakes if len(wake.rows)]
+        return np.concatenate(said) if said else _NO_INTENTS
+
+
+def is_decision(rows: np.ndarray) -> np.ndarray:
+    """Which rows of a journal are decisions: their kinds, and terms that stand behind one.
+
+    Args:
+        rows: ROW[n].
+    """
+    kinds = rows["kind"]
+    known = _DECISIONS[np.minimum(kinds, len(_DECISIONS) - 1)]
+    return np.asarray(known | ((kinds == TERMS.number) & (rows["ref"] != 0)))
