@@ -12,7 +12,7 @@ The work stops where the host is needed (a table is to grow, strategies are to b
 same wherever it stopped.
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 

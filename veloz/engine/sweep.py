@@ -26,9 +26,9 @@ from veloz.reducers.bits import (
     S_TYPE,
 )
 from veloz.reducers.desk import SCOPE_GLOBAL
+from veloz.reducers.order_store import remaining_of
 from veloz.reducers.places import NO_STRATEGY, find_position
 from veloz.reducers.state import State
-from veloz.reducers.order_store import remaining_of
 from veloz.reducers.words import ONE, ZERO, I
 
 CANCEL_LEVEL, FLATTEN_LEVEL = I(codes.StopLevel.CANCEL), I(codes.StopLevel.FLATTEN)

@@ -122,7 +122,7 @@ def is_own(order: np.void, spec: I) -> bool:
 
 @kernel
 def _sells(spec: I) -> I:
-    return part(spec, S_SELL, ONE)
+    return I(part(spec, S_SELL, ONE))
 
 
 @kernel
