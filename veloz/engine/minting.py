@@ -1,0 +1,153 @@
+"""How a request comes into being: out of a row of a step, after the state has confirmed what stands behind it.
+
+An `order.requested` or `order.amend_requested` row needs its chain in the same step: requested ← approved ← drafted, of the same order,
+saying the same. An `order.cancel_requested` row needs an order that the state knows. Nothing but the outbox may import this file (an
+import contract says so), and `Request` cannot be made any other way.
+"""
+
+from typing import Any, Final, Never, NoReturn, Protocol, SupportsIndex, final
+
+import numpy as np
+
+from veloz.contracts.registry import AMEND_REQUESTED, APPROVED, CANCEL_REQUESTED, DRAFTED, REQUESTED
+from veloz.contracts.terms import SPEC, Action, client_id, unpack
+from veloz.reducers.finding import find_order
+from veloz.reducers.state import State
+from veloz.reducers.words import I
+
+_SEAL: Final = object()  # who holds it makes requests; it never leaves this file
+_KINDS: Final = {
+    REQUESTED.number: Action.PLACE,
+    AMEND_REQUESTED.number: Action.AMEND,
+    CANCEL_REQUESTED.number: Action.CANCEL,
+}
+_ASKED: Final = np.isin(np.arange(1 << 8), list(_KINDS))
+
+
+class UnapprovedError(RuntimeError):
+    """Something asked for a request that no approval stands behind. A bug of ours: nothing may be sent after it."""
+
+
+class Decided(Protocol):
+    """A step as the outbox reads it: `engine.step.Step`."""
+
+    @property
+    def first_seq(self) -> int:
+        """Sequence number of the first row."""
+
+    @property
+    def inputs(self) -> int:
+        """So many rows are inputs."""
+
+    @property
+    def rows(self) -> np.ndarray:
+        """ROW[n]."""
+
+
+@final
+class Request:
+    """What a venue is to be asked. Prices and quantities in quanta, 0 = none; fixed once made, and made by the outbox alone."""
+
+    __slots__ = (
+        "account", "action", "activation", "callback_ppm", "client_id", "expire_ns", "instrument", "key", "price", "qty", "seq",
+        "spec", "trigger", "venue_order",
+    )  # fmt: skip
+
+    seq: int  # of its row
+    action: Action
+    instrument: int
+    account: int
+    key: int
+    client_id: str  # "" for orders that are not ours
+    venue_order: int  # 0 = not known
+    price: int
+    qty: int
+    spec: int
+    trigger: int
+    activation: int
+    callback_ppm: int
+    expire_ns: int
+
+    def __init__(self, seal: object, parts: dict[str, Any]) -> None:
+        if seal is not _SEAL:
+            raise UnapprovedError("Requests are made by the outbox, out of approved rows, and nowhere else.")
+        for name in self.__slots__:
+            object.__setattr__(self, name, parts[name])
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise UnapprovedError(f"A request does not change: {name}.")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise UnapprovedError(f"A request does not change: {name}.")
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise UnapprovedError("There is one kind of request.")
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Never:
+        raise UnapprovedError("A request is not copied and not stored: it is sent, or made again by its step.")
+
+    def __repr__(self) -> str:
+        return (
+            f"Request({self.action.name} {self.client_id or self.key} seq={self.seq} price={self.price} qty={self.qty})"
+        )
+
+
+def mint(step: Decided, state: State) -> list[Request]:
+    """The requests of a step, each with its chain checked.
+
+    Args:
+        step: The step.
+        state: The state right after it.
+
+    Raises:
+        UnapprovedError: A row asks for something that was not approved.
+    """
+    kinds = np.minimum(step.rows["kind"], len(_ASKED) - 1)
+    made = []
+    for place in np.flatnonzero(_ASKED[kinds]).tolist():
+        if place < step.inputs:
+            raise UnapprovedError(f"Row {step.first_seq + place} came in from outside and asks for a request.")
+        made.append(_mint_one(step, place, state))
+    return made
+
+
+def _mint_one(step: Decided, place: int, state: State) -> Request:
+    row, seq = step.rows[place].view(REQUESTED.view), step.first_seq + place
+    key, instrument = int(row["order"]), int(row["instrument"])
+    order_ix = int(find_order(state.orders, state.order_places, I(key), I(instrument)))
+    if order_ix < 0:
+        raise UnapprovedError(f"Row {seq} asks for order {key}, which the state does not know.")
+    order, action = state.orders[order_ix], _KINDS[int(row["kind"])]
+    parts = unpack(SPEC, int(row["spec"]))
+    if Action(parts["action"]) is not action or int(order["instrument"]) != instrument:
+        raise UnapprovedError(f"Row {seq} says one thing and asks for another.")
+    if action is not Action.CANCEL:
+        _check_chain(step, place, order)
+    return Request(
+        _SEAL,
+        {
+            "seq": seq, "action": action, "instrument": instrument, "account": int(order["account"]), "key": key,
+            "client_id": client_id(int(order["epoch"]), key) if key > 0 else "", "venue_order": int(order["venue_order"]),
+            "price": int(row["price"]) if action is not Action.CANCEL else 0, "qty": int(row["qty"]), "spec": int(row["spec"]),
+            "trigger": int(order["trigger"]), "activation": int(order["activation"]),
+            "callback_ppm": int(order["callback_ppm"]), "expire_ns": int(order["expire_ns"]),
+        },
+    )  # fmt: skip
+
+
+def _check_chain(step: Decided, place: int, order: np.void) -> None:
+    """requested ← approved ← drafted: rows of this step, about one order, saying the same; and the state agrees."""
+    row, seq = step.rows[place].view(REQUESTED.view), step.first_seq + place
+    approved_at = int(row["ref"]) - step.first_seq
+    if not step.inputs <= approved_at < place or int(step.rows[approved_at]["kind"]) != APPROVED.number:
+        raise UnapprovedError(f"Row {seq} names no approval of its step.")
+    approved = step.rows[approved_at].view(APPROVED.view)
+    drafted_at = int(approved["ref"]) - step.first_seq
+    if not step.inputs <= drafted_at < approved_at or int(step.rows[drafted_at]["kind"]) != DRAFTED.number:
+        raise UnapprovedError(f"Row {seq} was approved without a draft of its step.")
+    drafted = step.rows[drafted_at].view(DRAFTED.view)
+    same = all(drafted[name] == row[name] for name in ("instrument", "order", "price", "qty", "spec"))
+    if not same or approved["order"] != row["order"] or approved["instrument"] != row["instrument"]:
+        raise UnapprovedError(f"Row {seq} is not what was drafted and approved.")
+    if int(order["requested_seq"]) != seq or int(order["approved_seq"]) != int(row["ref"]):
+        raise UnapprovedError(f"The state knows of no approval behind row {seq}.")
