@@ -125,6 +125,9 @@ def cancel_one(
 ) -> bool:
     """order.cancel_requested, or risk.refused, for one order; whether it was requested."""
     order_ix = find_order(state.orders, state.order_places, key, instrument)
+    if order_ix < ZERO:
+        refuse(at, out, instrument, key, ref, UNKNOWN_ORDER)
+        return False
     if judge_cancel(state, order_ix, origin, I(at["now"]), verdict) != ZERO:
         make_refusal(at, out, instrument, key, ref, verdict)
         return False
