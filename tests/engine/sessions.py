@@ -91,7 +91,15 @@ def order(price: int, qty: int, *, instrument: int = LINEAR, ts: int = BEGIN, ke
 
 
 def intent(
-    price: int, qty: int, *, strategy: int = 1, instrument: int = LINEAR, key: int = 0, ref: int = 0, flags: int = 0, **parts: int
+    price: int,
+    qty: int,
+    *,
+    strategy: int = 1,
+    instrument: int = LINEAR,
+    key: int = 0,
+    ref: int = 0,
+    flags: int = 0,
+    **parts: int,
 ) -> np.ndarray:
     """strategy.intent."""
     word = spec(strategy=strategy, **parts)
@@ -157,7 +165,9 @@ def plain(steps: Iterable[Step]) -> str:
 def differing(left: State, right: State) -> list[str]:
     """Names of the arrays in which two states differ."""
     return [
-        name for name, a, b in zip(State._fields, left, right, strict=True) if a.shape != b.shape or a.tobytes() != b.tobytes()
+        name
+        for name, a, b in zip(State._fields, left, right, strict=True)
+        if a.shape != b.shape or a.tobytes() != b.tobytes()
     ]
 
 

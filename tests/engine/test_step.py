@@ -1,12 +1,5 @@
 """The step: what a command leads to, its order, and that a plain fold of what it journals gives the same state."""
 
-from veloz.contracts import registry as r
-from veloz.contracts import terms
-from veloz.engine.step import Engine, Step, is_decision
-from veloz.reducers.fold import fold
-from veloz.reducers.order_table import OrderState
-from veloz.reducers.state import new_state
-
 from tests.engine.sessions import (
     BEGIN,
     LINEAR,
@@ -26,6 +19,12 @@ from tests.engine.sessions import (
     trade,
     view,
 )  # fmt: skip
+from veloz.contracts import registry as r
+from veloz.contracts import terms
+from veloz.engine.step import Engine, Step, is_decision
+from veloz.reducers.fold import fold
+from veloz.reducers.order_table import OrderState
+from veloz.reducers.state import new_state
 
 PLACED = ["order.drafted", "risk.approved", "order.requested"]
 
@@ -102,7 +101,7 @@ def test_an_amendment_is_drafted_and_requested_and_a_second_one_waits():
 def test_a_market_row_alone_decides_nothing_but_pnl():
     engine = begun()
     engine.take(order(9_900, 5, ts=BEGIN + 1))
-    assert kinds(engine.take(trade(LINEAR, 10_001, 2, BEGIN + 2))) == []
+    assert set(kinds(engine.take(trade(LINEAR, 10_001, 2, BEGIN + 2)))) <= {"pnl.update"}
     later = engine.take(trade(LINEAR, 10_001, 3, BEGIN + SECOND))
     assert set(kinds(later)) == {"pnl.update"}
     assert view(later.decisions[0])["ref"] == later.first_seq

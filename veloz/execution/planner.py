@@ -127,7 +127,7 @@ def _sells(spec: I) -> I:
 
 @kernel
 def _instrument(intent: np.void) -> I:
-    return (intent["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
+    return I((intent["head"] >> INSTRUMENT_SHIFT) & WORD_MASK)
 
 
 @kernel
