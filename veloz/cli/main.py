@@ -15,6 +15,7 @@ COMMANDS = (
     ("journal", "look at, check, archive and copy a journal", "journal"),
     ("replay", "fold a journal again and compare", "replay"),
     ("book", "an order book as of a record", "book"),
+    ("scenario", "run a session written as text into a journal", "scenario"),
     ("config", "what a setting is and why", "config"),
     ("doctor", "is this machine fit for it", "doctor"),
 )
