@@ -194,7 +194,7 @@ class Host:
         row = step.rows[k]
         owner = _owner(step.state, int(row["venue_seq"]), int(row["instrument"]))
         mind = self._minds.get(owner)
-        if mind is None:
+        if mind is None or mind.status != _RUNNING:
             return
         wakes = mind.code.made.wakes
         if kind == registry.FILLED.number:
@@ -286,7 +286,9 @@ class Host:
             instruments, params = instruments or list(old.instruments), {**kept, **params}
         made = make_mind(number, int(row["aux"]), code, body.form, instruments, params)
         step.told.pop(number, None)
+        revision = old.settings.revision if old else 0
         mind = made if isinstance(made, Mind) else nobody(number, instruments, params, made)
+        mind.settings.revision = revision
         self._minds[number] = mind
         fault = mind.broken
         if replace and old is not None and fault is None:
@@ -296,7 +298,7 @@ class Host:
 
     def _take_over(self, step: "_Step", k: int, new: Mind, old: Mind) -> Fault | None:
         """Let code that replaces another go on where that one stood."""
-        new.status, new.settings.revision = old.status, old.settings.revision
+        new.status = old.status
         if old.begun and takes_over(new, old):
             fault = self._bind(step.state, new) or succeed(new, old)
             if fault is None and new.status == _RUNNING:
@@ -335,18 +337,19 @@ class Host:
         row = step.rows[k]
         number, revision = int(row["venue_seq"]), int(row["aux"])
         mind, body = self._minds.get(number), _decode(payload, ParameterBody)
+        if mind is not None:
+            mind.settings.revision += 1  # of every such command, as in State: whoever reads it there names one more
         if mind is None or body is None or mind.settings.place(body.name) < 0:
             step.refuse(k, number, Refusal.NOT_KNOWN, 0, 0)
             return
         settings = mind.settings
-        if revision not in (0, settings.revision + 1):
-            step.refuse(k, number, Refusal.ALREADY, revision, settings.revision + 1)
+        if revision not in (0, settings.revision):
+            step.refuse(k, number, Refusal.ALREADY, revision, settings.revision)
             return
         value = settings.change({body.name: body.value}, mind.scales)
         if value.code != TAKEN:
             step.refuse(k, number, value.code, value.observed, value.limit)
             return
-        settings.revision += 1
         step.tell(number, k, step.stimulus(k, ON_PARAMETER, settings.place(body.name)))
 
     # --- timers -----------------------------------------------------------------------------------------------------------
@@ -397,6 +400,10 @@ class Host:
             minds[parts[0]] = revive(parts, code)
         self._names, self._minds = names, minds
         self._wire()
+
+    def mind(self, number: int) -> Mind:
+        """The strategy of a number, for who watches. Raises KeyError."""
+        return self._minds[number]
 
     def digest(self) -> str:
         """Hash of `dump()`, lower-case hex."""

@@ -180,7 +180,7 @@ def read_source(name: str, source: str) -> list[Code]:
     try:
         # pure: the text is an argument, and was checked
         exec(compile(source, f"<{name}>", "exec", dont_inherit=True), vars(module))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Refused(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
     return _codes(module, name, source)
 

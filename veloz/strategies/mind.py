@@ -158,7 +158,8 @@ class Mind:
         for stimulus in stimuli:
             drafts = self._call(stimulus)
             if isinstance(drafts, Fault):
-                return stimulus.seq, drafts
+                before = len(wanted) if drafts.code == Refusal.BUDGET else 0
+                return stimulus.seq, drafts._replace(observed=drafts.observed + before)
             if len(wanted) + len(drafts) > self.code.made.budget:
                 return stimulus.seq, Fault(Refusal.BUDGET, len(wanted) + len(drafts), self.code.made.budget)
             for place, draft in enumerate(drafts):
