@@ -13,7 +13,7 @@ from veloz.contracts.layout import ROW
 from veloz.reducers.fold import fold
 from veloz.reducers.state import State, new_state
 from veloz.reducers.view import engine_time
-from veloz.strategies.host import STRATEGY_TABLE, Host, Wake
+from veloz.strategies.host import Host, Wake
 from veloz.strategies.loader import Library
 
 START_NS = 1_700_000_000 * 10**9
@@ -30,7 +30,6 @@ class Session:
         self.host = Host(self.library, **host)
         self.state: State = new_state()
         self.seq, self.now = 0, START_NS
-        self.status: dict[int, int] = {}
         for number, symbol in enumerate(symbols, 1):
             self.listing(number, symbol)
 
@@ -44,26 +43,12 @@ class Session:
         packed = [(at, msgspec.msgpack.encode(body)) for at, body in bodies]
         self.state = fold(self.state, inputs, first)
         self.seq += len(inputs)
-        self.follow(inputs)
         self.now = max(self.now, engine_time(self.state))
         wakes = self.host.wake(self.state, inputs, first, engine_time(self.state), packed)
         for wake in wakes:
             self.state = fold(self.state, wake.rows, self.seq + 1)
             self.seq += len(wake.rows)
-            self.follow(wake.rows)
         return wakes
-
-    def follow(self, rows: np.ndarray) -> None:
-        """Status of strategies, out of the drawn table."""
-        for row in rows.tolist():
-            number = row[6]
-            if row[0] == registry.COMMAND_STRATEGY.number:
-                after = int(STRATEGY_TABLE[self.status.get(number, 0), row[7]])
-                self.status[number] = self.status.get(number, 0) if after < 0 else after
-            elif row[0] == registry.DISABLED.number:
-                self.status[number] = STATUS["DISABLED"]
-        for number, status in self.status.items():
-            self.state.strategies[number]["status"] = status
 
     def listing(
         self, number: int, symbol: str, kind: registry.Kind = registry.LISTED, scales: tuple[int, int] = (2, 3)

@@ -13,9 +13,10 @@ What the commands mean, status being State's (`STRATEGY.status`, folded from the
     REPLACE   any state but ABSENT keeps its status: other code from the next wake on; memory stays or begins anew as the new code
               declares (`keeps`). Instruments and parameters that the body does not name stay too
 
-What the table does not draw changes nothing here and is refused where commands are judged. A command that cannot be carried out (no such
-code, another SDK version, unknown instruments or parameters) disables the strategy by a `strategy.disabled` row whose cause is the
-command. control.param is judged here, because only the code knows its parameters: taken, or a `risk.command_refused` row.
+What the table (`reducers/stops.py`) does not draw changes nothing here and is refused where commands are judged. A command that cannot
+be carried out (no such code, another SDK version, unknown instruments or parameters) disables the strategy by a `strategy.disabled` row
+whose cause is the command. control.param is judged here, because only the code knows its parameters: taken, or a
+`risk.command_refused` row.
 
 A stop level of HALT or above on a strategy's own scope is its kill: it is not woken. How many intents a window holds is judged where
 intents become drafts (`gate.judge_intent`).
@@ -38,7 +39,8 @@ from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS
 from veloz.reducers.desk import STRATEGIES_MAX
 from veloz.reducers.finding import find_order, trade_seq
 from veloz.reducers.state import State
-from veloz.reducers.tables import STAY, parse_table
+from veloz.reducers.stops import STRATEGY_TABLE
+from veloz.reducers.tables import STAY
 from veloz.reducers.view import slot_of
 from veloz.reducers.words import KINDS_MAX, RAW, I
 from veloz.strategies import sdk
@@ -67,16 +69,6 @@ from veloz.strategies.mind import (
 from veloz.strategies.parameters import TAKEN
 from veloz.strategies.window import scan
 
-# The same machine that the fold runs: `=` is refused there and does nothing here.
-STRATEGY_TABLE: Final = parse_table(StrategyStatus, StrategyAction, """
-                LOAD     START     PAUSE    STOP      REPLACE
-    ABSENT      LOADED   =         =        =         =
-    LOADED      LOADED   RUNNING   =        =         LOADED
-    RUNNING     LOADED   =         PAUSED   STOPPED   RUNNING
-    PAUSED      LOADED   RUNNING   =        STOPPED   PAUSED
-    STOPPED     LOADED   RUNNING   =        =         STOPPED
-    DISABLED    LOADED   RUNNING   =        =         DISABLED
-""")  # fmt: skip
 _RUNNING, _PAUSED, _DISABLED = (int(StrategyStatus[name]) for name in ("RUNNING", "PAUSED", "DISABLED"))
 _LISTINGS: Final = (registry.LISTED.number, registry.CHANGED.number)
 _TRADES: Final = (registry.TRADE.number, registry.AGGTRADE.number)
