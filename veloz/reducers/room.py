@@ -22,6 +22,7 @@ HEADROOM: Final = {
     "brackets": BRACKETS_EACH,
 }  # what one row may add
 PER_SCOPE: Final = {"limits": LIMITS, "limit_notes": LIMITS, "breakers": BREAKERS, "tallies": BREAKERS * TALLY}
+ASSETS_FIRST: Final = 16
 USED: Final = {name: f"{name}_used" for name in HEADROOM}
 
 
@@ -37,6 +38,8 @@ def grow_desk(state: State, row: np.void) -> State:
             longer[name] = lengthen(state, name, len(longer["scopes"]) * per_scope)
     if len(state.terms) < len(state.instruments):
         longer["terms"] = lengthen(state, "terms", len(state.instruments))
+    if len(state.assets) == 0:  # place 0 is read for what is paid in no asset that is known
+        longer["assets"] = lengthen(state, "assets", ASSETS_FIRST)
     longer.update(_named(state, int(row["head"]) & 0xFFFF, int(row["venue_seq"])))
     state = state._replace(**longer)
     return _rehash(state)
@@ -58,7 +61,7 @@ def _named(state: State, kind: int, number: int) -> dict[str, np.ndarray]:
             "balances": lengthen(state, "balances", places * ASSETS_MAX),
         }
     if kind == ASSET.number and len(state.assets) <= number:
-        return {"assets": lengthen(state, "assets", max(16, places))}
+        return {"assets": lengthen(state, "assets", max(ASSETS_FIRST, places))}
     if kind == COMMAND_STRATEGY.number and len(state.strategies) <= number:
         return {"strategies": lengthen(state, "strategies", max(4, places))}
     return {}
