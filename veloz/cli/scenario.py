@@ -8,7 +8,6 @@ from pathlib import Path
 from veloz.cli.main import add_common
 from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, say
 
-
 LINES_COMPILED = 5_000  # from so many lines on, compiling what trades costs less than running it as it is written
 
 

@@ -22,7 +22,7 @@ from veloz.contracts.account import AccountOpened
 from veloz.contracts.codes import VENUES
 from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.layout import ROW
-from veloz.reducers.desk import ASSETS_MAX
+from veloz.reducers import wallet
 from veloz.reducers.finding import find_order
 from veloz.reducers.fold import fold
 from veloz.reducers.order_table import OrderState
@@ -93,11 +93,10 @@ def folded(fixture_list: list[Fixture], *, offered: bool = False) -> tuple[State
 def balances_folded(state: State, codec: PrivateCodec) -> dict[str, tuple[Decimal, Decimal]]:
     """Total and locked of every asset of the account that the state knows."""
     found = {}
-    for asset in codec.assets:
-        balance = state.balances[ACCOUNT * ASSETS_MAX + asset.number]
-        if balance["known"]:
-            unit = Decimal(10**asset.scale)
-            found[asset.name] = (int(balance["total"]) / unit, int(balance["locked"]) / unit)
+    for each in wallet.balances(state, ACCOUNT):
+        assert each.drift == 0 or codec.counts.messages.total() > 1, "one message explains itself"
+        unit = Decimal(10**each.scale)
+        found[codec.assets[each.asset].name] = (each.total / unit, each.locked / unit)
     return found
 
 
@@ -264,6 +263,7 @@ def test_every_order_event_is_what_the_state_says(fixtures: list[Fixture]) -> No
         if traded:
             fee = codec.assets.find(said["N"])
             assert fee is not None
-            paid = state.balances[ACCOUNT * ASSETS_MAX + fee.number]["fees"]
-            assert int(paid) == Decimal(said["n"]) * 10**fee.scale
+            balance = wallet.balance(state, ACCOUNT, fee.number)
+            assert balance is not None
+            assert balance.fees == Decimal(said["n"]) * 10**fee.scale
         assert state.desk[0]["overflows"] == state.desk[0]["unplaced"] == state.desk[0]["strays"] == 0

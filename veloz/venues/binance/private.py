@@ -8,7 +8,7 @@ frame mean that something was missed: ask for a statement.
 Source: binance.md §5.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -27,12 +27,14 @@ from veloz.venues.binance import private_wire as wire
 from veloz.venues.binance.messages import RefusedFrame, nanos
 from veloz.venues.binance.plain import NO_NAME, Row, fields_of, row_of, source_row
 from veloz.venues.binance.private_rows import Line, Told, amount, decimal, settle
+from veloz.venues.binance.private_statements import ORDERS, QUESTIONS, answer_of, order_lines, whole_statement
 from veloz.venues.binance.wire import TEXT
 from veloz.venues.port import FRAME_BODIES_BYTES_MAX, FRAME_ROWS_MAX, Counts, FrameBlock, LocalError, RowBlock, Source
 
 ACCOUNT_MAX: Final = 255
 SPOT: Final = ("binance_spot",)
 FUTURES: Final = ("binance_usdm", "binance_coinm")
+STATEMENT: Final = "statement"
 LIST_TYPES: Final = ("EXEC_STARTED", "UPDATED", "ALL_DONE", "RESPONSE")
 LIST_STATES: Final = ("EXECUTING", "ALL_DONE", "REJECT")
 
@@ -181,18 +183,66 @@ class PrivateCodec:
             At least one row; the last one ends the step.
         """
         source, account = self._sources[number]
+        return self._guarded(lambda: self._document(frame, recv, source, account), len(frame), recv, number)
+
+    def read_statement(self, answers: Mapping[str, bytes], recv: int, number: int, at_ns: int = 0) -> Told:
+        """What the answers say that make a whole statement of an account, between two account.statement rows. Changes nothing.
+
+        Args:
+            answers: Bodies by question, with or without the WS API's envelope: all of `private_statements.QUESTIONS` of the venue.
+            recv: Receive time of the last of them, ns.
+            number: Of the account's declared source.
+            at_ns: The venue's time at which they hold, 0 = not stated.
+
+        Returns:
+            All rows, or a single refusal; the last one ends the step.
+
+        Raises:
+            LocalError: a question was not asked, or another one was.
+        """
+        source, account = self._sources[number]
+        if set(answers) != set(QUESTIONS[source.venue]):
+            raise LocalError(f"A statement of {source.venue} is made of the answers about {QUESTIONS[source.venue]}.")
+        knows = (self._knows_asset, lambda symbol: self.catalogue.find(source.venue, symbol) is not None)
+        return self._guarded(
+            lambda: self._settled(whole_statement(source.venue, answers, account, at_ns, knows), recv, source, STATEMENT),
+            sum(map(len, answers.values())), recv, number,
+        )  # fmt: skip
+
+    def read_orders(self, answer: bytes, recv: int, number: int) -> Told:
+        """What the answer to a question about one or more orders says: each order whole, and its state. Changes nothing.
+
+        Args:
+            answer: Body of GET order, openOrders or allOrders, with or without the WS API's envelope.
+            recv: Receive time, ns.
+            number: Of the account's declared source.
+
+        Returns:
+            All rows, or a single refusal; where there are no orders, a single system.link row.
+        """
+        source, account = self._sources[number]
+        return self._guarded(
+            lambda: self._settled(order_lines(source.venue, answer_of(answer), account), recv, source, ORDERS),
+            len(answer), recv, number,
+        )  # fmt: skip
+
+    def _knows_asset(self, name: str) -> bool:
+        return self.assets.find(name) is not None
+
+    def _guarded(self, make: Callable[[], Told], size: int, recv: int, number: int) -> Told:
+        """What was made, its last row ending the step; or why not, as a single row."""
         try:
-            told = self._document(frame, recv, source, account)
+            told = make()
             if len(told.rows) > FRAME_ROWS_MAX or sum(len(body) for _, body in told.bodies) > FRAME_BODIES_BYTES_MAX:
                 raise RefusedFrame(Refusal.TOO_LARGE)
         except _UnknownType as unknown:
-            told = _one(UNKNOWN.number, recv, len(frame), number, name=unknown.name, unknown=True)
+            told = _one(UNKNOWN.number, recv, size, number, name=unknown.name, unknown=True)
         except RefusedFrame as refusal:
-            told = _one(REFUSED.number, recv, int(refusal.reason), len(frame), number, rejected=True)
+            told = _one(REFUSED.number, recv, int(refusal.reason), size, number, rejected=True)
         except msgspec.ValidationError:
-            told = _one(REFUSED.number, recv, int(Refusal.WRONG_SHAPE), len(frame), number, rejected=True)
+            told = _one(REFUSED.number, recv, int(Refusal.WRONG_SHAPE), size, number, rejected=True)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            told = _one(REFUSED.number, recv, int(Refusal.NOT_JSON), len(frame), number, rejected=True)
+            told = _one(REFUSED.number, recv, int(Refusal.NOT_JSON), size, number, rejected=True)
         kind, version, flags, *rest = told.rows[-1]
         return told._replace(rows=[*told.rows[:-1], (kind, version, flags | STEP_END, *rest)])  # type: ignore[list-item]
 
@@ -236,15 +286,18 @@ class PrivateCodec:
     def _event(self, name: str, data: bytes | msgspec.Raw, recv: int, source: Source, account: int) -> Told:
         if name in BOOKED and source.venue in BOOKED[name][0]:
             _, decoder, reader = BOOKED[name]
-            lines = reader(decoder.decode(data), account)
-            if lines:
-                return settle(lines, self.catalogue, self.assets, source.venue, recv, name)
-            return _one(LINK.number, recv, int(LinkEvent.NOTED), source.number, name=name)
+            return self._settled(reader(decoder.decode(data), account), recv, source, name)
         if name in HEARD and source.venue in HEARD[name][0]:
             _, heard, check, event = HEARD[name]
             check(heard.decode(data))
             return _one(LINK.number, recv, int(event), source.number, name=name)
         raise _UnknownType(name)
+
+    def _settled(self, lines: list[Line], recv: int, source: Source, name: str) -> Told:
+        """Rows of lines; where there is nothing to book, a row that says that something was heard."""
+        if lines:
+            return settle(lines, self.catalogue, self.assets, source.venue, recv, name)
+        return _one(LINK.number, recv, int(LinkEvent.NOTED), source.number, name=name)
 
 
 def _one(

@@ -147,7 +147,11 @@ def account_config(event: wire.AccountConfigUpdate, account: int) -> list[Line]:
         if event.ai is None:
             raise RefusedFrame(Refusal.WRONG_SHAPE)
         return []
-    if not event.ac.s or not 1 <= event.ac.l <= INT64_MAX:
+    return [leverage_line(account, event.ac.s, event.ac.l, ISOLATED_NOT_STATED, at)]
+
+
+def leverage_line(account: int, symbol: str, leverage: int, isolated: int, at: int) -> Line:
+    """Leverage of an instrument; `isolated` 0, 1 or not stated."""
+    if not symbol or not 1 <= leverage <= INT64_MAX:
         raise RefusedFrame(Refusal.OUT_OF_RANGE)
-    words = (account, event.ac.l, ISOLATED_NOT_STATED, at)
-    return [Line(LEVERAGE, event.ac.s, at, words)]
+    return Line(LEVERAGE, symbol, at, (account, leverage, isolated, at))

@@ -31,6 +31,7 @@ from veloz.instruments.units import INT64_MAX, Written
 from veloz.venues.binance import private_wire as wire
 from veloz.venues.binance.messages import Price, Qty, RefusedFrame, nanos
 from veloz.venues.binance.private_rows import (
+    RANK_OVER,
     ZERO,
     AssetNumber,
     Line,
@@ -173,11 +174,11 @@ def _state_line(said: Said, meta: int, seq: int) -> Line:
     return Line(kind, said.symbol, said.time_ns, (said.key, number, Qty(said.cumulative), seq, meta))
 
 
-def report_lines(said: Said, account: int) -> list[Line]:
-    """All rows of one event about an order: what it is (foreign ones), execution and fee, amendment, state.
+def _check(said: Said) -> bool:
+    """Whether the order is over.
 
     Raises:
-        RefusedFrame: its numbers contradict each other.
+        RefusedFrame: nobody knows its status, or its numbers contradict each other.
     """
     over = said.status in OVER
     if not over and said.status not in OPEN:
@@ -187,21 +188,42 @@ def report_lines(said: Said, account: int) -> list[Line]:
     huge = max(said.qty.floor(0)[0], said.price.floor(0)[0]) > INT64_MAX
     if beyond or short or huge or said.qty.negative:
         raise RefusedFrame(Refusal.OUT_OF_RANGE)
-    amended = said.execution in AMENDS
-    parts = {"account": account, "sell": said.spec["sell"], "position_side": said.spec["position_side"]}
-    meta = terms.pack(terms.META, why=said.why, reason=said.reason, **parts)
-    fill_meta = terms.pack(terms.META, why=said.why, reason=said.reason, maker=int(said.maker), **parts)
-    rank = 3 if over else 2 if amended or said.cut else int(said.execution in FILLS and said.last_qty.digits > 0)
+    return over
+
+
+def _meta(said: Said, account: int, why: Why, **parts: int) -> int:
+    sides = {"account": account, "sell": said.spec["sell"], "position_side": said.spec["position_side"]}
+    return terms.pack(terms.META, why=why, reason=said.reason, **sides, **parts)
+
+
+def report_lines(said: Said, account: int) -> list[Line]:
+    """All rows of one event about an order: what it is (foreign ones), execution and fee, amendment, state.
+
+    Raises:
+        RefusedFrame: its numbers contradict each other.
+    """
+    over = _check(said)
+    amended = said.execution in AMENDS or said.cut
+    rank = RANK_OVER if over else 2 if amended else int(said.execution in FILLS and said.last_qty.digits > 0)
     seq = sequence(said.time_ns, said.cumulative, rank)
     lines = stated_lines(said, account, seq) if said.key < 0 else []
     if said.execution in FILLS:
-        lines += _fill_lines(said, fill_meta)
-    if (amended or said.cut) and not (over and said.status != "FILLED"):
-        why = Why.SELF_TRADE if said.cut else said.why
-        changed = terms.pack(terms.META, action=Action.AMEND, why=why, reason=said.reason, **parts)
-        words = (said.key, Price(said.price), Qty(said.qty), seq, changed)
+        lines += _fill_lines(said, _meta(said, account, said.why, maker=int(said.maker)))
+    if amended and not (over and said.status != "FILLED"):
+        meta = _meta(said, account, Why.SELF_TRADE if said.cut else said.why, action=Action.AMEND)
+        words = (said.key, Price(said.price), Qty(said.qty), seq, meta)
         lines.append(Line(REPLACED, said.symbol, said.time_ns, words))
-    return [*lines, _state_line(said, meta, seq)]
+    return [*lines, _state_line(said, _meta(said, account, said.why), seq)]
+
+
+def statement_lines(said: Said, account: int) -> list[Line]:
+    """An order as an answer states it, whoever it belongs to: what it is, and its state.
+
+    Raises:
+        RefusedFrame: its numbers contradict each other.
+    """
+    seq = sequence(said.time_ns, said.cumulative, RANK_OVER if _check(said) else 0)
+    return [*stated_lines(said, account, seq), _state_line(said, _meta(said, account, said.why), seq)]
 
 
 def _ended(stated: Why, status: str, said_type: OrderType, tif: TimeInForce) -> Why:
@@ -318,3 +340,24 @@ def algo_update(event: wire.AlgoUpdate, account: int) -> list[Line]:
     )  # fmt: skip
     amount(order.aq)
     return report_lines(said, account)
+
+
+def stated_order(order: wire.StatedOrder, venue: str) -> Said:
+    """An order as GET …/order, …/openOrders or …/allOrders state it."""
+    spot = venue == "binance_spot"
+    types, tifs = (SPOT_TYPES, SPOT_TIFS) if spot else (FUTURES_TYPES, FUTURES_TIFS)
+    kind, tif = word_of(types, order.type), word_of(tifs, order.timeInForce)
+    spec = _futures_spec(
+        order.side, order.positionSide, order.selfTradePreventionMode, order.workingType, kind, tif, order.reduceOnly
+    )
+    if order.type == "LIMIT_MAKER":
+        spec["tif"] = TimeInForce.GTX
+    whys = [why for prefix, why in VENUE_IDS if not spot and order.clientOrderId.startswith(prefix)]
+    return Said(
+        symbol=_symbol(order.symbol), key=order_key(order.clientOrderId, order.orderId), venue_order=order.orderId,
+        time_ns=nanos(order.updateTime or order.time), spec=spec, price=amount(order.price),
+        qty=total(amount(order.origQty), _optional(order.preventedQuantity), -1), execution="NEW", status=order.status,
+        cumulative=amount(order.executedQty), why=whys[0] if whys else _ended(Why.ORDINARY, order.status, kind, tif),
+        trigger=_optional(order.stopPrice), activation=_optional(order.activatePrice),
+        callback_ppm=exact(_optional(order.priceRate), PPM_SCALE), expire_ns=nanos(order.goodTillDate),
+    )  # fmt: skip

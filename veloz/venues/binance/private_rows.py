@@ -27,6 +27,7 @@ SEQ_SCALE: Final = 18
 SEQ_BITS: Final = 10  # of a cumulative quantity's leading digits, kept to order reports of one millisecond
 SEQ_MOST: Final = (127 << SEQ_BITS) | ((1 << SEQ_BITS) - 1)
 RANKS: Final = 4
+RANK_OVER: Final = RANKS - 1
 MILLI_NS: Final = 1_000_000
 assert SEQ_MOST * RANKS + RANKS <= MILLI_NS, "what orders the reports of a millisecond stays within it"
 

@@ -265,6 +265,87 @@ class ConditionalReject(msgspec.Struct, frozen=True, gc=False):
     rejected: TriggerRejected = msgspec.field(name="or")
 
 
+class StatedOrder(msgspec.Struct, frozen=True, gc=False):
+    """An order as an answer of any market states it."""
+
+    symbol: str
+    orderId: int
+    clientOrderId: str
+    price: str
+    origQty: str
+    executedQty: str
+    status: str
+    timeInForce: str
+    type: str
+    side: str
+    updateTime: int = 0
+    time: int = 0
+    stopPrice: str | None = None
+    positionSide: str = "BOTH"
+    reduceOnly: bool = False
+    workingType: str = "CONTRACT_PRICE"
+    selfTradePreventionMode: str | None = None
+    preventedQuantity: str | None = None
+    activatePrice: str | None = None
+    priceRate: str | None = None
+    goodTillDate: int = 0
+
+
+class SpotAsset(msgspec.Struct, frozen=True, gc=False):
+    """One entry of `balances`."""
+
+    asset: str
+    free: str
+    locked: str
+
+
+class SpotAccount(msgspec.Struct, frozen=True, gc=False):
+    """The answer of GET /api/v3/account."""
+
+    balances: list[SpotAsset]
+    updateTime: int = 0
+
+
+class FuturesAsset(msgspec.Struct, frozen=True, gc=False):
+    """One entry of `assets`."""
+
+    asset: str
+    walletBalance: str
+    updateTime: int = 0
+
+
+class FuturesAccount(msgspec.Struct, frozen=True, gc=False):
+    """The answer of GET /fapi/v2/account, /fapi/v3/account, /dapi/v1/account: its positions lack entry prices, so they are not read."""
+
+    assets: list[FuturesAsset]
+
+
+class StatedPosition(msgspec.Struct, frozen=True, gc=False):
+    """One entry of GET …/positionRisk."""
+
+    symbol: str
+    positionAmt: str
+    entryPrice: str
+    unRealizedProfit: str
+    positionSide: str = "BOTH"
+    updateTime: int = 0
+    leverage: str | None = None
+    marginType: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What the WS API wraps its answers in."""
+
+    status: int
+    result: msgspec.Raw
+
+
+STATED_ORDER: Final = msgspec.json.Decoder(StatedOrder)
+STATED_ORDERS: Final = msgspec.json.Decoder(list[StatedOrder])
+SPOT_ACCOUNT: Final = msgspec.json.Decoder(SpotAccount)
+FUTURES_ACCOUNT: Final = msgspec.json.Decoder(FuturesAccount)
+STATED_POSITIONS: Final = msgspec.json.Decoder(list[StatedPosition])
+ANSWER: Final = msgspec.json.Decoder(Answer)
 EXECUTION_REPORT: Final = msgspec.json.Decoder(ExecutionReport)
 ORDER_TRADE_UPDATE: Final = msgspec.json.Decoder(OrderTradeUpdate)
 ALGO_UPDATE: Final = msgspec.json.Decoder(AlgoUpdate)
