@@ -2,11 +2,19 @@
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from veloz.cli.main import add_common
-from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, print_json, print_table
+from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table
 from veloz.cli.place import add_journal, check_range, journal_dir, parse_seq, parse_time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from veloz.engine.replay import Divergence
+    from veloz.reducers.state import State
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +25,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     begin.add_argument("--from-time", type=parse_time, metavar="T", help="the same, from a point in engine time")
     parser.add_argument("--to", dest="last", type=parse_seq, metavar="N", help="stop after this row")
     parser.add_argument("--verify", action="store_true", help="take every decision again and compare")
+    parser.add_argument(
+        "--code",
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="code of strategies, as it was when it ran; may repeat",
+    )
+    parser.add_argument(
+        "--what-if",
+        action="append",
+        default=[],
+        metavar="NAME=FILE.py",
+        help="take the decisions of strategy NAME with other code, and list what would have been different; may repeat",
+    )
     parser.add_argument("--decode", action="store_true", help="read the raw frames again and compare the rows")
     parser.add_argument("--no-snapshot", action="store_true", help="fold from row 1")
     add_common(parser)
@@ -28,14 +50,21 @@ def run(args: argparse.Namespace) -> int:
     path = journal_dir(args)
     first, last = check_range(path, _first(args, path), args.last)
     answer = replay_journal(
-        path, first, last, verify=args.verify, decode=args.decode, use_snapshot=not args.no_snapshot
+        path,
+        first,
+        last,
+        verify=args.verify or bool(args.what_if),
+        decode=args.decode,
+        use_snapshot=not args.no_snapshot,
+        code=args.code,
+        what_if=args.what_if,
     )
     answer["seconds"] = time.perf_counter() - begun
     if args.json:
         print_json(answer)
     else:
         print_table(f"replay of {path}", answer)
-    return EXIT_FAILED_CHECK if answer["divergences"] else EXIT_OK
+    return EXIT_FAILED_CHECK if answer["divergences"] and not args.what_if else EXIT_OK
 
 
 def _first(args: argparse.Namespace, path: object) -> int:
@@ -48,44 +77,126 @@ def _first(args: argparse.Namespace, path: object) -> int:
 
 
 def replay_journal(
-    path: object, first: int, last: int, *, verify: bool = False, decode: bool = False, use_snapshot: bool = True
+    path: object,
+    first: int,
+    last: int,
+    *,
+    verify: bool = False,
+    decode: bool = False,
+    use_snapshot: bool = True,
+    code: Sequence[str] = (),
+    what_if: Sequence[str] = (),
 ) -> dict[str, object]:
     """Fold rows up to `last`, counting from `first`; the answer of `veloz replay` without `seconds`."""
     from pathlib import Path
 
-    from veloz.cli.progress import Bar
     from veloz.engine.warm import warm
-    from veloz.history.recall import recall
-    from veloz.reducers.state import state_hash
-    from veloz.reducers.view import skipped_rows
 
     warm()
     directory = Path(str(path))
-    with Bar("decode" if decode else "replay") as bar:
-        if decode:
-            from veloz.ingest.redecode import redecode
+    answers = []
+    if decode:
+        answers.append(_decode(directory, first, last))
+    if verify:
+        answers.append(_verify(directory, first, last, use_snapshot, code, what_if))
+    if not answers:
+        answers.append(_fold(directory, first, last, use_snapshot))
+    answer = {**answers[0], **answers[-1]}
+    answer["divergences"] = sorted(
+        (each for part in answers for each in part["divergences"]), key=lambda each: int(each["seq"])
+    )
+    return {"from_seq": first, "to_seq": last, **answer}
 
-            found = redecode(directory, first=first, last=last, on_progress=bar.update)
-        else:
-            found = recall(
-                directory,
+
+def _fold(path: "Path", first: int, last: int, use_snapshot: bool) -> dict[str, Any]:
+    from veloz.cli.progress import Bar
+    from veloz.history.recall import recall
+
+    with Bar("replay") as bar:
+        found = recall(path, last=last, count_from=first, use_snapshot=use_snapshot, on_progress=bar.update)
+    return _answer(found.state, found.replay.records, [], found.snapshot_used, found.records_per_second)
+
+
+def _decode(path: "Path", first: int, last: int) -> dict[str, Any]:
+    from veloz.cli.progress import Bar
+    from veloz.ingest.redecode import redecode
+
+    with Bar("decode") as bar:
+        found = redecode(path, first=first, last=last, on_progress=bar.update)
+    replay = found.replay
+    answer = _answer(found.state, replay.records, replay.divergences, found.snapshot_used, found.records_per_second)
+    return {**answer, "frames_decoded": found.frames}
+
+
+def _verify(
+    path: "Path", first: int, last: int, use_snapshot: bool, code: Sequence[str], what_if: Sequence[str]
+) -> dict[str, Any]:
+    from veloz.cli.progress import Bar
+    from veloz.history.verify import CodeMissing, verify_journal
+    from veloz.strategies.loader import Refused
+
+    try:
+        with Bar("verify") as bar:
+            found = verify_journal(
+                path,
                 last=last,
                 count_from=first,
                 use_snapshot=use_snapshot,
-                compare=verify,
+                sources=[_read_code(each) for each in code],
+                instead=_read_changes(what_if),
                 on_progress=bar.update,
             )
-    replay = found.replay
-    answer: dict[str, object] = {
-        "from_seq": first,
-        "to_seq": last,
-        "records": replay.records,
-        "state_hash": state_hash(found.state),
-        "decisions_checked": replay.decisions,
-        "divergences": [asdict(each) for each in replay.divergences],
-        "snapshot_used": found.snapshot_used,
-        "frames_decoded": found.frames if decode else None,
-        "rows_skipped": skipped_rows(found.state),
-        "records_per_second": found.records_per_second,
+    except CodeMissing as error:
+        raise CommandError(str(error), code="no_code", hint=error.hint) from error
+    except Refused as error:
+        raise CommandError(f"{error}", code="bad_code", hint="Give the code as it was when it ran.") from error
+    verifier = found.verifier
+    answer = _answer(found.state, verifier.records, verifier.divergences, found.snapshot_used, found.records_per_second)
+    return {**answer, "decisions_checked": verifier.decisions, "differences": verifier.differences}
+
+
+def _answer(
+    state: "State", records: int, divergences: "list[Divergence]", snapshot: int | None, speed: float
+) -> dict[str, Any]:
+    from veloz.reducers.state import state_hash
+    from veloz.reducers.view import skipped_rows
+
+    return {
+        "records": records,
+        "state_hash": state_hash(state),
+        "decisions_checked": 0,
+        "divergences": [asdict(each) for each in divergences],
+        "snapshot_used": snapshot,
+        "frames_decoded": None,
+        "rows_skipped": skipped_rows(state),
+        "records_per_second": speed,
     }
-    return answer
+
+
+def _read_code(file: str) -> tuple[str, str]:
+    """(name, text) of a file with strategies.
+
+    Raises:
+        CommandError: It cannot be read.
+    """
+    from pathlib import Path
+
+    try:
+        return Path(file).name, Path(file).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise CommandError(
+            f"{file} cannot be read as text: {error}.", code="no_such_file", hint="Check the path."
+        ) from error
+
+
+def _read_changes(words: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The code to run instead, by strategy."""
+    changes = {}
+    for word in words:
+        name, equals, file = word.partition("=")
+        if not (name and equals and file):
+            raise CommandError(
+                f"{word} names no strategy and file.", code="usage", hint="Write --what-if NAME=FILE.py."
+            )
+        changes[name] = _read_code(file)
+    return changes

@@ -1,9 +1,4 @@
-"""Fold recorded rows again and compare the decisions they carry.
-
-A replay is the same fold over the same rows. What it can find out: the state at any record, and whether each decision on record is the
-one that this code takes from the same inputs. Decisions are the kinds of the topics in `DECISIONS`; a recorded decision that
-nothing here makes again is a divergence, because an unexplained decision must never pass as a verified one.
-"""
+"""Fold recorded rows again. What differs from the record, wherever that is found out, is told as a `Divergence`."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,22 +6,15 @@ from typing import Final
 import numpy as np
 
 from veloz.contracts.evolve import upgrade
-from veloz.contracts.registry import BY_NUMBER
 from veloz.reducers.fold import fold
 from veloz.reducers.state import State
 
-DECISIONS: Final = ("strategy", "risk", "order")  # topics whose rows follow from other rows
 DIVERGENCES_MAX: Final = 100  # reported; all are counted
-
-_MARKET_ONLY: Final = np.isin(
-    np.arange(128),
-    [kind.number for kind in BY_NUMBER.values() if kind.topic not in DECISIONS],
-)
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """A decision on record that this code does not take."""
+    """A row on record that is not what this code makes of the same inputs."""
 
     seq: int
     kind: str
@@ -45,9 +33,7 @@ class Replay:
 
     state: State
     count_from: int = 1
-    compare: bool = False
     records: int = 0
-    decisions: int = 0
     last_seq: int = 0
     divergences: list[Divergence] = field(default_factory=list)
 
@@ -62,17 +48,3 @@ class Replay:
         self.state = fold(self.state, rows, first_seq)
         self.last_seq = first_seq + len(rows) - 1
         self.records += max(0, min(len(rows), self.last_seq - self.count_from + 1))
-        if self.compare:
-            self._compare(first_seq, rows)
-
-    def _compare(self, first_seq: int, rows: np.ndarray) -> None:
-        kinds = rows["kind"]
-        doubtful = np.flatnonzero((kinds < len(_MARKET_ONLY)) & ~_MARKET_ONLY[np.minimum(kinds, len(_MARKET_ONLY) - 1)])
-        for at in doubtful:
-            seq, kind = first_seq + int(at), BY_NUMBER.get(int(kinds[at]))
-            if kind is None or seq < self.count_from:
-                continue
-            self.decisions += 1
-            if len(self.divergences) < DIVERGENCES_MAX:
-                cause = int(rows[at]["ref"]) or None
-                self.divergences.append(Divergence(seq, kind.name, "kind", kind.name, "nothing", cause))

@@ -67,12 +67,14 @@ class Engine:
     Args:
         state: The state before the first step. The engine owns it from here on; read it through `state`.
         minds: The strategies; None where there are none.
+        sends: Whether requests are made at all; a replay makes none.
     """
 
-    def __init__(self, state: State, minds: Minds | None = None) -> None:
+    def __init__(self, state: State, minds: Minds | None = None, *, sends: bool = True) -> None:
         self.state = state
         self.minds = minds
         self.outbox = Outbox()
+        self._sends = sends
         self._out = np.zeros(OUT_FIRST, RAW)
         self._work = new_work()
         self._signal = np.zeros(4, np.int64)
@@ -100,7 +102,7 @@ class Engine:
         step = Step(first, kept, whole.view(ROW), heap)
         whole.view("u1")[len(whole) * 64 - 61] |= STEP_END
         self.state.clock[0]["seq"] = step.last_seq
-        if made:
+        if made and self._sends:
             self.outbox.hold(step, self.state)
         return step
 

@@ -57,7 +57,6 @@ def recall(
     last: int | None = None,
     count_from: int = 1,
     use_snapshot: bool = True,
-    compare: bool = False,
     on_progress: Progress | None = None,
 ) -> Recall:
     """Fold a journal up to `last`.
@@ -65,9 +64,8 @@ def recall(
     Args:
         path: The journal's directory.
         last: Last row folded; None = the head.
-        count_from: Rows from here on are counted and compared; the state before it may come from a snapshot.
+        count_from: Rows from here on are counted; the state before it may come from a snapshot.
         use_snapshot: False folds from row 1.
-        compare: Take the decisions again and compare them with those on record.
         on_progress: Called after every slab.
 
     Raises:
@@ -75,7 +73,7 @@ def recall(
     """
     found = find_snapshot(path, count_from - 1) if use_snapshot and count_from > 1 else None
     seq, state = found or (0, new_state())
-    replay = Replay(state, count_from=count_from, compare=compare, last_seq=seq)
+    replay = Replay(state, count_from=count_from, last_seq=seq)
     return _fold(path, replay, last, seq if found else None, on_progress)
 
 

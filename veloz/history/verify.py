@@ -1,0 +1,167 @@
+"""Verify a journal: take every decision again, with the strategies' own code, and compare it with the one on record.
+
+Strategies remember, and their memory is not part of the state. So where any were known, a verification begins at row 1, whatever snapshots
+there are. Their code comes with the program, from the journal (the commands that loaded it carry its text) or from files that are given.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from journal import Reader
+from veloz.contracts.codes import Refusal, StrategyAction
+from veloz.contracts.command import StrategyBody
+from veloz.contracts.layout import ROW
+from veloz.contracts.registry import COMMAND_STRATEGY, DISABLED
+from veloz.engine.verify import Verifier
+from veloz.history.recall import Progress, find_snapshot
+from veloz.reducers.state import State, new_state
+from veloz.strategies.host import Host
+from veloz.strategies.loader import Code, Library, Refused, read_source
+
+_BODY = msgspec.msgpack.Decoder(StrategyBody)
+_WITH_CODE = (StrategyAction.LOAD, StrategyAction.REPLACE)
+
+
+class CodeMissing(ValueError):
+    """Code that a journal's strategies ran is not at hand. The message names it; `hint` is the way out."""
+
+    hint = "Give its file with --code FILE.py, as it was when it ran."
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One command that loaded or replaced a strategy's code."""
+
+    seq: int
+    strategy: int
+    number: int  # first 63 bits of the code's hash
+    body: StrategyBody
+
+
+@dataclass
+class Verified:
+    """What came of a verification."""
+
+    verifier: Verifier
+    snapshot_used: int | None
+    seconds: float
+    rows: int
+
+    @property
+    def state(self) -> State:
+        """After the last row."""
+        return self.verifier.state
+
+    @property
+    def records_per_second(self) -> float:
+        """Rows over the time it took to read, check, fold and decide them again."""
+        return self.rows / self.seconds if self.seconds > 0 else 0.0
+
+
+def verify_journal(
+    path: Path,
+    *,
+    last: int,
+    count_from: int = 1,
+    use_snapshot: bool = True,
+    sources: Iterable[tuple[str, str]] = (),
+    instead: Mapping[str, tuple[str, str]] | None = None,
+    on_progress: Progress | None = None,
+) -> Verified:
+    """Verify rows up to `last`.
+
+    Args:
+        path: The journal's directory.
+        last: Last row taken.
+        count_from: Decisions from here on are compared.
+        use_snapshot: False begins at row 1.
+        sources: (name, text) of files with strategies.
+        instead: By a strategy's name, (file name, text) of the code to run in its place, whatever was recorded.
+        on_progress: Called after every batch.
+
+    Raises:
+        CodeMissing: Strategies ran code that is not at hand.
+        veloz.strategies.loader.Refused: A text that was given, or that the journal holds, cannot be run.
+        journal.ReadError: The journal cannot be read, or a batch is damaged.
+    """
+    loads = find_loads(path, last)
+    host = _host(path, last, loads, tuple(sources), dict(instead or {}))
+    found = find_snapshot(path, count_from - 1) if use_snapshot and count_from > 1 and not loads else None
+    seq, state = found or (0, new_state())
+    verifier = Verifier(state, host if loads else None, count_from=count_from, last_seq=seq)
+    begun = time.perf_counter()
+    with Reader.open(path) as reader:
+        for batch in reader.scan(seq + 1, last):
+            lo, hi = batch.span(seq + 1, last)
+            bodies = [(at - lo, body) for at, body in batch.bodies() if lo <= at < hi]
+            verifier.feed(batch.first + lo, batch.rows[lo:hi].view(ROW), bodies)
+            if on_progress is not None:
+                on_progress(verifier.last_seq - seq, last - seq)
+    return Verified(verifier, seq if found else None, time.perf_counter() - begun, max(0, verifier.last_seq - seq))
+
+
+def find_loads(path: Path, last: int) -> list[Loaded]:
+    """All commands up to `last` that loaded or replaced code, in order."""
+    found = []
+    with Reader.open(path) as reader:
+        for batch in reader.scan(1, last, kinds={COMMAND_STRATEGY.number}):
+            found += [each for each in _loads_of(batch.first, batch.rows.view(ROW), batch.bodies()) if each.seq <= last]
+    return found
+
+
+def _loads_of(first: int, rows: np.ndarray, bodies: Iterable[tuple[int, bytes]]) -> Iterator[Loaded]:
+    heap = dict(bodies)
+    for at in np.flatnonzero(rows["kind"] == COMMAND_STRATEGY.number).tolist():
+        row = rows[at].view(COMMAND_STRATEGY.view)
+        if int(row["action"]) not in _WITH_CODE or at not in heap:
+            continue
+        try:
+            body = _BODY.decode(heap[at])
+        except msgspec.DecodeError:
+            continue
+        yield Loaded(first + at, int(row["strategy"]), int(row["code_hash"]), body)
+
+
+def _host(
+    path: Path,
+    last: int,
+    loads: list[Loaded],
+    given: tuple[tuple[str, str], ...],
+    instead: dict[str, tuple[str, str]],
+) -> Host:
+    texts = {(each.body.code.partition(":")[0], each.body.source): None for each in loads if each.body.source}
+    library = Library([*texts, *given])
+    missing = [
+        each for each in loads if each.body.name not in instead and library.find(each.number, each.body.code) is None
+    ]
+    for each in missing:
+        if not _was_refused(path, last, each.seq):
+            raise CodeMissing(
+                f"Strategy {each.body.name} ran {each.body.code}, hash {each.body.code_hash[:16]}, and that code is not at hand."
+            )
+    return Host(library, {each.strategy: _code_instead(each, instead) for each in loads if each.body.name in instead})
+
+
+def _code_instead(load: Loaded, instead: dict[str, tuple[str, str]]) -> Code:
+    name, text = instead[load.body.name]
+    codes = read_source(name, text)
+    wanted = load.body.code.rpartition(":")[2]
+    for code in codes:
+        if code.name.rpartition(":")[2] == wanted or len(codes) == 1:
+            return code
+    raise Refused(f"{name} has no class {wanted}, and more than one other.")
+
+
+def _was_refused(path: Path, last: int, seq: int) -> bool:
+    """Whether the record says that the command of this row found no code either."""
+    with Reader.open(path) as reader:
+        for batch in reader.scan(seq, last, kinds={DISABLED.number}):
+            rows = batch.rows.view(DISABLED.view)
+            if np.any((rows["kind"] == DISABLED.number) & (rows["ref"] == seq) & (rows["code"] == Refusal.NO_CODE)):
+                return True
+    return False
