@@ -113,6 +113,10 @@ class Clerk:
         self.counts: Counter[str] = Counter()
         self.stated: dict[tuple[int, int, int], tuple[int, int, int, int]] = {}  # qty, entry, unrealized, time
         self.funded: dict[tuple[int, int, int], int] = {}  # of every position that was ever named
+        self.strange: Counter[tuple[int, int, int]] = (
+            Counter()
+        )  # fundings in an asset that the position is not settled in
+        self.pays: dict[int, int] = {}  # the asset in which an instrument gains and loses
         self.leverages: dict[tuple[int, int], tuple[int, int, int]] = {}
         self.fees: dict[tuple[int, int], tuple[int, int]] = {}
         self.tiers: defaultdict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
@@ -194,6 +198,9 @@ class Clerk:
     def funding(self, account: int, side: int, instrument: int, amount: int, asset: int, time: int) -> None:
         key = account, instrument, side
         if self.movement("funding", account, amount, asset, time) and key in self.funded:
+            if asset != self.pays[instrument]:
+                self.strange[key] += 1
+                return None
             if abs(self.funded[key] + amount) > MONEY_MAX:
                 return self._refuse("overflows")
             self.funded[key] += amount

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.oracles.naive_accounts import MONEY_MAX, Clerk
-from veloz.contracts import registry, terms
+from veloz.contracts import codes, registry, terms
 from veloz.contracts.kernel import entry
 from veloz.contracts.layout import ROW
 from veloz.reducers.accounts import available, charge, confirm, hold, move
@@ -61,7 +61,7 @@ def ask(state: State, account: I, asset: I) -> I:
 
 
 def line(kind: registry.Kind, instrument: int, *words: int) -> tuple[int, ...]:
-    return (kind.number, 1, STEP_END, instrument, 1, 0, *words, *[0] * (5 - len(words)))
+    return (kind.number, 1, 0, instrument, 1, 0, *words, *[0] * (5 - len(words)))
 
 
 FIRST = (
@@ -70,6 +70,8 @@ FIRST = (
     line(registry.ASSET, 0, 1, 8),
     line(registry.ASSET, 0, 2, 6),
     line(registry.ASSET, 0, 5, 0),
+    line(registry.ASSETS, 1, codes.Product.SPOT, 1, 2, 0),
+    line(registry.ASSETS, 2, codes.Product.LINEAR, 5, 1, 1),
     line(registry.OPENED, 0, 1, 1, 0, 0, 1),
     line(registry.OPENED, 0, 2, 2, 1, 1, 0),
     line(registry.OPENED, 0, 7, 3, 0, 0, 0),
@@ -84,6 +86,7 @@ class Pair:
         self.rows: list[tuple[int, ...]] = list(FIRST)
         for asset, scale in ((1, 8), (2, 6), (5, 0)):
             self.clerk.asset(asset, scale)
+        self.clerk.pays = {1: 2, 2: 1}
         for account, market, hedge, lots in ((1, 1, 0, 0), (2, 2, 1, 1), (7, 3, 0, 0)):
             self.clerk.opened(account, market, hedge, lots, 0)
         self.fold()
@@ -92,6 +95,7 @@ class Pair:
     def fold(self) -> None:
         rows = np.array(self.rows, ROW)
         if len(rows):
+            rows[-1]["flags"] = STEP_END
             self.state = fold(self.state, rows, self.seq)
         self.seq += len(rows)
         self.rows.clear()
@@ -109,7 +113,6 @@ class Pair:
             self.fold()
             self._held(what, account, asset, amount, ORDERS[raw[6] & 3], raw[7] & 1)
         elif what == "margin":
-            self.fold()
             self._bound(account, asset, raw[6], raw[7])
         else:
             self._told(what, account, asset, amount, time, raw)
@@ -146,11 +149,9 @@ class Pair:
         act(self.state, I(TAKE), I(name_ix), I(0), I(int(taken)), I(0))
 
     def _bound(self, account: int, asset: int, margin: int, gain: int) -> None:
-        """What a settlement writes."""
+        """What contracts need."""
         book = self.clerk.book_of(account, asset)
         if book is not None:
-            record = self.state.balances[account * ASSETS_MAX + asset]
-            record["margin"], record["unrealized"] = margin, gain - 128
             book.margin, book.unrealized = margin, gain - 128
 
     def _told(self, what: str, account: int, asset: int, amount: int, time: int, raw: bytes) -> None:
@@ -206,6 +207,7 @@ class Pair:
             }  # fmt: skip
             assert {name: int(record[name]) for name in wanted} == wanted, (account, asset)
             assert record["held"] >= 0
+            record["margin"], record["unrealized"] = book.margin, book.unrealized  # until the next settlement
             assert record["total"] == (
                 record["opened"]
                 + record["traded"]
@@ -235,6 +237,7 @@ class Pair:
             (int(record["account"]), int(record["instrument"]), int(record["side"])): int(record["funding"])
             for record in records
         } == clerk.funded
+        assert sum(int(record["fees_more"]) for record in records) == clerk.strange.total()
         for record in records:
             own = (int(record["account"]), int(record["instrument"]))
             assert tuple(int(record[name]) for name in ("leverage", "isolated", "leverage_seq")) == (

@@ -14,7 +14,7 @@ from veloz.contracts.kernel import entry
 from veloz.reducers.accounts import available, order_hold, uncovered
 from veloz.reducers.desk import ASSETS_MAX
 from veloz.reducers.places import NO_STRATEGY, SIDE_BOTH, position_place
-from veloz.reducers.state import State
+from veloz.reducers.state import State, blank
 from veloz.reducers.words import I
 
 NAMES = {SPOT: "spot", LINEAR: "linear", INVERSE: "inverse"}
@@ -63,6 +63,17 @@ def put(state: State, sell: bool, qty: int, price: int = 0, account: int = 1, **
     order["spec"] = terms.pack(terms.SPEC, sell=int(sell), account=account, **spec)
     order["next_ix"], head["orders_ix"] = head["orders_ix"], at
     return at
+
+
+def price_at(state: State, price: int) -> State:
+    """The instrument has a mark price; 0: no price at all."""
+    if not price:
+        return state
+    longer = {name: blank(name, 2 if name == "sides" else 1) for name in ("slots", "sides", "marks", "trades")}
+    state = state._replace(**longer)
+    state.instruments[1]["slot"] = 0
+    state.marks[0]["count"], state.marks[0]["mark_e8"] = 1, price * 10**8
+    return state
 
 
 def cost(state: State, order: int, price: int, qty: int) -> tuple[int, int, int]:
@@ -185,9 +196,9 @@ def test_at_the_price_that_costs_most(
     product: int, sell: int, price: int, trigger: int, reference: int, at: int | None
 ) -> None:
     contract = Contract(product, 0, 0, Fraction(1), 8)
-    state = desk(contract)
+    state = price_at(desk(contract), reference)
     order = put(state, bool(sell), 3, price)
-    state.orders[order]["trigger"], state.terms[1]["reference"] = trigger, reference
+    state.orders[order]["trigger"] = trigger
     code, money, _ = cost(state, order, price, 3)
     if at is None:
         assert (code, money) == (codes.Refusal.NO_REFERENCE, 0)
@@ -198,12 +209,12 @@ def test_at_the_price_that_costs_most(
 @pytest.mark.parametrize("price", [-1, 2**62, 2**63 - 1])
 @pytest.mark.parametrize("product", [SPOT, LINEAR, INVERSE])
 def test_numbers_beyond_the_bounds_are_refused(product: int, price: int) -> None:
-    state = desk(Contract(product, 0, 0, Fraction(1), 8))
+    state = price_at(desk(Contract(product, 0, 0, Fraction(1), 8)), 100)
     order = put(state, False, 1)
     assert cost(state, order, price, 1) == (codes.Refusal.ARITHMETIC, 0, 0)
     assert cost(state, order, 100, price) == (codes.Refusal.ARITHMETIC, 0, 0)
-    state.orders[order]["trigger"], state.terms[1]["reference"] = price, price
-    assert cost(state, order, 0, 1)[0] in (codes.Refusal.ARITHMETIC, codes.Refusal.NO_REFERENCE)
+    state.orders[order]["trigger"] = price
+    assert cost(state, order, 0, 1)[0] == (codes.Refusal.ARITHMETIC if price > 0 and product != INVERSE else 0)
 
 
 def test_nobody_to_hold_for() -> None:

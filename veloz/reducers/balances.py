@@ -188,10 +188,11 @@ def bounded(value: I) -> I:
 @cold
 def available(state: State, account: I, asset: I) -> I:
     """Money that may still be set aside: total, less holds, less what the venue has locked beyond the confirmed holds of ours, less the
-    margin of contracts, less their unrealized loss (a gain is not counted). Below 0 where more is bound than there is; 0 for
+    margin of contracts, less the unrealized loss of those that share it (a gain is not counted; who is isolated has a margin to lose, and
+    that is in use). Below 0 where more is bound than there is; 0 for
     an account or asset that is not known.
 
-    With `bound = margin + max(0, -unrealized)` always
+    With `bound = margin + max(0, apart_unrealized - unrealized)` always
 
         total - held - locked - bound <= available <= total - max(held, locked) - bound
 
@@ -204,4 +205,6 @@ def available(state: State, account: I, asset: I) -> I:
     balance = state.balances[at]
     foreign = max(ZERO, I(balance["locked"] - min(balance["confirmed"], balance["held"])))
     left = bounded(bounded(balance["total"] - balance["held"]) - foreign)
-    return bounded(bounded(left - balance["margin"]) - max(ZERO, -I(balance["unrealized"])))
+    return bounded(
+        bounded(left - balance["margin"]) - max(ZERO, I(balance["apart_unrealized"] - balance["unrealized"]))
+    )

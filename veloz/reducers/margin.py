@@ -12,28 +12,23 @@ import numpy as np
 
 from veloz.contracts import codes
 from veloz.contracts.kernel import cold, kernel
-from veloz.contracts.terms import Action, PositionSide
+from veloz.contracts.terms import PositionSide
 from veloz.reducers.balances import balance_place, bounded
 from veloz.reducers.bits import M_SIDE, P_INVERSE, P_SPOT, S_REDUCE, S_SELL, S_SIDE, part
+from veloz.reducers.exposure import rest_of
 from veloz.reducers.limits import MONEY_MAX
+from veloz.reducers.liquidation import terms_of
 from veloz.reducers.places import NO_STRATEGY, SIDE_BOTH, find_position
+from veloz.reducers.prices import reference_price
 from veloz.reducers.state import State
-from veloz.reducers.wide import WORD_MAX, divide_up, is_word, negate, to_word
+from veloz.reducers.wide import WORD_MAX, divide_up
 from veloz.reducers.words import ONE, ZERO, I
-from veloz.reducers.worth import base_money, fill_value, money_asset, to_money
+from veloz.reducers.worth import base_money, fill_value, money_asset, to_money_up
 
 _UNTRADABLE, _NO_REFERENCE = I(codes.Refusal.UNTRADABLE), I(codes.Refusal.NO_REFERENCE)
 _ARITHMETIC: Final = I(codes.Refusal.ARITHMETIC)
-_AMEND: Final = I(Action.AMEND)
 _LONG: Final = I(PositionSide.LONG)
 _MONEY_MAX: Final = I(MONEY_MAX)
-
-
-@kernel
-def leverage_of(state: State, account: I, instrument: I) -> I:
-    """Leverage of an instrument on an account as last stated; 1, the dearest, while nobody stated any."""
-    at = find_position(state, account, instrument, SIDE_BOTH, NO_STRATEGY)
-    return max(I(state.positions[at]["leverage"]), ONE) if at >= ZERO else ONE
 
 
 @cold
@@ -44,21 +39,11 @@ def money_up(state: State, instrument: I, price: I, qty: I, leverage: I) -> tupl
     hi, lo, ok = fill_value(state, instrument, price, qty)
     if not ok:
         return ZERO, False
-    hi, lo = negate(hi, lo)
-    below, ok = to_money(state, instrument, hi, lo)
+    money, ok = to_money_up(state, instrument, hi, lo, ZERO)
     if not ok:
         return ZERO, False
-    hi, lo = divide_up(ZERO, -below, leverage)
-    return to_word(hi, lo), is_word(hi)
-
-
-@kernel
-def _rest(order: np.void) -> I:
-    """What an order may still bring: its quantity, or what an amendment on its way asks for where that is more, less its trades."""
-    wanted = I(order["qty"])
-    if order["pending_action"] == _AMEND:
-        wanted = max(wanted, I(order["pending_qty"]))
-    return max(wanted - I(order["traded"]), ZERO)
+    _, money = divide_up(ZERO, money, leverage)
+    return money, True
 
 
 @kernel
@@ -105,7 +90,7 @@ def growing(state: State, order_ix: I, qty: I) -> I:
     while at >= ZERO and left > ZERO:
         other = state.orders[at]
         if at != order_ix and _same_way(other, account, sell):
-            left -= min(left, _rest(other))
+            left -= min(left, rest_of(state, at))
         at = I(other["next_ix"])
     return qty - min(qty, left)
 
@@ -132,7 +117,7 @@ def dearest_price(product: I, sell: I, price: I, trigger: I, reference: I) -> I:
 def order_hold(state: State, order_ix: I, price: I, qty: I, amount: np.ndarray) -> I:
     """What an order could cost: amount[0] money, rounded up, of asset amount[1]. 0, or a codes.Refusal and nothing written.
 
-    Account, instrument, side and trigger are those of the record; `price` is the limit (0: none, then TERMS.reference stands for it) and
+    Account, instrument, side and trigger are those of the record; `price` is the limit (0: none, then the price of now stands for it) and
     `qty` what may still trade of it. Spot: quote (buy) or base (sell). Contracts: initial margin of the part that
     would open or grow, at the price that would cost most; nothing for the rest.
     """
@@ -155,14 +140,15 @@ def order_hold(state: State, order_ix: I, price: I, qty: I, amount: np.ndarray) 
         money, ok = base_money(state, instrument, qty)
     else:
         more = qty if spot else growing(state, order_ix, qty)
-        worst = dearest_price(product, sell, price, I(order["trigger"]), I(terms["reference"]))
+        reference, _ = reference_price(state, instrument)
+        worst = dearest_price(product, sell, price, I(order["trigger"]), reference)
         if more > ZERO and worst <= ZERO:
             return _NO_REFERENCE
         if worst > WORD_MAX:
             return _ARITHMETIC
-        leverage = ONE if spot else leverage_of(state, account, instrument)
+        leverage, _ = terms_of(state, account, instrument)
         if more > ZERO:
-            money, ok = money_up(state, instrument, worst, more, leverage)
+            money, ok = money_up(state, instrument, worst, more, ONE if spot else leverage)
     if not ok:
         return _ARITHMETIC
     amount[0] = money
@@ -192,22 +178,22 @@ def _short(state: State, order: np.void, qty: I, leverage: I) -> I:
 def uncovered(state: State, position_ix: I) -> I:
     """Initial margin that the open orders on an account's own contract position need beyond what they hold: what an order counted on
     closing may have been closed by another one since, or the leverage lowered. Money of the settlement asset, to be counted as margin in
-    use. Orders trade in the order of the list; the two sides are added up.
+    use. Orders trade in the order of the list; the two sides are added up; prices are those of the last settlement.
     """
     position = state.positions[position_ix]
     account, instrument, side = I(position["account"]), I(position["instrument"]), I(position["side"])
-    leverage = leverage_of(state, account, instrument)
+    leverage, _ = terms_of(state, account, instrument)
     left_buy = max(-I(position["qty"]), ZERO)
     left_sell = max(I(position["qty"]), ZERO)
     buys, sells = ZERO, ZERO
     at = I(state.terms[instrument]["orders_ix"])
     while at >= ZERO:
-        order = state.orders[at]
+        order, rest = state.orders[at], rest_of(state, at)
         at = I(order["next_ix"])
         spec = I(order["spec"])
         if order["account"] != account or part(spec, S_SIDE, M_SIDE) != side:
             continue
-        sell, rest = part(spec, S_SELL, ONE), min(_rest(order), WORD_MAX)
+        sell = part(spec, S_SELL, ONE)
         left = left_sell if sell != ZERO else left_buy
         closing = rest if _closes(spec, side) else (min(left, rest) if side == SIDE_BOTH else ZERO)
         if sell != ZERO:

@@ -11,7 +11,7 @@ instrument or a strategy, its pnl.
 from typing import Final
 
 from veloz.contracts.kernel import cold, kernel
-from veloz.reducers.accounts import available
+from veloz.reducers.accounts import available, uncovered
 from veloz.reducers.bits import P_SPOT
 from veloz.reducers.desk import ASSETS_MAX
 from veloz.reducers.exposure import (
@@ -215,10 +215,16 @@ def _settle_position(state: State, at: I, mark: I, places: I, source: I) -> None
         if not told or not _expose(state, at, mark, places):
             missing = ONE
     _tell_pnl(state, at, missing)
-    if position["strategy"] == NO_STRATEGY and is_open:
+    if position["strategy"] != NO_STRATEGY:
+        return
+    margined = state.terms[instrument]["product"] > P_SPOT
+    if is_open:
         state.desk[0]["positions_open"] += ONE
-        if state.terms[instrument]["product"] != P_SPOT:
+        if margined:
             _add_margin(state, at, I(position["account"]), money_asset(state, instrument))
+    if margined and (position["buys"] != ZERO or position["sells"] != ZERO):
+        balance = state.balances[position["account"] * _ASSETS_MAX + money_asset(state, instrument)]
+        balance["margin"] = bounded_sum(I(balance["margin"]), uncovered(state, at))
 
 
 @cold

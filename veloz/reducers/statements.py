@@ -17,7 +17,9 @@ from veloz.reducers.desk import BRACKETS_EACH
 from veloz.reducers.places import NO_STRATEGY, SIDE_BOTH, find_position, knows_account, position_place
 from veloz.reducers.scopes import scope_place
 from veloz.reducers.state import State
+from veloz.reducers.wide import mul_div
 from veloz.reducers.words import ONE, TWO, ZERO, I
+from veloz.reducers.worth import money_asset
 
 PPM: Final = I(1_000_000)
 LEVERAGE_MAX: Final = I((1 << 31) - 1)
@@ -60,21 +62,51 @@ def state_position(state: State, row: np.void, instrument: I) -> None:
     record["stated_seq"] = max(I(record["stated_seq"]), at_ns)
 
 
+@kernel
+def _note_funding(state: State, at: I, asset: I, amount: I) -> None:
+    """Funding of a position beside it; in another asset than it is settled in, as a cost that is not in its sums."""
+    position = state.positions[at]
+    noted = I(position["funding"])
+    if asset != money_asset(state, I(position["instrument"])):
+        position["fees_more"] += ONE
+    elif is_money(noted) and is_money(noted + amount):
+        position["funding"] = noted + amount
+    else:
+        state.desk[0]["overflows"] += ONE
+
+
+@cold
+def _share_funding(state: State, own: I, asset: I, amount: I) -> None:
+    """What strategies' shares of a position paid or received of its funding: amount · share ÷ position, rounded toward minus infinity. What
+    rounding leaves, and all of a position that is closed by now, is nobody's.
+    """
+    position = state.positions[own]
+    whole = I(position["qty"])
+    at = I(state.terms[position["instrument"]]["positions_ix"])
+    while at >= ZERO and whole != ZERO:
+        share = state.positions[at]
+        mine = share["account"] == position["account"] and share["side"] == position["side"]
+        if mine and share["strategy"] != NO_STRATEGY and share["qty"] != ZERO:
+            part_of = I(share["qty"]) if whole > ZERO else -I(share["qty"])
+            paid, fits = mul_div(amount, part_of, abs(whole))
+            if fits:
+                _note_funding(state, at, asset, paid)
+            else:
+                state.desk[0]["overflows"] += ONE
+        at = I(share["next_ix"])
+
+
 @cold
 def pay_funding(state: State, row: np.void, instrument: I) -> None:
-    """account.funding: moves the balance, and is noted at the position where there is one."""
+    """account.funding: moves the balance, and is noted at the position, and its strategies' shares, where there is one."""
     account, side = part(row["venue_seq"], R_ACCOUNT, RM_ACCOUNT), part(row["venue_seq"], R_SIDE, RM_SIDE)
     amount, asset = I(row["price"]), I(row["qty"])
     if not book(state, account, asset, amount, FUNDING, I(row["ref"])):
         return
     at = find_position(state, account, instrument, side, NO_STRATEGY)
     if at >= ZERO:
-        position = state.positions[at]
-        noted = I(position["funding"])
-        if is_money(noted) and is_money(noted + amount):
-            position["funding"] = noted + amount
-        else:
-            state.desk[0]["overflows"] += ONE
+        _note_funding(state, at, asset, amount)
+        _share_funding(state, at, asset, amount)
 
 
 @cold
