@@ -181,6 +181,8 @@ def note_approved(state: State, order_ix: I, now: I) -> None:
     amends = order["pending_action"] == _AMEND
     seen = survey(state, order_ix)
     price = exposure_price(state, instrument)
+    if price == ZERO:
+        price = I(order["price"])
     own_more = max(worth_up(state, instrument, price, seen.own_more), ZERO)
     own_toward = max(worth_up(state, instrument, price, seen.own_toward), ZERO)
     share_more = max(worth_up(state, instrument, price, seen.share_more), ZERO)

@@ -10,7 +10,17 @@ import numpy as np
 
 from veloz.contracts.kernel import kernel
 from veloz.contracts.terms import Action, OrderType
-from veloz.reducers.bits import M_SIDE, M_TIF, M_TYPE, S_REDUCE, S_SELL, S_SIDE, S_TIF, S_TYPE, part
+from veloz.reducers.bits import (
+    M_SIDE,
+    M_TIF,
+    M_TYPE,
+    S_REDUCE,
+    S_SELL,
+    S_SIDE,
+    S_TIF,
+    S_TYPE,
+    part,
+)  # fmt: skip
 from veloz.reducers.places import NO_STRATEGY
 from veloz.reducers.state import State
 from veloz.reducers.words import NONE, ONE, ZERO, I

@@ -1,14 +1,313 @@
-"""The gate: whether one drafted order, amendment or cancel may go to its venue. The only way to `risk.approved`."""
+"""The gate: whether one drafted order, amendment or cancel may go to its venue. The only way to `risk.approved`.
+
+Checks run in the order of codes.Refusal, and the first that fails is the verdict; NO_REFERENCE and NO_RATE come where something cannot be
+measured. An amendment is judged as what it would make of the order; what it adds is the difference. Which orders a stop level lets
+pass: PAUSE those that only reduce and amendments that shrink an order without bettering its price; REDUCE those that only reduce; from
+HALT on none. The engine's own orders that only reduce (FLATTEN) pass levels, freezes and limits; the venue's rules hold for them too.
+"""
+
+from typing import Final
 
 import numpy as np
 
-from veloz.contracts.kernel import cold
+from veloz.contracts.codes import Limit, Refusal, StopLevel, StrategyStatus, TradingStatus
+from veloz.contracts.kernel import cold, kernel
+from veloz.contracts.terms import Action, Origin
+from veloz.reducers.accounts import available, order_hold
+from veloz.reducers.bits import M_ORIGIN, M_TYPE, S_ORIGIN, S_SELL, S_TYPE, part
+from veloz.reducers.booksync import S_LOADED, S_SYNCED
+from veloz.reducers.buckets import debt_now, limit_of, tokens_used, window_of
+from veloz.reducers.limits import CHANNELS
+from veloz.reducers.order_store import amending
+from veloz.reducers.order_table import S_CANCEL_REQUESTED, S_DRAFTED, S_UNKNOWN, is_over
+from veloz.reducers.scopes import scopes_of
 from veloz.reducers.state import State
-from veloz.reducers.words import ZERO, I
+from veloz.reducers.survey import survey
+from veloz.reducers.wide import TENS, WORD_MAX, mul_div_up
+from veloz.reducers.words import K_LEVEL, K_PARTIAL, K_QUOTE, NONE, ONE, TWO, ZERO, I
+from veloz.risk.bounds import check_exposure, check_losses, check_size, order_rate
+from veloz.risk.conduct import crosses_own, duplicated, must_reduce, repeated
+from veloz.risk.venue_rules import C_BAD_TERMS, MARKET, MARKETS, TRAILING, check_filters, terms_fit
+from veloz.risk.verdict import (
+    NO_SCOPE,
+    SCOPES,
+    V_ASSET,
+    V_HOLD,
+    VERDICT_WORDS,
+    Draft,
+    Prices,
+    refuse,
+    tightest,
+)  # fmt: skip
 
-# Places in the verdict, i8[VERDICT_WORDS].
-V_CODE, V_KIND, V_NUMBER, V_LIMIT, V_OBSERVED, V_HOLD, V_ASSET = I(0), I(1), I(2), I(3), I(4), I(5), I(6)
-VERDICT_WORDS = 8
+__all__ = ["VERDICT_WORDS", "judge", "judge_cancel", "judge_intent"]
+
+_AMEND: Final = I(Action.AMEND)
+_ENGINE, _PERSON, _AGENT = I(Origin.ENGINE), I(Origin.PERSON), I(Origin.AGENT)
+_STRATEGY, _ALGORITHM = I(Origin.STRATEGY), I(Origin.ALGORITHM)
+_RUN, _PAUSE, _REDUCE, _HALT = I(StopLevel.RUN), I(StopLevel.PAUSE), I(StopLevel.REDUCE), I(StopLevel.HALT)
+_RUNNING: Final = I(StrategyStatus.RUNNING)
+_TRADING, _REDUCE_STATUS = I(TradingStatus.TRADING), I(TradingStatus.REDUCE_ONLY)
+_CHANNELS: Final = I(CHANNELS)
+_EIGHT: Final = I(8)
+_PLACES_MAX: Final = I(18)
+_L_STALE, _L_ALLOWED = I(Limit.STALE_NS), I(Limit.ALLOWED)
+_L_CANCELS, _L_INTENTS = I(Limit.CANCELS_PER_WINDOW), I(Limit.INTENTS_PER_WINDOW)
+_INSTRUMENT_SCOPE: Final = 3
+_C_STOPPED, _C_PAUSED, _C_LEVEL = I(Refusal.STOPPED), I(Refusal.PAUSED), I(Refusal.REDUCE_ONLY_LEVEL)
+_C_FROZEN, _C_BREAKER, _C_OFF = I(Refusal.FROZEN), I(Refusal.BREAKER_OPEN), I(Refusal.STRATEGY_OFF)
+_C_NOT_ALLOWED, _C_UNTRADABLE = I(Refusal.NOT_ALLOWED), I(Refusal.UNTRADABLE)
+_C_HALTED, _C_STALE, _C_UNSYNCED = I(Refusal.VENUE_HALTED), I(Refusal.BOOK_STALE), I(Refusal.BOOK_UNSYNCED)
+_C_CANCEL_RATE, _C_INTENT_RATE = I(Refusal.CANCEL_RATE), I(Refusal.INTENT_RATE)
+_C_FUNDS, _C_NO_REFERENCE = I(Refusal.FUNDS), I(Refusal.NO_REFERENCE)
+_C_UNKNOWN, _C_OVER = I(Refusal.UNKNOWN_ORDER), I(Refusal.ORDER_OVER)
+_C_NOTHING, _C_NO_SLOT = I(Refusal.NOTHING_CHANGES), I(Refusal.NO_SLOT)
+
+
+@kernel
+def _read_prices(state: State, instrument: I) -> Prices:
+    """Best prices of a book that may be believed, else of the last quote; last trade; mark, rounded down."""
+    slot_ix = I(state.instruments[instrument]["slot"])
+    if slot_ix < ZERO:
+        return Prices(ZERO, ZERO, ZERO, ZERO, ZERO)
+    bid, ask = ZERO, ZERO
+    book = state.slots[slot_ix]["state"]
+    if book in (S_SYNCED, S_LOADED):
+        best, worst = I(state.sides[TWO * slot_ix]["best"]), I(state.sides[TWO * slot_ix + ONE]["best"])
+        if best != NONE and worst != NONE and ZERO < best < -worst:
+            bid, ask = best, -worst
+    elif ZERO < state.quotes[slot_ix]["bid"] < state.quotes[slot_ix]["ask"]:
+        bid, ask = I(state.quotes[slot_ix]["bid"]), I(state.quotes[slot_ix]["ask"])
+    if ask > WORD_MAX >> ONE:
+        bid, ask = ZERO, ZERO
+    last = max(I(state.trades[slot_ix]["price"]), ZERO) if state.trades[slot_ix]["count"] > ZERO else ZERO
+    mark, scale = I(state.marks[slot_ix]["mark_e8"]), I(state.instruments[instrument]["price_scale"])
+    if state.marks[slot_ix]["count"] == ZERO or mark < ZERO:
+        mark = ZERO
+    elif scale <= _EIGHT:
+        mark = mark // TENS[max(_EIGHT - scale, ZERO)]
+    else:
+        places = min(scale - _EIGHT, _PLACES_MAX)
+        mark = mark * TENS[places] if mark <= WORD_MAX // TENS[places] else ZERO
+    return Prices(bid, ask, bid + ask, last, mark)
+
+
+@kernel
+def _value_price(order: np.void, kind: I, sell: I, price: I, prices: Prices) -> I:
+    """The price a draft is valued at: its own, or its trigger if that is more; without either the greatest that is known."""
+    paid = max(price, I(order["trigger"]))
+    if kind == TRAILING:
+        paid = max(paid, I(order["activation"]))
+    if kind == MARKET or paid == ZERO:
+        touch = prices.bid if sell != ZERO else prices.ask
+        paid = max(max(prices.last, prices.mark), max((prices.mid2 + ONE) // TWO, touch))
+    return paid
+
+
+@kernel
+def _read_draft(state: State, order_ix: I, prices: Prices) -> Draft:
+    order = state.orders[order_ix]
+    spec, instrument = I(order["spec"]), I(order["instrument"])
+    sell, kind = part(spec, S_SELL, ONE), part(spec, S_TYPE, M_TYPE)
+    amends = bool(order["pending_action"] == _AMEND)
+    price = I(order["pending_price"]) if amends else I(order["price"])
+    qty = I(order["pending_qty"]) if amends else I(order["qty"])
+    seen = survey(state, order_ix)
+    free = bool(part(spec, S_ORIGIN, M_ORIGIN) == _ENGINE and seen.reducing != ZERO)
+    places = scopes_of(state, I(order["account"]), instrument, I(order["strategy"]))
+    paid = _value_price(order, kind, sell, price, prices)
+    market = I(state.instruments[instrument]["market"])
+    return Draft(
+        order_ix, instrument, I(order["account"]), market, spec, sell, kind, amends, free, price, qty, paid, places, seen
+    )  # fmt: skip
+
+
+@kernel
+def _shrinks(state: State, draft: Draft) -> bool:
+    """Whether an amendment asks for no more, at a price no nearer to the other side."""
+    order = state.orders[draft.order_ix]
+    further = draft.price >= order["price"] if draft.sell != ZERO else draft.price <= order["price"]
+    return bool(draft.amends and draft.qty <= order["qty"] and further)
+
+
+@kernel
+def _stops(state: State, draft: Draft, verdict: np.ndarray) -> I:
+    """STOPPED, PAUSED, REDUCE_ONLY_LEVEL: the safest level of the scopes."""
+    place, level = NO_SCOPE, _RUN
+    for k in range(SCOPES):
+        if draft.places[k] >= ZERO and state.scopes[draft.places[k]]["level"] > level:
+            place, level = draft.places[k], I(state.scopes[draft.places[k]]["level"])
+    if level >= _HALT:
+        return refuse(state, verdict, _C_STOPPED, place, level, draft.seen.rest)
+    if level == _PAUSE and draft.seen.reducing == ZERO and not _shrinks(state, draft):
+        return refuse(state, verdict, _C_PAUSED, place, level, draft.seen.rest)
+    if level == _REDUCE and draft.seen.reducing == ZERO:
+        return refuse(state, verdict, _C_LEVEL, place, level, draft.seen.queued)
+    return ZERO
+
+
+@kernel
+def _not_allowed(state: State, draft: Draft, verdict: np.ndarray) -> I:
+    """A 0 of any scope but the global one forbids; a global 0 forbids every instrument whose scope does not say 1."""
+    for k in range(1, SCOPES):
+        if draft.places[k] >= ZERO and limit_of(state, draft.places[k], _L_ALLOWED) == ZERO:
+            return refuse(state, verdict, _C_NOT_ALLOWED, draft.places[k], ZERO, ONE)
+    listed = draft.places[_INSTRUMENT_SCOPE]
+    if limit_of(state, ZERO, _L_ALLOWED) == ZERO and (listed < ZERO or limit_of(state, listed, _L_ALLOWED) != ONE):
+        return refuse(state, verdict, _C_NOT_ALLOWED, ZERO, ZERO, ONE)
+    return ZERO
+
+
+@kernel
+def _standing(state: State, draft: Draft, verdict: np.ndarray) -> I:
+    """What holds whatever the order says: levels, freezes, breakers, the strategy's status, the allow-list."""
+    code = _stops(state, draft, verdict)
+    if code != ZERO:
+        return code
+    terms, strategy = state.terms[draft.instrument], I(state.orders[draft.order_ix]["strategy"])
+    if terms["frozen"] != ZERO:
+        return refuse(
+            state, verdict, _C_FROZEN, draft.places[_INSTRUMENT_SCOPE], I(terms["frozen"]), I(terms["frozen_seq"])
+        )
+    entry = draft.seen.reducing == ZERO
+    for k in range(SCOPES):
+        place = draft.places[k]
+        if entry and place >= ZERO and state.scopes[place]["breakers_open"] > ZERO:
+            return refuse(state, verdict, _C_BREAKER, place, ZERO, I(state.scopes[place]["breakers_open"]))
+    if strategy > ZERO and (strategy >= state.strategies.shape[0] or state.strategies[strategy]["status"] != _RUNNING):
+        return refuse(state, verdict, _C_OFF, draft.places[4], _RUNNING, strategy)
+    return _not_allowed(state, draft, verdict) if entry else ZERO
+
+
+@kernel
+def _is_tradable(state: State, draft: Draft) -> bool:
+    """An instrument with scales, assets and an account of its market."""
+    terms, assets = state.terms[draft.instrument], state.assets.shape[0]
+    known = state.instruments[draft.instrument]
+    return bool(
+        known["definition"] > ZERO
+        and terms["product"] > ZERO
+        and ZERO < terms["quote"] < assets
+        and ZERO <= terms["settle"] < assets
+        and ZERO <= terms["base"] < assets
+        and ZERO < draft.market < MARKETS
+        and state.accounts[draft.account]["known"] != ZERO
+        and state.accounts[draft.account]["market"] == draft.market
+    )
+
+
+@kernel
+def _venue_status(state: State, draft: Draft, verdict: np.ndarray) -> I:
+    if not _is_tradable(state, draft):
+        return refuse(state, verdict, _C_UNTRADABLE, NO_SCOPE, ZERO, draft.instrument)
+    status = I(state.terms[draft.instrument]["status"])
+    if status != _TRADING and not (status == _REDUCE_STATUS and draft.seen.reducing != ZERO):
+        return refuse(state, verdict, _C_HALTED, NO_SCOPE, _TRADING, status)
+    return ZERO
+
+
+@kernel
+def _book(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
+    """BOOK_STALE: nothing of the book was heard for too long. BOOK_UNSYNCED: a book is followed, and may not be believed."""
+    slot_ix = I(state.instruments[draft.instrument]["slot"])
+    place = tightest(state, draft.places, _L_STALE)
+    if place >= ZERO:
+        limit, heard = limit_of(state, place, _L_STALE), ZERO
+        if slot_ix >= ZERO:
+            at = slot_ix * _CHANNELS
+            heard = max(
+                I(state.channels[at + K_LEVEL]["ts_recv"]),
+                max(I(state.channels[at + K_QUOTE]["ts_recv"]), I(state.channels[at + K_PARTIAL]["ts_recv"])),
+            )
+        if now - heard > limit:
+            return refuse(state, verdict, _C_STALE, place, limit, now - heard)
+    if slot_ix >= ZERO:
+        slot = state.slots[slot_ix]
+        if slot["diffs"] + slot["snapshots"] > ZERO and slot["state"] != S_SYNCED and slot["state"] != S_LOADED:
+            return refuse(state, verdict, _C_UNSYNCED, NO_SCOPE, S_SYNCED, I(slot["state"]))
+    return ZERO
+
+
+@kernel
+def _funds(state: State, draft: Draft, verdict: np.ndarray) -> I:
+    """What the whole order could cost goes into the verdict; what that adds to what is held for it must be there."""
+    order = state.orders[draft.order_ix]
+    verdict[0] = ZERO
+    verdict[1] = ZERO
+    code = order_hold(state, draft.order_ix, draft.paid, draft.qty, verdict)
+    whole, asset = I(verdict[0]), I(verdict[1])
+    if code != ZERO:
+        return refuse(state, verdict, code, NO_SCOPE, ZERO, draft.paid)
+    need = whole
+    if draft.amends:
+        rest = draft.qty - max(I(order["filled"]), I(order["traded"]))
+        need, _ = mul_div_up(whole, max(rest, ZERO), draft.qty)
+        need -= order["hold"]
+    if need > ZERO:
+        there = available(state, draft.account, asset)
+        if need > there:
+            return refuse(state, verdict, _C_FUNDS, NO_SCOPE, there, need)
+    for k in range(VERDICT_WORDS):
+        verdict[k] = ZERO
+    verdict[V_HOLD] = whole
+    verdict[V_ASSET] = asset
+    return ZERO
+
+
+@kernel
+def _is_askable(state: State, order_ix: I, verdict: np.ndarray) -> I:
+    """Whether there is something to judge: a draft, or an amendment that an open order has under way and that was not approved yet."""
+    if order_ix < ZERO:
+        return refuse(state, verdict, _C_NO_SLOT, NO_SCOPE, ZERO, ZERO)
+    order = state.orders[order_ix]
+    if is_over(I(order["state"])):
+        return refuse(state, verdict, _C_OVER, NO_SCOPE, ZERO, I(order["state"]))
+    if order["pending_action"] == _AMEND:
+        if amending(order):
+            return refuse(state, verdict, _C_NO_SLOT, NO_SCOPE, ONE, TWO)
+        if order["state"] == S_UNKNOWN:
+            return refuse(state, verdict, _C_UNKNOWN, NO_SCOPE, ZERO, I(order["state"]))
+        if order["pending_price"] == order["price"] and order["pending_qty"] == order["qty"]:
+            return refuse(state, verdict, _C_NOTHING, NO_SCOPE, I(order["qty"]), I(order["pending_qty"]))
+    elif order["state"] != S_DRAFTED:
+        return refuse(state, verdict, _C_NOTHING, NO_SCOPE, ZERO, I(order["state"]))
+    known = ZERO < order["instrument"] < state.terms.shape[0] and order["instrument"] < state.instruments.shape[0]
+    if not known or not ZERO < order["account"] < state.accounts.shape[0]:
+        return refuse(state, verdict, _C_UNTRADABLE, NO_SCOPE, ZERO, I(order["instrument"]))
+    return ZERO
+
+
+@kernel
+def _check_terms(state: State, draft: Draft, prices: Prices, now: I, verdict: np.ndarray) -> I:
+    code = ZERO if draft.free else _standing(state, draft, verdict)
+    if code == ZERO:
+        code = _venue_status(state, draft, verdict)
+    if code == ZERO and draft.seen.reducing == ZERO:
+        code = _book(state, draft, now, verdict)
+    if code == ZERO and not terms_fit(state, draft, now):
+        code = refuse(state, verdict, C_BAD_TERMS, NO_SCOPE, draft.market, draft.spec)
+    if code == ZERO:
+        code = check_filters(state, draft, prices, verdict)
+    return code
+
+
+@kernel
+def _check_limits(state: State, draft: Draft, prices: Prices, now: I, verdict: np.ndarray) -> I:
+    code = check_size(state, draft, prices, verdict)
+    if code == ZERO:
+        code = check_exposure(state, draft, verdict)
+    if code == ZERO:
+        code = order_rate(state, draft, now, verdict)
+    if code == ZERO:
+        code = check_losses(state, draft, verdict)
+    if code == ZERO and not draft.amends:
+        if draft.seen.reducing == ZERO:
+            code = repeated(state, draft, now, verdict)
+        if code == ZERO:
+            code = duplicated(state, draft, now, verdict)
+    if code == ZERO:
+        code = crosses_own(state, draft, verdict)
+    return code
 
 
 @cold
@@ -17,20 +316,53 @@ def judge(state: State, order_ix: I, now: I, verdict: np.ndarray) -> I:
 
     Args:
         state: With the draft folded; every approval before it is folded, too.
-        order_ix: Place of the order; its pending_action says AMEND where its amendment is judged.
+        order_ix: Place of the order; its pending_action says AMEND where its amendment is judged. -1: there was no place for it.
         now: Engine time, ns.
         verdict: i8[VERDICT_WORDS], written whole: code, kind and number of the scope whose limit it was, limit, observed,
-            hold (the whole of it from here on, amendments included) and its asset.
+            hold (of the whole quantity at the terms judged, as in risk.approved) and its asset.
 
     Returns:
         0, or the codes.Refusal.
     """
+    code = _is_askable(state, order_ix, verdict)
+    if code != ZERO:
+        return code
+    prices = _read_prices(state, I(state.orders[order_ix]["instrument"]))
+    draft = _read_draft(state, order_ix, prices)
+    code = _check_terms(state, draft, prices, now, verdict)
+    if code == ZERO and not draft.free:
+        code = _check_limits(state, draft, prices, now, verdict)
+    if code == ZERO:
+        code = must_reduce(state, draft, part(draft.spec, S_ORIGIN, M_ORIGIN) == _ENGINE, verdict)
+    if code == ZERO and draft.paid == ZERO:
+        code = refuse(state, verdict, _C_NO_REFERENCE, NO_SCOPE, ZERO, ZERO)
+    return code if code != ZERO else _funds(state, draft, verdict)
+
+
+@kernel
+def _cancel_rate(state: State, order: np.void, now: I, verdict: np.ndarray) -> I:
+    places = scopes_of(state, I(order["account"]), I(order["instrument"]), I(order["strategy"]))
+    for k in range(SCOPES):
+        place = places[k]
+        if place < ZERO:
+            continue
+        tokens = limit_of(state, place, _L_CANCELS)
+        if tokens >= ZERO:
+            scope, window = state.scopes[place], window_of(state, place)
+            debt = debt_now(
+                I(scope["cancel_debt"]), I(scope["cancel_window"]), I(scope["cancel_ns"]), tokens, window, now
+            )
+            used = tokens_used(debt, window)
+            if used > tokens:
+                return refuse(state, verdict, _C_CANCEL_RATE, place, tokens, used)
     return ZERO
 
 
 @cold
 def judge_cancel(state: State, order_ix: I, origin: I, now: I, verdict: np.ndarray) -> I:
     """Whether a cancel may be sent: of an order that is known and not over, within the cancel rate. Changes nothing.
+
+    A cancel that is under way is not asked for again, but by a person.
 
     Args:
         state: As in `judge`.
@@ -42,6 +374,19 @@ def judge_cancel(state: State, order_ix: I, origin: I, now: I, verdict: np.ndarr
     Returns:
         0, or the codes.Refusal.
     """
+    if order_ix < ZERO or state.orders[order_ix]["state"] == S_DRAFTED:
+        return refuse(state, verdict, _C_UNKNOWN, NO_SCOPE, ZERO, ZERO)
+    order = state.orders[order_ix]
+    if is_over(I(order["state"])):
+        return refuse(state, verdict, _C_OVER, NO_SCOPE, ZERO, I(order["state"]))
+    if order["state"] == S_CANCEL_REQUESTED and origin != _PERSON:
+        return refuse(state, verdict, _C_NOTHING, NO_SCOPE, ZERO, I(order["state"]))
+    if origin in (_STRATEGY, _AGENT, _ALGORITHM):
+        code = _cancel_rate(state, order, now, verdict)
+        if code != ZERO:
+            return code
+    for k in range(VERDICT_WORDS):
+        verdict[k] = ZERO
     return ZERO
 
 
@@ -58,4 +403,17 @@ def judge_intent(state: State, strategy: I, now: I, verdict: np.ndarray) -> I:
     Returns:
         0, or codes.Refusal.INTENT_RATE.
     """
-    return ZERO
+    for k in range(VERDICT_WORDS):
+        verdict[k] = ZERO
+    if not ZERO < strategy < state.strategies.shape[0]:
+        return ZERO
+    place = I(state.strategies[strategy]["scope_ix"])
+    if place < ZERO:
+        return ZERO
+    tokens = limit_of(state, place, _L_INTENTS)
+    if tokens < ZERO:
+        return ZERO
+    scope, window = state.scopes[place], window_of(state, place)
+    debt = debt_now(I(scope["intent_debt"]), I(scope["intent_window"]), I(scope["intent_ns"]), tokens, window, now)
+    used = tokens_used(debt, window)
+    return refuse(state, verdict, _C_INTENT_RATE, place, tokens, used) if used > tokens else ZERO
