@@ -14,6 +14,7 @@ COMMANDS = (
     ("ingest", "append captures to a journal", "ingest"),
     ("journal", "look at, check, archive and copy a journal", "journal"),
     ("replay", "fold a journal again and compare", "replay"),
+    ("why", "the chain of causes of one order", "why"),
     ("book", "an order book as of a record", "book"),
     ("scenario", "run a session written as text into a journal", "scenario"),
     ("config", "what a setting is and why", "config"),
