@@ -105,10 +105,11 @@ class Ledger:
             return gained
 
     def fee(self, account: int, number: int, side: int, strategy: int, asset: str, amount: Decimal) -> None:
-        """A fee paid."""
+        """A fee paid: noted at the positions there are."""
         self.cash[account, asset] -= amount
         for owner in {-1, strategy}:
-            self.holdings[account, number, side, owner].fees[asset] += amount
+            if (account, number, side, owner) in self.holdings:
+                self.holdings[account, number, side, owner].fees[asset] += amount
 
     def money(self, market: Market, value: Decimal) -> Decimal:
         """A value as money, no profit shown too high."""

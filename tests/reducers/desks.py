@@ -11,6 +11,7 @@ from veloz.reducers.booksync import BookState
 from veloz.reducers.desk import ASSETS_MAX
 from veloz.reducers.places import position_place
 from veloz.reducers.positions import apply_fee, apply_fill, bust_fill
+from veloz.reducers.room import PER_SCOPE
 from veloz.reducers.scopes import scope_place
 from veloz.reducers.settle import settle
 from veloz.reducers.state import PER_SLOT, State, blank, new_state
@@ -40,15 +41,9 @@ def make_state(
     state = new_state()
     arrays = {"instruments": len(listings) + 1, "terms": len(listings) + 1, "assets": len(scales) + 1}
     arrays |= {"accounts": len(accounts) + 1, "balances": (len(accounts) + 1) * ASSETS_MAX}
-    arrays |= {
-        "positions": room,
-        "lots": room,
-        "orders": 64,
-        "scopes": 64,
-        "limits": 64 * 32,
-        "breakers": 64 * 8,
-        "strategies": 8,
-    }
+    arrays |= {"positions": room, "lots": room, "orders": 64, "brackets": 64, "strategies": 8}
+    scopes = 16 + len(listings) + len(accounts) + 8
+    arrays |= {"scopes": scopes} | {name: scopes * each for name, each in PER_SCOPE.items()}
     state = state._replace(**{name: blank(name, places) for name, places in arrays.items()})
     desk = state.desk[0]
     desk["open"], desk["scopes_used"], desk["reporting"] = 1, 16, 1
@@ -145,6 +140,7 @@ def open_order(
     """An order in an instrument's list of open ones."""
     order, listing = state.orders[place], state.terms[number]
     order["key"], order["account"], order["instrument"], order["strategy"] = place + 1, account, number, strategy
+    order["approved_seq"] = 1
     order["price"], order["qty"] = price, qty
     order["spec"] = terms.pack(
         terms.SPEC,

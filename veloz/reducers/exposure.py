@@ -1,48 +1,32 @@
 """Exposures: what positions are worth, and what they could become if open orders were filled.
 
-The worst case of a position takes all its open buys, or all its open sells, as filled, at the mark; orders whose outcome is not known
-count whole, reduce-only orders only down to flat. Worths are rounded away from zero. What has no price or no rate is not in the sums
-and is counted in SCOPE.unconverted.
+The worst case of a position takes all its open buys, or all its open sells, as filled (worst.py), at the mark. Worths are rounded away
+from zero. What has no price or no rate is not in the sums and is counted in SCOPE.unconverted.
 """
 
 import numpy as np
 
 from veloz.contracts.kernel import cold, kernel
-from veloz.contracts.terms import PositionSide
-from veloz.reducers.bits import M_SIDE, S_REDUCE, S_SELL, S_SIDE, part
+from veloz.reducers.bits import M_SIDE, S_SELL, S_SIDE, part
 from veloz.reducers.places import NO_STRATEGY, NOWHERE, find_position
 from veloz.reducers.rates import to_worth_up
 from veloz.reducers.scopes import FIXED
 from veloz.reducers.state import State
-from veloz.reducers.wide import WORD_MAX, bounded_sum
+from veloz.reducers.wide import bounded_sum
 from veloz.reducers.words import ONE, ZERO, I
+from veloz.reducers.worst import is_committed, is_reducing_kind, most_long, most_short, open_rest
 from veloz.reducers.worth import money_asset, to_money_up, value_at
-
-_LONG, _SHORT = I(PositionSide.LONG), I(PositionSide.SHORT)
-
-
-@kernel
-def rest_of(state: State, order_ix: I) -> I:
-    """Quantity that an open order could still bring, an amendment under way included."""
-    order = state.orders[order_ix]
-    whole = max(I(order["qty"]), I(order["pending_qty"]))
-    return min(max(whole - I(order["traded"]), ZERO), WORD_MAX)
 
 
 @cold
-def _note_order(state: State, at: I, sells: I, reduces: I, rest: I) -> None:
-    position = state.positions[at]
-    if position["side"] == _LONG:
-        reduces |= sells
-    elif position["side"] == _SHORT:
-        reduces |= ONE - sells
+def _note_order(position: np.void, sells: I, reduces: bool, rest: I) -> None:
     if sells == ZERO:
         position["buys"] = bounded_sum(I(position["buys"]), rest)
-        if reduces != ZERO:
+        if reduces:
             position["buys_reduce"] = bounded_sum(I(position["buys_reduce"]), rest)
     else:
         position["sells"] = bounded_sum(I(position["sells"]), rest)
-        if reduces != ZERO:
+        if reduces:
             position["sells_reduce"] = bounded_sum(I(position["sells_reduce"]), rest)
 
 
@@ -61,20 +45,22 @@ def gather_orders(state: State, instrument: I) -> None:
     while order_ix >= ZERO:
         order = state.orders[order_ix]
         spec, account, strategy = I(order["spec"]), I(order["account"]), I(order["strategy"])
-        sells, reduces, side = part(spec, S_SELL, ONE), part(spec, S_REDUCE, ONE), part(spec, S_SIDE, M_SIDE)
-        rest = rest_of(state, order_ix)
+        order_ix = I(order["next_ix"])
+        if not is_committed(order):
+            continue
+        sells, side, reduces = part(spec, S_SELL, ONE), part(spec, S_SIDE, M_SIDE), is_reducing_kind(spec)
+        rest = open_rest(order)
         own = find_position(state, account, instrument, side, NO_STRATEGY)
         if own >= ZERO:
-            _note_order(state, own, sells, reduces, rest)
+            _note_order(state.positions[own], sells, reduces, rest)
             _count_order(state, account, instrument)
         if strategy != NO_STRATEGY:
             theirs = find_position(state, account, instrument, side, strategy)
             if theirs >= ZERO:
-                _note_order(state, theirs, sells, reduces, rest)
+                _note_order(state.positions[theirs], sells, reduces, rest)
             scope_ix = scope_of_strategy(state, strategy)
             if scope_ix >= ZERO:
                 state.scopes[scope_ix]["orders_open"] += ONE
-        order_ix = I(order["next_ix"])
 
 
 @kernel
@@ -101,17 +87,15 @@ def _count_order(state: State, account: I, instrument: I) -> None:
 @kernel
 def worst_long(position: np.void) -> I:
     """Signed quantity of a position if all its open buys were filled and no sell."""
-    qty, reduce = I(position["qty"]), I(position["buys_reduce"])
-    closing = min(reduce, max(ZERO, -qty))
-    return bounded_sum(bounded_sum(qty, closing), I(position["buys"]) - reduce)
+    reducing = I(position["buys_reduce"])
+    return most_long(I(position["qty"]), I(position["buys"]) - reducing, reducing)
 
 
 @kernel
 def worst_short(position: np.void) -> I:
     """Signed quantity of a position if all its open sells were filled and no buy."""
-    qty, reduce = I(position["qty"]), I(position["sells_reduce"])
-    closing = min(reduce, max(ZERO, qty))
-    return bounded_sum(bounded_sum(qty, -closing), reduce - I(position["sells"]))
+    reducing = I(position["sells_reduce"])
+    return -most_short(I(position["qty"]), I(position["sells"]) - reducing, reducing)
 
 
 @cold

@@ -112,13 +112,11 @@ def forget_rates(state: State) -> None:
 
 
 @cold
-def _convert(state: State, asset: I, money: I) -> tuple[I, bool]:
-    record = state.assets[asset]
-    den = I(record["den"])
-    if state.desk[0]["reporting"] == ZERO or not ZERO < den <= WORD_MAX or not ZERO <= record["num"] <= WORD_MAX:
+def _convert(money: I, num: I, den: I, places: I) -> tuple[I, bool]:
+    """money · num ÷ den · 10**places, rounded toward minus infinity; False: no such rate, or too much."""
+    if not ZERO < den <= WORD_MAX or not ZERO <= num <= WORD_MAX:
         return ZERO, False
-    places = state.assets[state.desk[0]["reporting"]]["scale"] - record["scale"]
-    hi, lo = product(money, I(record["num"]))
+    hi, lo = product(money, num)
     if places > ZERO:
         hi, lo, ok = scale_tens(hi, lo, places)
         hi, lo, _ = divide(hi, lo, den)
@@ -135,9 +133,13 @@ def to_worth(state: State, asset: I, money: I) -> tuple[I, bool]:
     """Worth of money within ±(2**62 - 1), rounded toward minus infinity; False: not known, or it does not fit. No money is worth nothing
     whatever its rate. Its asset was refreshed in this settlement.
     """
-    if money == ZERO or asset == state.desk[0]["reporting"]:
+    reporting = I(state.desk[0]["reporting"])
+    if money == ZERO or asset == reporting:
         return money, True
-    return _convert(state, asset, money)
+    record = state.assets[asset]
+    if reporting == ZERO:
+        return ZERO, False
+    return _convert(money, I(record["num"]), I(record["den"]), I(state.assets[reporting]["scale"]) - I(record["scale"]))
 
 
 @kernel

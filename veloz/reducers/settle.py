@@ -11,7 +11,7 @@ instrument or a strategy, its pnl.
 from typing import Final
 
 from veloz.contracts.kernel import cold, kernel
-from veloz.reducers.accounts import available, uncovered
+from veloz.reducers.accounts import available
 from veloz.reducers.bits import P_SPOT
 from veloz.reducers.desk import ASSETS_MAX
 from veloz.reducers.exposure import (
@@ -23,6 +23,7 @@ from veloz.reducers.exposure import (
     worst_short,
 )  # fmt: skip
 from veloz.reducers.liquidation import isolated_wallet, liquidation_price, terms_of
+from veloz.reducers.margin import uncovered
 from veloz.reducers.places import NO_STRATEGY
 from veloz.reducers.positions import realized_money
 from veloz.reducers.prices import UNPRICED
@@ -207,8 +208,9 @@ def _settle_position(state: State, at: I, mark: I, places: I, source: I) -> None
     position["maintenance"] = ZERO
     position["liquidation"] = ZERO
     is_open = bool(position["qty"] != ZERO)
+    has_orders = bool(position["buys"] != ZERO or position["sells"] != ZERO)
     missing = ZERO
-    if is_open or position["buys"] != ZERO or position["sells"] != ZERO:
+    if is_open or has_orders:
         told = bool(source != UNPRICED)
         if told and is_open:
             told = value_position(state, at, mark, places)
@@ -217,14 +219,9 @@ def _settle_position(state: State, at: I, mark: I, places: I, source: I) -> None
     _tell_pnl(state, at, missing)
     if position["strategy"] != NO_STRATEGY:
         return
-    margined = state.terms[instrument]["product"] > P_SPOT
-    if is_open:
-        state.desk[0]["positions_open"] += ONE
-        if margined:
-            _add_margin(state, at, I(position["account"]), money_asset(state, instrument))
-    if margined and (position["buys"] != ZERO or position["sells"] != ZERO):
-        balance = state.balances[position["account"] * _ASSETS_MAX + money_asset(state, instrument)]
-        balance["margin"] = bounded_sum(I(balance["margin"]), uncovered(state, at))
+    state.desk[0]["positions_open"] += I(is_open)
+    if (is_open or has_orders) and state.terms[instrument]["product"] != P_SPOT:
+        _add_margin(state, at, I(position["account"]), money_asset(state, instrument))
 
 
 @cold
@@ -232,7 +229,8 @@ def _add_margin(state: State, at: I, account: I, asset: I) -> None:
     """A position of contracts into the balance that it is settled in."""
     position = state.positions[at]
     balance = state.balances[account * _ASSETS_MAX + asset]
-    balance["margin"] = bounded_sum(I(balance["margin"]), I(position["initial"]))
+    bound = bounded_sum(I(position["initial"]), uncovered(state, at))
+    balance["margin"] = bounded_sum(I(balance["margin"]), bound)
     balance["unrealized"] = bounded_sum(I(balance["unrealized"]), I(position["unrealized"]))
     balance["maintenance"] = bounded_sum(I(balance["maintenance"]), I(position["maintenance"]))
     leverage, isolated = terms_of(state, account, I(position["instrument"]))

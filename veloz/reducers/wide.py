@@ -90,15 +90,20 @@ def is_less(hi: I, lo: I, than_hi: I, than_lo: I) -> bool:
     return bool(hi < than_hi or (hi == than_hi and lo < than_lo))
 
 
+@cold
+def _product_slow(left: I, right: I) -> tuple[I, I]:
+    hi, lo = multiply(abs(left), abs(right))
+    if (left < ZERO) != (right < ZERO):
+        return negate(hi, lo)
+    return hi, lo
+
+
 @kernel
 def product(left: I, right: I) -> tuple[I, I]:
     """left · right, magnitudes up to 2**62 - 1."""
     if -_SMALL <= left <= _SMALL and -_SMALL <= right <= _SMALL:
         return from_word(left * right)
-    hi, lo = multiply(abs(left), abs(right))
-    if (left < ZERO) != (right < ZERO):
-        return negate(hi, lo)
-    return hi, lo
+    return _product_slow(left, right)
 
 
 @cold
@@ -178,7 +183,7 @@ def divide_up(hi: I, lo: I, divisor: I) -> tuple[I, I]:
     return high, low
 
 
-@kernel
+@cold
 def share(hi: I, lo: I, part: I, of: I) -> tuple[I, I]:
     """number · part ÷ of, rounded toward minus infinity, for 0 <= part <= of: never more than the number, so it fits."""
     if part == of:
@@ -190,7 +195,7 @@ def share(hi: I, lo: I, part: I, of: I) -> tuple[I, I]:
     return add(whole_hi, whole_lo, over_hi, over_lo)
 
 
-@kernel
+@cold
 def scale_tens(hi: I, lo: I, places: I) -> tuple[I, I, bool]:
     """The number times 10**places, or divided by 10**-places and rounded toward minus infinity; |places| <= 72. And whether it fits."""
     ok = True

@@ -7,6 +7,8 @@ shown too high.
 
 from typing import Final
 
+import numpy as np
+
 from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.bits import P_INVERSE, P_SPOT
 from veloz.reducers.state import State
@@ -28,22 +30,28 @@ def money_asset(state: State, instrument: I) -> I:
 
 
 @cold
-def _coin_value(state: State, instrument: I, price: I, qty: I, finer: I) -> tuple[I, I, bool]:
-    """For a price in 10**-finer quanta."""
-    known = state.instruments[instrument]
+def _coin_value(price: I, qty: I, multiplier_e8: I, places: I) -> tuple[I, I, bool]:
+    """qty · multiplier_e8 · 10**places ÷ price, cut."""
     if price <= ZERO:
         return ZERO, ZERO, False
-    hi, lo = product(qty, known["multiplier_e8"])
-    hi, lo, ok = scale_tens(hi, lo, known["price_scale"] + finer - known["qty_scale"] + COIN_PLACES - _EIGHT)
+    hi, lo = product(qty, multiplier_e8)
+    hi, lo, ok = scale_tens(hi, lo, places)
     hi, lo, _ = divide(hi, lo, price)
     return hi, lo, ok
+
+
+@kernel
+def _coin_places(known: np.void) -> I:
+    """Power of ten between quantity · multiplier_e8 ÷ price, in quanta, and 10**-18 coin."""
+    return I(known["price_scale"]) - I(known["qty_scale"]) + COIN_PLACES - _EIGHT
 
 
 @kernel
 def fill_value(state: State, instrument: I, price: I, qty: I) -> tuple[I, I, bool]:
     """Value of 0 <= qty <= WORD_MAX at 0 <= price <= WORD_MAX in inner units, and whether it fits."""
     if state.terms[instrument]["product"] == P_INVERSE:
-        return _coin_value(state, instrument, price, qty, ZERO)
+        known = state.instruments[instrument]
+        return _coin_value(price, qty, I(known["multiplier_e8"]), _coin_places(known))
     hi, lo = product(price, qty)
     return hi, lo, True
 
@@ -61,26 +69,27 @@ def _scaled_by(hi: I, lo: I, multiplier_e8: I, places: I) -> tuple[I, I, bool]:
 
 
 @cold
-def money_words(state: State, instrument: I, hi: I, lo: I, finer: I) -> tuple[I, I, bool]:
-    """Money of `money_asset` in two words for 10**-finer of inner units, rounded toward minus infinity, and whether it fits."""
-    known = state.instruments[instrument]
-    scale = state.assets[money_asset(state, instrument)]["scale"]
-    if state.terms[instrument]["product"] == P_INVERSE:
-        return scale_tens(hi, lo, scale - COIN_PLACES - finer)
-    places = scale - known["price_scale"] - known["qty_scale"] - finer
-    if known["multiplier_e8"] == _E8:
-        return scale_tens(hi, lo, places)
-    return _scaled_by(hi, lo, known["multiplier_e8"], places)
-
-
-@kernel
-def to_money_at(state: State, instrument: I, hi: I, lo: I, finer: I) -> tuple[I, bool]:
-    """The same as one number, and whether it is within `MONEY_MAX`."""
-    hi, lo, ok = money_words(state, instrument, hi, lo, finer)
+def _money_words(hi: I, lo: I, multiplier_e8: I, places: I) -> tuple[I, bool]:
+    """10**places of a number, times the multiplier, as one word of money; and whether it is within `MONEY_MAX`."""
+    if multiplier_e8 == _E8:
+        hi, lo, ok = scale_tens(hi, lo, places)
+    else:
+        hi, lo, ok = _scaled_by(hi, lo, multiplier_e8, places)
     if not ok or not is_word(hi):
         return ZERO, False
     money = to_word(hi, lo)
     return money, bool(-MONEY_MAX <= money <= MONEY_MAX)
+
+
+@kernel
+def to_money_at(state: State, instrument: I, hi: I, lo: I, finer: I) -> tuple[I, bool]:
+    """Money of `money_asset` for 10**-finer of inner units, rounded toward minus infinity, and whether it is within `MONEY_MAX`."""
+    scale = I(state.assets[money_asset(state, instrument)]["scale"]) - finer
+    if state.terms[instrument]["product"] == P_INVERSE:
+        return _money_words(hi, lo, _E8, scale - COIN_PLACES)
+    known = state.instruments[instrument]
+    places = scale - I(known["price_scale"]) - I(known["qty_scale"])
+    return _money_words(hi, lo, I(known["multiplier_e8"]), places)
 
 
 @kernel
@@ -97,14 +106,15 @@ def to_money(state: State, instrument: I, hi: I, lo: I) -> tuple[I, bool]:
     return to_money_at(state, instrument, hi, lo, ZERO)
 
 
-@cold
+@kernel
 def value_at(state: State, instrument: I, mark: I, places: I, qty: I) -> tuple[I, I, I, bool]:
     """Value of 0 <= qty <= WORD_MAX at a mark above 0 that has `places` decimals (prices.py): two words, how much finer than inner units
     they are, in decimals, and whether it fits.
     """
-    finer = places - I(state.instruments[instrument]["price_scale"])
+    known = state.instruments[instrument]
+    finer = places - I(known["price_scale"])
     if state.terms[instrument]["product"] == P_INVERSE:
-        hi, lo, ok = _coin_value(state, instrument, mark, qty, finer)
+        hi, lo, ok = _coin_value(mark, qty, I(known["multiplier_e8"]), _coin_places(known) + finer)
         return hi, lo, ZERO, ok
     hi, lo = product(mark, qty)
     return hi, lo, finer, fits(hi)
