@@ -25,7 +25,9 @@ def listing(chance: Random) -> Listing:
     settle = {"spot": 0, "linear": quote, "inverse": base}[product]
     qty_scale = 0 if product == "inverse" else chance.randint(0, min(6, SCALES[base - 1]))
     multiplier = {"spot": [1], "linear": [1, 1, 10, 0.001, 0.37], "inverse": [100, 10, 1]}[product]
-    return Listing(product, base, quote, settle, chance.randint(0, 6), qty_scale, round(chance.choice(multiplier) * 10**8))
+    return Listing(
+        product, base, quote, settle, chance.randint(0, 6), qty_scale, round(chance.choice(multiplier) * 10**8)
+    )
 
 
 def sequence(chance: Random, number: int, account: int) -> list[list[int]]:
@@ -47,7 +49,9 @@ def sequence(chance: Random, number: int, account: int) -> list[list[int]]:
         actions.append([FILL, account, number, int(sell), side, strategy, price, qty])
         held[side] = now - qty if sell else now + qty
         if chance.random() < 0.5:
-            actions.append([FEE, account, number, 0, side, strategy, chance.randint(1, len(SCALES)), chance.randint(-50, 10**6)])
+            actions.append(
+                [FEE, account, number, 0, side, strategy, chance.randint(1, len(SCALES)), chance.randint(-50, 10**6)]
+            )
         if chance.random() < 0.05:
             actions.append([BUST, *actions[-1][1:]] if actions[-1][0] == FILL else [FEE, *actions[-1][1:]])
     return actions
@@ -125,16 +129,18 @@ def test_ten_thousand_sequences() -> None:
         for number, known in enumerate(listings, 1)
     }  # fmt: skip
     parts = [
-        sequence(chance, number, account)
-        for account in range(1, len(ACCOUNTS) + 1)
-        for number in range(1, MARKETS + 1)
+        sequence(chance, number, account) for account in range(1, len(ACCOUNTS) + 1) for number in range(1, MARKETS + 1)
     ]
     assert len(parts) == SEQUENCES >= 10_000
     actions = [part[k] for k in range(max(map(len, parts))) for part in parts if k < len(part)]
     state = make_state(listings, SCALES, ACCOUNTS, room=1 << 17)
     codes = run(state, actions)
     assert sum(map(bool, codes)) < len(actions) // 20
-    ledger = Ledger(markets, {str(n): scale for n, scale in enumerate(SCALES, 1)}, {n: lots for n, (_, lots) in enumerate(ACCOUNTS, 1)})
+    ledger = Ledger(
+        markets,
+        {str(n): scale for n, scale in enumerate(SCALES, 1)},
+        {n: lots for n, (_, lots) in enumerate(ACCOUNTS, 1)},
+    )
     with localcontext(EXACT):
         replay(ledger, listings, actions, codes)
         compare(state, ledger, listings)

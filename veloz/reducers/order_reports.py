@@ -19,6 +19,7 @@ from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import Action, Why
 from veloz.reducers.bits import (
     M_ACCOUNT,
+    M_SIDE,
     M_STRATEGY,
     R_ACCOUNT,
     R_ACTION,
@@ -78,6 +79,7 @@ from veloz.reducers.order_table import (
     S_REPLACED,
     S_UNKNOWN,
 )  # fmt: skip
+from veloz.reducers.places import open_places
 from veloz.reducers.positions import apply_fee, apply_fill, bust_fill
 from veloz.reducers.scopes import freeze, note_answer
 from veloz.reducers.state import State
@@ -314,6 +316,7 @@ def adopt_order(state: State, key: I, instrument: I, account: I, sell: I, side: 
     order["account"] = account
     order["strategy"] = NOBODY
     order["spec"] = (account << S_ACCOUNT) | (sell << S_SELL) | (side << S_SIDE)
+    open_places(state, account, instrument, side, NOBODY)
     state.desk[0]["foreign"] += ONE
     return order_ix
 
@@ -332,6 +335,7 @@ def fold_stated(state: State, order_ix: I, key: I, instrument: I, row: np.void, 
     desk["draft_seq"] = seq
     if order["strategy"] == NOBODY:
         order["spec"] = spec
+        open_places(state, I(order["account"]), instrument, part(spec, S_SIDE, M_SIDE), NOBODY)
         take_terms(order, I(row["price"]), qty, I(row["ref"]))
     elif amending(order) and row["price"] == order["pending_price"] and qty == order["pending_qty"]:
         if take_terms(order, I(row["price"]), qty, I(row["ref"])):

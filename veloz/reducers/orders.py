@@ -13,7 +13,19 @@ from veloz.contracts import registry
 from veloz.contracts.codes import Proof, Refusal
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import Action, Why
-from veloz.reducers.bits import LEG_BITS, M_ACTION, R_ACCOUNT, R_SELL, R_SIDE, RM_ACCOUNT, RM_SIDE, S_ACTION, part
+from veloz.reducers.bits import (
+    LEG_BITS,
+    M_ACTION,
+    M_SIDE,
+    R_ACCOUNT,
+    R_SELL,
+    R_SIDE,
+    RM_ACCOUNT,
+    RM_SIDE,
+    S_ACTION,
+    S_SIDE,
+    part,
+)  # fmt: skip
 from veloz.reducers.finding import find_order
 from veloz.reducers.order_reports import (
     K_ACCEPTED,
@@ -61,6 +73,7 @@ from veloz.reducers.order_table import (
     S_UNKNOWN,
     is_over,
 )  # fmt: skip
+from veloz.reducers.places import open_places
 from veloz.reducers.scopes import note_approved, note_cancel, note_refused
 from veloz.reducers.state import State
 from veloz.reducers.words import INSTRUMENT_SHIFT, ONE, WORD_MASK, ZERO, I
@@ -175,6 +188,7 @@ def _fold_draft(state: State, order_ix: I, key: I, instrument: I, row: np.void, 
         return
     order = state.orders[order_ix]
     spec_parts(order, I(row["aux"]))
+    open_places(state, I(order["account"]), instrument, part(order["spec"], S_SIDE, M_SIDE), I(order["strategy"]))
     order["price"] = price
     order["qty"] = qty
     order["qty_most"] = qty

@@ -64,3 +64,13 @@ def position_place(state: State, account: I, instrument: I, side: I, strategy: I
     position["next_ix"] = terms["positions_ix"]
     terms["positions_ix"] = at
     return at
+
+
+@cold
+def open_places(state: State, account: I, instrument: I, side: I, strategy: I) -> None:
+    """Places for what an order may trade into, so that its exposure is counted from the beginning: the account's own position, and the
+    strategy's share (-1: none) of it.
+    """
+    position_place(state, account, instrument, side, NO_STRATEGY)
+    if strategy != NO_STRATEGY:
+        position_place(state, account, instrument, side, strategy)

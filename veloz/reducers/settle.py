@@ -245,6 +245,8 @@ def _settle_instrument(state: State, instrument: I, now: I) -> None:
     gather_orders(state, instrument)
     source = mark_instrument(state, instrument, now)
     terms = state.terms[instrument]
+    if terms["product"] == ZERO:  # nobody has said what it pays in: nothing of it can be traded, or valued
+        return
     at = I(terms["positions_ix"])
     while at >= ZERO:
         _settle_position(state, at, I(terms["mark"]), I(terms["mark_places"]), source)
