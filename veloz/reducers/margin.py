@@ -15,7 +15,6 @@ from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import PositionSide
 from veloz.reducers.balances import balance_place, bounded
 from veloz.reducers.bits import M_SIDE, P_INVERSE, P_SPOT, S_REDUCE, S_SELL, S_SIDE, part
-from veloz.reducers.exposure import rest_of
 from veloz.reducers.limits import MONEY_MAX
 from veloz.reducers.liquidation import terms_of
 from veloz.reducers.places import NO_STRATEGY, SIDE_BOTH, find_position
@@ -23,6 +22,7 @@ from veloz.reducers.prices import reference_price
 from veloz.reducers.state import State
 from veloz.reducers.wide import WORD_MAX, divide_up
 from veloz.reducers.words import ONE, ZERO, I
+from veloz.reducers.worst import open_rest
 from veloz.reducers.worth import base_money, fill_value, money_asset, to_money_up
 
 _UNTRADABLE, _NO_REFERENCE = I(codes.Refusal.UNTRADABLE), I(codes.Refusal.NO_REFERENCE)
@@ -90,7 +90,7 @@ def growing(state: State, order_ix: I, qty: I) -> I:
     while at >= ZERO and left > ZERO:
         other = state.orders[at]
         if at != order_ix and _same_way(other, account, sell):
-            left -= min(left, rest_of(state, at))
+            left -= min(left, open_rest(state.orders[at]))
         at = I(other["next_ix"])
     return qty - min(qty, left)
 
@@ -188,7 +188,7 @@ def uncovered(state: State, position_ix: I) -> I:
     buys, sells = ZERO, ZERO
     at = I(state.terms[instrument]["orders_ix"])
     while at >= ZERO:
-        order, rest = state.orders[at], rest_of(state, at)
+        order, rest = state.orders[at], open_rest(state.orders[at])
         at = I(order["next_ix"])
         spec = I(order["spec"])
         if order["account"] != account or part(spec, S_SIDE, M_SIDE) != side:
