@@ -25,6 +25,7 @@ from veloz.reducers.balances import (
 )  # fmt: skip
 from veloz.reducers.desk import ASSETS_MAX
 from veloz.reducers.margin import order_hold, uncovered
+from veloz.reducers.rates import forget_rates
 from veloz.reducers.scopes import scope_place
 from veloz.reducers.state import State
 from veloz.reducers.statements import (
@@ -78,7 +79,8 @@ def _open_account(state: State, row: np.void) -> None:
     account["market"] = market
     account["hedge"] = hedge
     account["lots"] = lots
-    if reporting != ZERO:
+    if reporting != ZERO and reporting != desk["reporting"]:
+        forget_rates(state)
         desk["reporting"] = reporting
     scope_place(state, _SCOPE_VENUE, market)
     scope_place(state, _SCOPE_ACCOUNT, number)

@@ -6,7 +6,7 @@ from zero. What has no price or no rate is not in the sums and is counted in SCO
 
 import numpy as np
 
-from veloz.contracts.kernel import cold, kernel
+from veloz.contracts.kernel import kernel
 from veloz.reducers.bits import M_SIDE, S_SELL, S_SIDE, part
 from veloz.reducers.places import NO_STRATEGY, NOWHERE, find_position
 from veloz.reducers.rates import to_worth_up
@@ -18,7 +18,7 @@ from veloz.reducers.worst import is_committed, is_reducing_kind, most_long, most
 from veloz.reducers.worth import money_asset, to_money_up, value_at
 
 
-@cold
+@kernel
 def _note_order(position: np.void, sells: I, reduces: bool, rest: I) -> None:
     if sells == ZERO:
         position["buys"] = bounded_sum(I(position["buys"]), rest)
@@ -30,7 +30,7 @@ def _note_order(position: np.void, sells: I, reduces: bool, rest: I) -> None:
             position["sells_reduce"] = bounded_sum(I(position["sells_reduce"]), rest)
 
 
-@cold
+@kernel
 def gather_orders(state: State, instrument: I) -> None:
     """What open orders of an instrument would bring into its positions (their places exist), and how many there are in each scope."""
     at = I(state.terms[instrument]["positions_ix"])
@@ -71,7 +71,7 @@ def scope_of_strategy(state: State, strategy: I) -> I:
     return I(state.strategies[strategy]["scope_ix"])
 
 
-@cold
+@kernel
 def _count_order(state: State, account: I, instrument: I) -> None:
     state.scopes[ZERO]["orders_open"] += ONE
     market, account_ix = I(state.accounts[account]["market"]), I(state.accounts[account]["scope_ix"])
@@ -98,7 +98,7 @@ def worst_short(position: np.void) -> I:
     return -most_short(I(position["qty"]), I(position["sells"]) - reducing, reducing)
 
 
-@cold
+@kernel
 def exposure_of(state: State, instrument: I, mark: I, places: I, qty: I) -> tuple[I, bool]:
     """Worth of a signed quantity at a mark, rounded away from zero; False: it cannot be told."""
     if qty == ZERO:

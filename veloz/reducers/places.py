@@ -5,6 +5,8 @@ Both what trades move (`positions.py`) and what venues state (`accounts.py`) is 
 
 from typing import Final
 
+import numpy as np
+
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import PositionSide
 from veloz.reducers.state import State
@@ -17,22 +19,21 @@ _SIDES: Final = I(len(PositionSide))
 
 
 @cold
+def _walk(positions: np.ndarray, at: I, account: I, side: I, strategy: I) -> I:
+    while at >= ZERO:
+        position = positions[at]
+        if position["account"] == account and position["side"] == side and position["strategy"] == strategy:
+            return at
+        at = I(position["next_ix"])
+    return NOWHERE
+
+
+@kernel
 def find_position(state: State, account: I, instrument: I, side: I, strategy: I) -> I:
     """The place of a position; -1: there is none. `strategy` -1: the account's own. Walks all positions of the instrument."""
     if not ZERO < instrument < state.terms.shape[0]:
         return NOWHERE
-    at = I(state.terms[instrument]["positions_ix"])
-    while at >= ZERO:
-        position = state.positions[at]
-        if (
-            position["account"] == account
-            and position["side"] == side
-            and position["strategy"] == strategy
-            and position["instrument"] == instrument
-        ):
-            return at
-        at = I(position["next_ix"])
-    return NOWHERE
+    return _walk(state.positions, I(state.terms[instrument]["positions_ix"]), account, side, strategy)
 
 
 @kernel

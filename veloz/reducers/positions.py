@@ -16,6 +16,7 @@ from veloz.reducers.accounts import can_move, charge, move
 from veloz.reducers.bits import P_INVERSE, P_SPOT, S_SELL, part
 from veloz.reducers.lots import pop_lots, push_lot
 from veloz.reducers.places import NO_STRATEGY, NOWHERE, find_position, knows_account, position_place
+from veloz.reducers.rates import use_asset
 from veloz.reducers.scopes import note_close
 from veloz.reducers.state import State
 from veloz.reducers.wide import WORD_MAX, add, bounded_sum, fits, from_word, magnitude, negate, share, subtract
@@ -43,7 +44,7 @@ def _is_money(state: State, instrument: I, hi: I, lo: I) -> bool:
     return bool(ok and money <= _HALF_MONEY)
 
 
-@cold
+@kernel
 def _cash_fits(state: State, account: I, instrument: I, own: I, qty: I, hi: I, lo: I) -> bool:
     """Whether the balances can take what a fill worth (hi, lo) may move."""
     asset = money_asset(state, instrument)
@@ -73,7 +74,7 @@ def _position_takes(state: State, at: I, instrument: I, qty: I, hi: I, lo: I) ->
     return fits(hi) and _is_money(state, instrument, hi, lo)
 
 
-@cold
+@kernel
 def _refusal_of_fill(state: State, account: I, instrument: I, side: I, strategy: I, price: I, qty: I) -> I:
     """Why a fill cannot be taken; 0: it can, and nothing it does will leave its bounds."""
     if not knows_account(state, account) or not ZERO < instrument < state.terms.shape[0]:
@@ -87,7 +88,7 @@ def _refusal_of_fill(state: State, account: I, instrument: I, side: I, strategy:
         return _UNTRADABLE
     if not ZERO <= side <= _SIDE_LAST or strategy < NO_STRATEGY:
         return _BAD_TERMS
-    if not ZERO < qty <= WORD_MAX or not ZERO <= price <= WORD_MAX:
+    if not ZERO <= price <= WORD_MAX:
         return _ARITHMETIC
     desk = state.desk[0]
     if desk["positions_used"] + TWO > state.positions.shape[0] or desk["lots_used"] + TWO > state.lots.shape[0]:
@@ -96,12 +97,12 @@ def _refusal_of_fill(state: State, account: I, instrument: I, side: I, strategy:
     if not ok or not fits(hi):
         return _ARITHMETIC
     own = find_position(state, account, instrument, side, NO_STRATEGY)
-    if not _position_takes(state, own, instrument, qty, hi, lo):
-        return _ARITHMETIC
-    if strategy != NO_STRATEGY:
-        theirs = find_position(state, account, instrument, side, strategy)
-        if not _position_takes(state, theirs, instrument, qty, hi, lo):
+    theirs = find_position(state, account, instrument, side, strategy)
+    at = own
+    for _ in range(TWO):
+        if not _position_takes(state, at, instrument, qty, hi, lo):
             return _ARITHMETIC
+        at = theirs
     return ZERO if _cash_fits(state, account, instrument, own, qty, hi, lo) else _ARITHMETIC
 
 
@@ -113,7 +114,7 @@ def closed_by(qty: I, signed: I) -> I:
     return min(abs(qty), abs(signed))
 
 
-@cold
+@kernel
 def _close(state: State, at: I, price: I, closing: I) -> None:
     """Release the cost of `closing` and realize what it brought."""
     position = state.positions[at]
@@ -136,7 +137,7 @@ def _close(state: State, at: I, price: I, closing: I) -> None:
     position["qty"] = held - closing if held > ZERO else held + closing
 
 
-@cold
+@kernel
 def _open(state: State, at: I, price: I, signed: I, seq: I) -> None:
     """Add to a position that is flat or on the same side."""
     position = state.positions[at]
@@ -153,7 +154,7 @@ def _open(state: State, at: I, price: I, signed: I, seq: I) -> None:
     position["qty"] += signed
 
 
-@cold
+@kernel
 def realized_money(state: State, at: I) -> I:
     """Realized pnl of a position as money of `worth.money_asset`, rounded toward minus infinity."""
     position = state.positions[at]
@@ -161,7 +162,7 @@ def realized_money(state: State, at: I) -> I:
     return money
 
 
-@cold
+@kernel
 def _take(state: State, at: I, price: I, signed: I, seq: I, now: I, counts: I) -> I:
     """One fill into one position; the money that it realized. `counts`: 1 for a trade, -1 where one is taken back."""
     position = state.positions[at]
@@ -194,7 +195,7 @@ def _moved(state: State, account: I, asset: I, delta: I) -> None:
         move(state, account, asset, delta)
 
 
-@cold
+@kernel
 def _book(
     state: State, account: I, instrument: I, side: I, strategy: I, price: I, signed: I, seq: I, now: I, counts: I
 ) -> None:
@@ -215,6 +216,16 @@ def _book(
 
 
 @cold
+def _execute(
+    state: State, account: I, instrument: I, side: I, strategy: I, price: I, signed: I, seq: I, now: I, counts: I
+) -> I:
+    code = _refusal_of_fill(state, account, instrument, side, strategy, price, abs(signed))
+    if code == ZERO:
+        _book(state, account, instrument, side, strategy, price, signed, seq, now, counts)
+    return code
+
+
+@kernel
 def apply_fill(
     state: State, account: I, instrument: I, sell: I, side: I, strategy: I, price: I, qty: I, seq: I, now: I
 ) -> I:
@@ -224,13 +235,12 @@ def apply_fill(
     `strategy` 0 is a person, -1 nobody of ours (a foreign order): then only the account's own position moves. Liquidation, ADL and
     settlement are executions like any other. A LONG or SHORT position may be closed beyond zero: what a venue reports is a fact.
     """
-    code = _refusal_of_fill(state, account, instrument, side, strategy, price, qty)
-    if code == ZERO:
-        _book(state, account, instrument, side, strategy, price, qty if sell == ZERO else -qty, seq, now, ONE)
-    return code
+    if not ZERO < qty <= WORD_MAX:
+        return _ARITHMETIC
+    return I(_execute(state, account, instrument, side, strategy, price, qty if sell == ZERO else -qty, seq, now, ONE))
 
 
-@cold
+@kernel
 def bust_fill(
     state: State, account: I, instrument: I, sell: I, side: I, strategy: I, price: I, qty: I, seq: I, now: I
 ) -> I:
@@ -239,16 +249,16 @@ def bust_fill(
     Quantities and cash are again what they were before it. How the sum of realized and unrealized pnl is split is not: which cost a
     closing released is not remembered. The venue's statement of balance and position settles that.
     """
-    code = _refusal_of_fill(state, account, instrument, side, strategy, price, qty)
-    if code == ZERO:
-        _book(state, account, instrument, side, strategy, price, -qty if sell == ZERO else qty, seq, now, -ONE)
-    return code
+    if not ZERO < qty <= WORD_MAX:
+        return _ARITHMETIC
+    return I(_execute(state, account, instrument, side, strategy, price, -qty if sell == ZERO else qty, seq, now, -ONE))
 
 
 @kernel
 def _charge(state: State, at: I, asset: I, amount: I) -> None:
     if at < ZERO:
         return
+    use_asset(state, asset)
     position = state.positions[at]
     terms = state.terms[position["instrument"]]
     if asset == money_asset(state, position["instrument"]):

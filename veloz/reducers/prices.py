@@ -48,6 +48,21 @@ def _middle(state: State, slot_ix: I) -> I:
 
 
 @cold
+def _choose(mark_e8: I, middle: I, last: I, places: I, finer: I) -> tuple[I, I]:
+    """The first of the venue's mark, bid + ask and the last price (0: there is none) that can be told with `places` decimals."""
+    mark = _finer(mark_e8, places - _MARK_SCALE)
+    if mark > ZERO:
+        return mark, BY_MARK
+    middle = _finer(middle, finer - ONE)
+    if ZERO < middle <= WORD_MAX // _FIVE:
+        return middle * _FIVE, BY_MID
+    last = _finer(last, finer)
+    if last > ZERO:
+        return last, BY_LAST
+    return ZERO, UNPRICED
+
+
+@kernel
 def mark_price(state: State, instrument: I) -> tuple[I, I]:
     """Price of an instrument with `mark_places` decimals, and which it is (codes.PriceSource); (0, UNPRICED) when there is none."""
     if not ZERO < instrument < state.instruments.shape[0]:
@@ -56,21 +71,10 @@ def mark_price(state: State, instrument: I) -> tuple[I, I]:
     if slot_ix < ZERO:
         return ZERO, UNPRICED
     places = mark_places(state, instrument)
+    mark = I(state.marks[slot_ix]["mark_e8"]) if state.marks[slot_ix]["count"] > ZERO else ZERO
+    last = I(state.trades[slot_ix]["price"]) if state.trades[slot_ix]["count"] > ZERO else ZERO
     finer = places - I(state.instruments[instrument]["price_scale"])
-    if state.marks[slot_ix]["count"] > ZERO:
-        mark = _finer(I(state.marks[slot_ix]["mark_e8"]), places - _MARK_SCALE)
-        if mark > ZERO:
-            return mark, BY_MARK
-    middle = _middle(state, slot_ix)
-    if middle > ZERO:
-        middle = _finer(middle, finer - ONE)
-        if ZERO < middle <= WORD_MAX // _FIVE:
-            return middle * _FIVE, BY_MID
-    if state.trades[slot_ix]["count"] > ZERO:
-        last = _finer(I(state.trades[slot_ix]["price"]), finer)
-        if last > ZERO:
-            return last, BY_LAST
-    return ZERO, UNPRICED
+    return _choose(mark, _middle(state, slot_ix), last, places, finer)
 
 
 @kernel

@@ -44,29 +44,28 @@ def _find_pair(state: State, asset: I, priced: bool) -> I:
     return _NO_PAIR
 
 
-@cold
-def _rate_by(state: State, asset: I, instrument: I) -> bool:
-    """Take the price of a pair for the rate of an asset; False: it has none."""
-    mark, source = mark_price(state, instrument)
-    places = mark_places(state, instrument)
-    if source == UNPRICED or places > _PLACES_MAX:
-        return False
-    record = state.assets[asset]
-    if state.terms[instrument]["base"] == asset:
-        record["num"] = mark
-        record["den"] = TENS[places]
-    else:
-        record["num"] = TENS[places]
-        record["den"] = mark
-    record["source"] = _MARKET
-    return True
-
-
-@cold
-def refresh_rate(state: State, asset: I, seek: bool) -> None:
-    """Set the rate of a known asset as of now. `seek`: another pair is looked for where the one in use gives no price."""
+@kernel
+def _priced_pair(state: State, asset: I, seek: bool) -> I:
+    """The pair that prices an asset now; -1: none does."""
     record, desk = state.assets[asset], state.desk[0]
-    record["used"] = ONE
+    if record["via_ix"] >= ZERO and not _is_pair(state, I(record["via_ix"]), asset):
+        record["via_ix"] = _NO_PAIR
+    if record["via_ix"] < ZERO and record["sought"] != desk["pairings"]:
+        record["sought"] = desk["pairings"]
+        record["via_ix"] = _find_pair(state, asset, False)
+    if record["via_ix"] < ZERO:
+        return _NO_PAIR
+    _, source = mark_price(state, I(record["via_ix"]))
+    if source == UNPRICED and seek:
+        other = _find_pair(state, asset, True)
+        record["via_ix"] = other if other >= ZERO else record["via_ix"]
+        return other
+    return I(record["via_ix"]) if source != UNPRICED else _NO_PAIR
+
+
+@kernel
+def _refresh(state: State, asset: I, seek: bool) -> None:
+    record, desk = state.assets[asset], state.desk[0]
     if asset == desk["reporting"]:
         record["num"] = ONE
         record["den"] = ONE
@@ -75,27 +74,31 @@ def refresh_rate(state: State, asset: I, seek: bool) -> None:
     if record["stated"] != ZERO:
         record["source"] = _STATED
         return
-    if record["via_ix"] >= ZERO and not _is_pair(state, I(record["via_ix"]), asset):
-        record["via_ix"] = _NO_PAIR
-    if record["via_ix"] < ZERO and record["sought"] != desk["pairings"]:
-        record["sought"] = desk["pairings"]
-        record["via_ix"] = _find_pair(state, asset, False)
-    if record["via_ix"] >= ZERO and _rate_by(state, asset, I(record["via_ix"])):
+    pair = _priced_pair(state, asset, seek)
+    if pair < ZERO or mark_places(state, pair) > _PLACES_MAX:
+        record["source"] = _NONE if record["den"] == ZERO else _KEPT
         return
-    if seek and record["via_ix"] >= ZERO:
-        other = _find_pair(state, asset, True)
-        if other >= ZERO:
-            record["via_ix"] = other
-            if _rate_by(state, asset, other):
-                return
-    record["source"] = _NONE if record["den"] == ZERO else _KEPT
+    mark, _ = mark_price(state, pair)
+    one = TENS[mark_places(state, pair)]
+    forward = state.terms[pair]["base"] == asset
+    record["num"] = mark if forward else one
+    record["den"] = one if forward else mark
+    record["source"] = _MARKET
 
 
 @kernel
 def use_asset(state: State, asset: I) -> None:
-    """The rate of an asset that is met for the first time; those met before are refreshed already."""
-    if ZERO < asset < state.assets.shape[0] and state.assets[asset]["used"] == ZERO:
-        refresh_rate(state, asset, True)
+    """From here on every settlement refreshes the rate of this asset."""
+    if ZERO < asset < state.assets.shape[0]:
+        state.assets[asset]["used"] = ONE
+
+
+@cold
+def refresh_rates(state: State, seek: bool) -> None:
+    """Set the rates of all assets in use as of now. `seek`: other pairs are looked for where those in use give no price."""
+    for asset in range(I(state.assets.shape[0])):
+        if state.assets[asset]["used"] != ZERO:
+            _refresh(state, I(asset), seek)
 
 
 @cold

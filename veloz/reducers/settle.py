@@ -27,7 +27,7 @@ from veloz.reducers.margin import uncovered
 from veloz.reducers.places import NO_STRATEGY
 from veloz.reducers.positions import realized_money
 from veloz.reducers.prices import UNPRICED
-from veloz.reducers.rates import refresh_rate, to_worth, to_worth_up, use_asset
+from veloz.reducers.rates import refresh_rates, to_worth, to_worth_up, use_asset
 from veloz.reducers.scopes import FIXED
 from veloz.reducers.state import State
 from veloz.reducers.valuation import costs_of, mark_instrument, value_position
@@ -49,7 +49,7 @@ def _pnl_of(state: State, scope_ix: I) -> I:
     return bounded_sum(bounded_sum(I(scope["realized"]), I(scope["unrealized"])), I(scope["costs"]))
 
 
-@cold
+@kernel
 def _begin_day(state: State, now: I) -> None:
     """Where a new day began: what was made until the last settlement is what the day starts with."""
     desk = state.desk[0]
@@ -61,12 +61,12 @@ def _begin_day(state: State, now: I) -> None:
         state.scopes[scope_ix]["day_start"] = _pnl_of(state, I(scope_ix))
 
 
-@cold
+@kernel
 def _activate(state: State) -> None:
     """Instruments of positions that are new since the last settlement, into the list of those that are settled."""
     desk = state.desk[0]
     while desk["positions_seen"] < desk["positions_used"]:
-        instrument = state.positions[desk["positions_seen"]]["instrument"]
+        instrument = I(state.positions[desk["positions_seen"]]["instrument"])
         terms = state.terms[instrument]
         if terms["active"] == ZERO:
             terms["active"] = ONE
@@ -75,15 +75,7 @@ def _activate(state: State) -> None:
         desk["positions_seen"] += ONE
 
 
-@cold
-def _refresh_rates(state: State, now: I) -> None:
-    seek = bool(now >= state.desk[0]["mark_ns"])
-    for asset in range(I(state.assets.shape[0])):
-        if state.assets[asset]["used"] != ZERO:
-            refresh_rate(state, I(asset), seek)
-
-
-@cold
+@kernel
 def _clear_scope(state: State, scope_ix: I) -> None:
     if scope_ix < ZERO:
         return
@@ -101,11 +93,12 @@ def _clear_scope(state: State, scope_ix: I) -> None:
     scope["unconverted"] = ZERO
 
 
-@cold
+@kernel
 def _clear_account(state: State, account: I) -> None:
     for asset in range(I(state.assets.shape[0])):
         balance = state.balances[account * _ASSETS_MAX + asset]
-        if balance["known"] != ZERO or balance["margin"] != ZERO:
+        if balance["known"] != ZERO or balance["margin"] != ZERO or balance["unrealized"] != ZERO:
+            use_asset(state, I(asset))
             balance["margin"] = ZERO
             balance["unrealized"] = ZERO
             balance["maintenance"] = ZERO
@@ -114,8 +107,9 @@ def _clear_account(state: State, account: I) -> None:
             balance["apart_maintenance"] = ZERO
 
 
-@cold
+@kernel
 def _clear(state: State) -> None:
+    """Everything that is added up, from nothing; and which assets it will be added up in."""
     for scope_ix in range(FIXED):
         _clear_scope(state, I(scope_ix))
     for account in range(I(state.accounts.shape[0])):
@@ -126,8 +120,11 @@ def _clear(state: State) -> None:
         _clear_scope(state, I(state.strategies[strategy]["scope_ix"]))
     instrument = I(state.desk[0]["active_ix"])
     while instrument >= ZERO:
-        _clear_scope(state, I(state.terms[instrument]["scope_ix"]))
-        instrument = I(state.terms[instrument]["active_ix"])
+        terms = state.terms[instrument]
+        _clear_scope(state, I(terms["scope_ix"]))
+        use_asset(state, I(terms["base"]))
+        use_asset(state, money_asset(state, instrument))
+        instrument = I(terms["active_ix"])
     state.desk[0]["positions_open"] = ZERO
 
 
@@ -154,7 +151,7 @@ def _scope_of(state: State, account: I, instrument: I, k: I) -> I:
     return I(state.terms[instrument]["scope_ix"])
 
 
-@cold
+@kernel
 def _expose(state: State, at: I, mark: I, places: I) -> bool:
     """Add what a position is worth, and could be, to its scopes; False: it cannot be told, so it is not in them."""
     position = state.positions[at]
@@ -177,7 +174,7 @@ def _expose(state: State, at: I, mark: I, places: I) -> bool:
     return True
 
 
-@cold
+@kernel
 def _tell_pnl(state: State, at: I, missing: I) -> None:
     """Add the pnl of a valued position to its scopes."""
     position = state.positions[at]
@@ -194,11 +191,10 @@ def _tell_pnl(state: State, at: I, missing: I) -> None:
         _add_pnl(state, _scope_of(state, account, instrument, I(k)), realized, unrealized, costs, missing)
 
 
-@cold
+@kernel
 def _settle_position(state: State, at: I, mark: I, places: I, source: I) -> None:
     position = state.positions[at]
     instrument = I(position["instrument"])
-    use_asset(state, money_asset(state, instrument))
     position["realized"] = realized_money(state, at)
     position["mark"] = mark
     position["mark_source"] = source
@@ -224,7 +220,7 @@ def _settle_position(state: State, at: I, mark: I, places: I, source: I) -> None
         _add_margin(state, at, I(position["account"]), money_asset(state, instrument))
 
 
-@cold
+@kernel
 def _add_margin(state: State, at: I, account: I, asset: I) -> None:
     """A position of contracts into the balance that it is settled in."""
     position = state.positions[at]
@@ -240,7 +236,7 @@ def _add_margin(state: State, at: I, account: I, asset: I) -> None:
         balance["apart_maintenance"] = bounded_sum(I(balance["apart_maintenance"]), I(position["maintenance"]))
 
 
-@cold
+@kernel
 def _settle_instrument(state: State, instrument: I, now: I) -> None:
     gather_orders(state, instrument)
     source = mark_instrument(state, instrument, now)
@@ -253,7 +249,7 @@ def _settle_instrument(state: State, instrument: I, now: I) -> None:
         at = I(state.positions[at]["next_ix"])
 
 
-@cold
+@kernel
 def _estimate_liquidations(state: State, instrument: I) -> None:
     terms = state.terms[instrument]
     at = I(terms["positions_ix"]) if terms["product"] != P_SPOT else I(-1)
@@ -264,7 +260,7 @@ def _estimate_liquidations(state: State, instrument: I) -> None:
         at = I(position["next_ix"])
 
 
-@cold
+@kernel
 def _settle_account(state: State, account: I) -> None:
     """Sums of an account over its assets; and equity into its scopes."""
     record = state.accounts[account]
@@ -274,7 +270,6 @@ def _settle_account(state: State, account: I) -> None:
         balance = state.balances[account * _ASSETS_MAX + asset]
         if balance["known"] == ZERO and balance["margin"] == ZERO and balance["unrealized"] == ZERO:
             continue
-        use_asset(state, asset)
         worth, ok = to_worth(state, asset, bounded_sum(I(balance["total"]), I(balance["unrealized"])))
         missing += I(not ok)
         equity = bounded_sum(equity, worth)
@@ -311,7 +306,7 @@ def _ratio(maintenance: I, equity: I) -> I:
     return ratio if ok else _NO_RATIO
 
 
-@cold
+@kernel
 def _finish_scope(state: State, scope_ix: I, has_equity: bool) -> None:
     """High-water mark, drawdown, loss of the day."""
     if scope_ix < ZERO:
@@ -325,7 +320,7 @@ def _finish_scope(state: State, scope_ix: I, has_equity: bool) -> None:
     scope["day_loss"] = max(ZERO, bounded_sum(I(scope["day_start"]), -pnl))
 
 
-@cold
+@kernel
 def _finish(state: State) -> None:
     for scope_ix in range(FIXED):
         _finish_scope(state, I(scope_ix), True)
@@ -349,8 +344,8 @@ def settle(state: State, now: I) -> None:
     """
     _begin_day(state, now)
     _activate(state)
-    _refresh_rates(state, now)
     _clear(state)
+    refresh_rates(state, bool(now >= state.desk[0]["mark_ns"]))
     instrument = I(state.desk[0]["active_ix"])
     while instrument >= ZERO:
         _settle_instrument(state, instrument, now)

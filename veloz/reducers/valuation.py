@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from veloz.contracts.kernel import cold
+from veloz.contracts.kernel import kernel
 from veloz.reducers.bits import P_INVERSE, P_SPOT
 from veloz.reducers.liquidation import initial_margin, maintenance_margin, terms_of
 from veloz.reducers.places import NO_STRATEGY
 from veloz.reducers.prices import KEPT_PRICE, UNPRICED, mark_places, mark_price
-from veloz.reducers.rates import to_worth, to_worth_up, use_asset
+from veloz.reducers.rates import to_worth, to_worth_up
 from veloz.reducers.state import State
 from veloz.reducers.wide import TENS, bounded_sum, negate, subtract, times
 from veloz.reducers.words import ZERO, I
@@ -16,7 +16,7 @@ from veloz.reducers.worth import money_asset, to_money_at, to_money_up, value_at
 _PLACES_MAX: Final = I(18)
 
 
-@cold
+@kernel
 def mark_instrument(state: State, instrument: I, now: I) -> I:
     """Price an instrument anew, or keep what it had; which it is."""
     terms = state.terms[instrument]
@@ -38,7 +38,7 @@ def mark_instrument(state: State, instrument: I, now: I) -> I:
     return source
 
 
-@cold
+@kernel
 def value_position(state: State, at: I, mark: I, places: I) -> bool:
     """Notional, unrealized pnl and margin of an open position, in money; False: they cannot be told."""
     position = state.positions[at]
@@ -71,7 +71,7 @@ def value_position(state: State, at: I, mark: I, places: I) -> bool:
     return True
 
 
-@cold
+@kernel
 def costs_of(state: State, at: I) -> tuple[I, I]:
     """Funding less fees of a position in the reporting asset, and how many pieces of it are not in it."""
     position = state.positions[at]
@@ -88,12 +88,10 @@ def costs_of(state: State, at: I) -> tuple[I, I]:
     missing += I(not ok)
     total = bounded_sum(funded, -paid)
     if position["fees_base"] != ZERO:
-        use_asset(state, base)
         paid, ok = to_worth_up(state, base, I(position["fees_base"]))
         missing += I(not ok)
         total = bounded_sum(total, -paid)
     if position["fees_other"] != ZERO:
-        use_asset(state, other)
         paid, ok = to_worth_up(state, other, I(position["fees_other"]))
         missing += I(not ok)
         total = bounded_sum(total, -paid)
