@@ -27,13 +27,24 @@ from tests.engine.sessions import (
 from veloz.contracts import codes, terms
 from veloz.contracts import registry as r
 from veloz.engine.step import Engine, Step
-from veloz.reducers.order_table import OVER_STATES
+from veloz.reducers.order_table import OVER_STATES, OrderState
 from veloz.reducers.state import State, new_state
 
 STRATEGIES = 2
 LIMITS = (
     codes.Limit.ORDER_QTY, codes.Limit.OPEN_ORDERS, codes.Limit.POSITION_QTY, codes.Limit.ORDERS_PER_WINDOW, codes.Limit.COLLAR_PPM,
 )  # fmt: skip
+
+
+# What a venue may say of an order in a state: places in `Chance.report`.
+_LIKELY = {
+    OrderState.APPROVED: (0, 1, 1, 2, 6, 7),
+    OrderState.DISPATCHED: (1, 1, 2, 3, 6, 7),
+    OrderState.ACCEPTED: (2, 3, 4, 5, 8),
+    OrderState.PARTIALLY_FILLED: (2, 3, 4, 5, 8),
+    OrderState.CANCEL_REQUESTED: (2, 5, 5),
+    OrderState.UNKNOWN: (1, 2, 5),
+}
 
 
 class Chance:
@@ -61,17 +72,10 @@ class Chance:
     def inputs(self) -> np.ndarray:
         """What arrives together."""
         self.now += self.draw.choice((1, 1_000, SECOND // 3, SECOND))
-        ways = (
-            self.market,
-            self.market,
-            self.by_hand,
-            self.report,
-            self.report,
-            self.report,
-            self.command,
-            self.account,
-        )
-        return step_of(*(self.draw.choice(ways)() for _ in range(self.draw.choice((1, 1, 2, 4)))))
+        ways = (self.market, self.by_hand, self.report, self.command, self.account)
+        drawn = self.draw.choices(ways, (4, 4, 8, 1, 1), k=self.draw.choice((1, 1, 2, 4)))
+        reports = [k for k, way in enumerate(drawn) if way == self.report]
+        return step_of(*(way() if k not in reports[1:] else self.market() for k, way in enumerate(drawn)))
 
     def market(self) -> np.ndarray:
         self.number += 1
@@ -102,7 +106,9 @@ class Chance:
     def report(self) -> np.ndarray:
         """Something a venue says about an order, likely an open one."""
         draw = self.draw
-        known = self.open_orders() or [each for each in self.engine.state.orders if each["key"] != 0]
+        known = self.open_orders()
+        if draw.random() < 0.01:
+            known = [each for each in self.engine.state.orders if each["key"] != 0]
         if not known:
             return self.market()
         each = draw.choice(known)
@@ -116,7 +122,7 @@ class Chance:
         self.number += 1
         left = int(each["qty"]) - int(each["traded"])
         made = int(each["traded"])
-        what = draw.randrange(9)
+        what = draw.choice(_LIKELY.get(OrderState(int(each["state"])), (2,)) if draw.random() < 0.99 else range(9))
         if what == 0:
             return row(r.DISPATCHED, key, 0, self.now, int(each["requested_seq"]), about, instrument=where, ts=self.now)
         if what == 1:
@@ -133,7 +139,9 @@ class Chance:
             return row(r.REJECTED, key, -2010, 0, self.number, about, instrument=where, ts=self.now)
         if what == 7:
             return row(r.SILENT, key, draw.randrange(2), 0, 0, about, instrument=where, ts=self.now)
-        price, qty = int(each["pending_price"]) or int(each["price"]), int(each["pending_qty"]) or int(each["qty"])
+        if each["pending_action"] == 0:
+            return self.market()
+        price, qty = int(each["pending_price"]), int(each["pending_qty"])
         action = meta(account=int(each["account"]), action=2, **parts)
         return row(r.REPLACED, key, price, qty, self.number, action, instrument=where, ts=self.now)
 
@@ -144,12 +152,14 @@ class Chance:
         scope = terms.scope(kind, 0 if kind == 0 else draw.choice((1, 2)))
         what = draw.randrange(5)
         if what == 0:
-            level = draw.choice((0, 0, 0, 1, 2, 3, 4, 5))
+            level = draw.choice((0, 0, 0, 0, 1, 2, 3, 4, 5))
             phrase = codes.phrase_number(codes.RESUME_PHRASE)
             return row(r.COMMAND_STOP, scope, level, phrase, 7, 0, ts=self.now)
         if what == 1:
             return row(r.COMMAND_BREAKER, scope, 1 | 3 << 8, 500_000, 60 * SECOND, SECOND, ts=self.now)
-        return row(r.COMMAND_LIMIT, scope, draw.choice(LIMITS), draw.choice((-1, 5, 20, 40, 10_000)), 7, 0, ts=self.now)
+        return row(
+            r.COMMAND_LIMIT, scope, draw.choice(LIMITS), draw.choice((-1, 20, 40, 200, 10_000)), 7, 0, ts=self.now
+        )
 
     def account(self) -> np.ndarray:
         draw = self.draw
@@ -184,4 +194,6 @@ class Chance:
             ]
         if mind.random() < 0.2:
             return [intent(0, 0, strategy=strategy, action=terms.Action.CANCEL)]
-        return [intent(mind.randrange(9_900, 10_100), mind.randrange(1, 20), strategy=strategy, sell=sell)]
+        side = mind.choice((1, 2)) if self.hedge else 0
+        price, qty = mind.randrange(9_900, 10_100), mind.randrange(1, 20)
+        return [intent(price, qty, strategy=strategy, sell=sell, position_side=side)]

@@ -30,7 +30,10 @@ from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, KINDS_MAX, ONE, WO
 from veloz.risk.breaker import check_fill
 
 _K_FROZEN, _K_VIOLATION = I(registry.FROZEN.number), I(registry.VIOLATION.number)
-_K_FILLED, _K_REQUEST_REJECTED = I(registry.FILLED.number), I(registry.REQUEST_REJECTED.number)
+_K_FILLED: Final = I(registry.FILLED.number)
+_SHOWS: Final = np.zeros(128, np.int64)  # kinds by which a venue shows that an order is open
+for _kind in (registry.ACCEPTED, registry.REPLACED, registry.FILLED, registry.ORDER_STATED):
+    _SHOWS[_kind.number] = 1
 _K_REPORTS_FIRST, _K_REPORTS_LAST = I(registry.DISPATCHED.number), I(registry.ORDER_STATED.number)
 _OWNER_SHIFT: Final = I(8)
 
@@ -72,7 +75,7 @@ def _check_report(
         strategy = I(state.orders[order_ix]["strategy"]) if order_ix >= ZERO else ZERO
         if level_over(state, account, instrument, strategy) >= FLATTEN_LEVEL:
             begin_close(at, instrument, seq)
-    if order_ix >= ZERO and kind != _K_REQUEST_REJECTED and is_cancelable(state.orders[order_ix]):
+    if order_ix >= ZERO and _SHOWS[kind] != ZERO and is_cancelable(state.orders[order_ix]):
         order = state.orders[order_ix]
         if level_over(state, order["account"], instrument, order["strategy"]) >= CANCEL_LEVEL:
             make_cancel(at, out, order, seq)

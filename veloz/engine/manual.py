@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from veloz.contracts import registry, terms
-from veloz.contracts.codes import Refusal
+from veloz.contracts.codes import Refusal, SettleAction
 from veloz.contracts.kernel import cold, kernel
 from veloz.engine.making import (
     A_AMEND,
@@ -23,7 +23,7 @@ from veloz.engine.making import (
     refuse,
     with_origin,
 )  # fmt: skip
-from veloz.engine.sweep import CANCEL_LEVEL, K_STOPPED, begin_sweep
+from veloz.engine.sweep import FLATTEN_LEVEL, INSTRUMENT, begin_sweep
 from veloz.execution.planner import is_cancelable, with_action
 from veloz.reducers.bits import (
     LEG_BITS,
@@ -36,8 +36,6 @@ from veloz.reducers.bits import (
     S_LEG,
     S_MORE,
     S_ORIGIN,
-    SCOPE_KIND_MASK,
-    SCOPE_NUMBER,
     part,
 )  # fmt: skip
 from veloz.reducers.finding import find_order
@@ -47,7 +45,7 @@ from veloz.risk.commands import decide_command
 from veloz.risk.gate import judge_cancel
 
 _PERSON, _AGENT = I(terms.Origin.PERSON), I(terms.Origin.AGENT)
-_K_STOP, _K_COMMAND_REFUSED = I(registry.COMMAND_STOP.number), I(registry.COMMAND_REFUSED.number)
+_K_SETTLE, _FLATTEN = I(registry.COMMAND_SETTLE.number), I(SettleAction.FLATTEN)
 UNKNOWN_ORDER: Final = I(Refusal.UNKNOWN_ORDER)
 
 
@@ -156,12 +154,9 @@ def _cancel_next(state: State, row: np.void, out: np.ndarray, at: np.void, verdi
 
 @cold
 def other_turn(state: State, row: np.void, out: np.ndarray, at: np.void, findings: np.ndarray) -> None:
-    """What a command that is no order leads to: the findings of the room of risk; a sweep where a level is commanded once more."""
+    """What a command that is no order leads to: the findings of the room of risk, and a sweep where a difference is to be flattened."""
     kind = row["head"] & KIND_MASK
-    n = decide_command(state, row, _seq(at), I(at["now"]), findings, ZERO)
-    make_findings(at, out, findings, n)
-    if kind == _K_STOP and row["price"] >= CANCEL_LEVEL:
-        for place in range(n):
-            if findings[place][0] == K_STOPPED or findings[place][0] == _K_COMMAND_REFUSED:
-                return
-        begin_sweep(at, row["venue_seq"] & SCOPE_KIND_MASK, row["venue_seq"] >> SCOPE_NUMBER, I(row["price"]), _seq(at))
+    make_findings(at, out, findings, decide_command(state, row, _seq(at), I(at["now"]), findings, ZERO))
+    instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
+    if kind == _K_SETTLE and row["price"] == _FLATTEN and ZERO < instrument < state.terms.shape[0]:
+        begin_sweep(at, INSTRUMENT, instrument, FLATTEN_LEVEL, _seq(at))
