@@ -43,11 +43,20 @@ class Plain(sdk.Strategy):
         "print(1)", "x = eval('1')", "x = __import__('os')", "x = id(1)", "x = hash('a')", "x = {1, 2}", "x = {k for k in (1, 2)}",
         "x = set()", "x = getattr(1, 'real')", "x = ().__class__.__bases__", "x = np.random.rand()", "x = np.load('f')",
         "def f():\n    global g\n    g = 1", "async def f():\n    pass", "x = globals()", "x = np.empty(3)", "x = datetime.now()",
+        "import enum\nx = enum.sys", "from enum import sys", "import collections\nx = collections._sys", "import operator",
+        "sdk.Order = None", "del math.floor", "import decimal\ndecimal.getcontext().prec = 3", "import typing\ntyping.get_type_hints(1)",
+        "x = [].append.__self__", "def f():\n    yield f.gi_frame", "from numpy import random", "x = np.save", "sdk.guest(1)",
+        "def f(self):\n    self.m = math\n    return self.m.sys",
     ],
 )  # fmt: skip
 def test_what_is_not_the_same_twice_is_refused(line: str) -> None:
     with pytest.raises(Refused, match=r"bad\.py:\d+ "):
         read_source("bad.py", f"import numpy as np\n{PLAIN}\n{line}\n")
+
+
+def test_what_is_its_own_is_not_refused() -> None:
+    lines = "\n    def on_start(self, view):\n        self._a = [0]\n        self._a[0] = math.floor(1.5)\n        self.load = 1\n"
+    assert faults_of(f"{PLAIN}{lines}", "plain.py") == []
 
 
 @pytest.mark.parametrize("text", ["class", "x = (", "\0", "(" * 500])

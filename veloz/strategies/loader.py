@@ -23,16 +23,22 @@ FORMS: Final = ("python", "kernel")
 SDK_MODULE: Final = "veloz.strategies.sdk"
 _ALLOWED_IMPORTS: Final = (
     "__future__", "abc", "bisect", "collections", "collections.abc", "dataclasses", "decimal", "enum", "fractions", "functools", "heapq",
-    "itertools", "math", "numpy", "operator", "statistics", "typing",
+    "itertools", "math", "numpy", "statistics", "typing",
 )  # fmt: skip
 _FORBIDDEN_NAMES: Final = (
     "open", "print", "input", "exec", "eval", "compile", "__import__", "id", "hash", "set", "frozenset", "globals", "locals", "vars",
     "getattr", "setattr", "delattr", "breakpoint", "memoryview", "exit", "quit", "help", "dir",
 )  # fmt: skip
 _FORBIDDEN_ATTRIBUTES: Final = (
-    "random", "default_rng", "load", "loads", "save", "savez", "savetxt", "loadtxt", "genfromtxt", "fromfile", "tofile", "memmap",
-    "ctypeslib", "lib", "f2py", "testing", "empty", "empty_like", "now", "today", "utcnow", "environ",
+    # not the same twice, or of the world
+    "random", "default_rng", "load", "loads", "save", "savez", "savez_compressed", "savetxt", "loadtxt", "genfromtxt", "fromfile",
+    "fromregex", "tofile", "dump", "dumps", "memmap", "DataSource", "ctypeslib", "ctypes", "lib", "f2py", "testing", "empty",
+    "empty_like", "now", "today", "utcnow", "environ", "getcontext", "setcontext",
+    # what other modules have lying about, and ways to code by text
+    "sys", "os", "builtins", "modules", "inspect", "types", "operator", "guest", "msgspec", "get_type_hints", "ForwardRef",
+    "f_globals", "f_locals", "f_back", "f_builtins", "tb_frame", "gi_frame", "make_dataclass",
 )  # fmt: skip
+_OWN: Final = ("self", "cls")
 _KEPT_DUNDERS: Final = (
     "__init__",
     "__name__",
@@ -97,8 +103,10 @@ def _faults(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield from ((line, what) for what in _import_faults(node))
         elif isinstance(node, ast.Name) and node.id in _FORBIDDEN_NAMES:
             yield line, f"uses {node.id}: a strategy has no world, no names by text, and no order that a hash gives"
-        elif isinstance(node, ast.Attribute) and _is_forbidden(node.attr):
+        elif isinstance(node, ast.Attribute) and _is_forbidden(node):
             yield line, f"reaches for .{node.attr}: that is no part of the SDK, or not the same twice"
+        elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load) and not _is_own(node.value):
+            yield line, f"changes .{node.attr} of what is not its own: memory is kept in self"
         elif isinstance(node, ast.Set | ast.SetComp):
             yield line, "keeps a set, whose order is a hash's: use a dict or a list"
         elif isinstance(node, ast.Global | ast.Nonlocal):
@@ -107,9 +115,20 @@ def _faults(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield line, "waits: a strategy answers at once"
 
 
-def _is_forbidden(attribute: str) -> bool:
-    dunder = attribute.startswith("__") and attribute.endswith("__")
-    return attribute in _FORBIDDEN_ATTRIBUTES or (dunder and attribute not in _KEPT_DUNDERS)
+def _is_forbidden(node: ast.Attribute) -> bool:
+    """Names of the world, and private ones of anybody but the strategy itself."""
+    name = node.attr
+    if name.startswith("__") and name.endswith("__"):
+        return name not in _KEPT_DUNDERS
+    own = isinstance(node.value, ast.Name) and node.value.id in _OWN
+    return not own and (name in _FORBIDDEN_ATTRIBUTES or name.startswith("_"))
+
+
+def _is_own(node: ast.expr) -> bool:
+    """Whether an expression is self or a part of it."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id in _OWN
 
 
 def _import_faults(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
@@ -121,6 +140,9 @@ def _import_faults(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
     for name in names:
         if name != SDK_MODULE and name not in _ALLOWED_IMPORTS:
             yield f"imports {name}: a strategy imports {SDK_MODULE} and plain arithmetic of the standard library only"
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom) and (alias.name in _FORBIDDEN_ATTRIBUTES or alias.name.startswith("_")):
+            yield f"imports {alias.name} from {node.module}: that is no part of the SDK, or not the same twice"
 
 
 class Code(NamedTuple):
