@@ -20,7 +20,7 @@ from veloz.strategies.host import Host, Wake
 from veloz.venues.binance.codec import Codec
 from veloz.venues.port import Source
 
-ROWS = 40_000
+ROWS = 30_000
 BEAT_NS = 50_000_000
 Order = tuple[int, int, int, int]  # strategy, sell, price, qty
 
@@ -141,7 +141,7 @@ def check(rows: np.ndarray, half: str, qty: str, cap: str) -> None:
     stand = play(rows, loads(half, qty, cap))
     python, kernel = wanted_by(stand, 1), wanted_by(stand, 2)
     assert python == kernel
-    assert len(python) > 20
+    assert len(python) > 15
     if half != "3":
         assert stand.fills > 4
 
