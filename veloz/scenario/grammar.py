@@ -189,7 +189,7 @@ class _Reader:
                 part = []
             if word == "}":
                 self._close(line)
-        if words and words[-1] == "&":
+        if words and words[-1] == "&" and self._group is None:
             raise ScenarioError(line, "an & stands between two statements, and one is missing.")
         if joined:
             self.script.items.append(Step(line, self._now, tuple(joined)))

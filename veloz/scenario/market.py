@@ -69,8 +69,8 @@ def _diff(statement: Statement, making: Making) -> None:
 def _levels(statement: Statement, making: Making, traded: Traded, flags: int, ids: tuple[int, int, int]) -> None:
     """One depth message: a row a level, or one row that says there is none."""
     line = statement.line
-    levels = [(0, level) for level in statement.args["bids"]] + [
-        (layout.ASK, level) for level in statement.args["asks"]
+    levels = [(0, level) for level in statement.args.get("bids", [])] + [
+        (layout.ASK, level) for level in statement.args.get("asks", [])
     ]
     words = {"last_id": ids[0], "first_id": ids[1], "prev_id": ids[2]}
     if not levels:

@@ -159,19 +159,12 @@ def _resume(words: Words, now: int, args: dict[str, Any]) -> None:
     args["phrase"] = read_quoted(words) if words.peek().startswith('"') else ""
 
 
-def _levels(words: Words, now: int, args: dict[str, Any]) -> None:
-    """`bids PxQ … asks PxQ … [ids FIRST LAST] [prev N]`"""
-    side = ""
-    args.update(bids=[], asks=[])
-    while words:
-        if words.take_if("bids", "bid"):
-            side = "bids"
-        elif words.take_if("asks", "ask"):
-            side = "asks"
-        elif not side or not words.peek()[0].isdigit():
-            return
-        else:
-            args[side].append(_level(words))
+def _levels(words: Words, now: int) -> list[tuple[str, str]]:
+    """`PxQ …`: levels of one side, none or more."""
+    levels = []
+    while words and words.peek()[0].isdigit():
+        levels.append(_level(words))
+    return levels
 
 
 def _level(words: Words) -> tuple[str, str]:
@@ -253,6 +246,7 @@ def _strategy(words: Words, now: int, args: dict[str, Any]) -> None:
         args["code"] = words.take("the code")
 
 
+_SIDES: Final = {"bids": Option("bids", _levels), "asks": Option("asks", _levels)}
 _ACCOUNT: Final = {"account": Option("account", _name("an account"))}
 _BY: Final = {"by": Option("by", _whole("the number of a person"))}
 _SIDE: Final = {"side": Option("side", _one_of("position side", terms.PositionSide))}
@@ -407,10 +401,10 @@ SHAPES: Final[dict[str, Shape]] = {
     # the market
     "quote": Shape((("symbol", _name("an instrument")),), {}, (), _quote),
     "trade": Shape((("symbol", _name("an instrument")),), {**_SELLING, "id": Option("id", _whole("the id"))}, (), _trade),
-    "book": Shape((("symbol", _name("an instrument")),), {"id": Option("id", _whole("the update id"))}, (), _levels),
+    "book": Shape((("symbol", _name("an instrument")),), {**_SIDES, "id": Option("id", _whole("the update id"))}),
     "diff": Shape(
         (("symbol", _name("an instrument")),),
-        {"ids": Option("ids", _ids), "prev": Option("prev", _whole("the previous update id"))}, (), _levels,
+        {**_SIDES, "ids": Option("ids", _ids), "prev": Option("prev", _whole("the previous update id"))},
     ),
     "mark": Shape(
         (("symbol", _name("an instrument")), ("mark", _decimal("the mark price"))),
