@@ -11,7 +11,7 @@ import numpy as np
 from veloz.contracts import registry
 from veloz.contracts.kernel import cold, kernel
 from veloz.engine.making import make, make_cancel
-from veloz.engine.sweep import CANCEL_LEVEL, FLATTEN_LEVEL, INSTRUMENT, begin_close, level_over
+from veloz.engine.sweep import CANCEL_LEVEL, FLATTEN_LEVEL, INSTRUMENT, begin_close, is_spared, level_over
 from veloz.execution.planner import is_cancelable
 from veloz.reducers.bits import (
     R_ACCOUNT,
@@ -77,7 +77,8 @@ def _check_report(
             begin_close(at, instrument, seq)
     if order_ix >= ZERO and _SHOWS[kind] != ZERO and is_cancelable(state.orders[order_ix]):
         order = state.orders[order_ix]
-        if level_over(state, order["account"], instrument, order["strategy"]) >= CANCEL_LEVEL:
+        level = level_over(state, order["account"], instrument, order["strategy"])
+        if level >= CANCEL_LEVEL and not is_spared(order, level):
             make_cancel(at, out, order, seq)
 
 

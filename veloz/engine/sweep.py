@@ -111,10 +111,18 @@ def sweep_turn(state: State, at: np.void, out: np.ndarray) -> bool:
 
 
 @kernel
+def is_spared(order: np.void, level: I) -> bool:
+    """Whether an order is left alone although orders are canceled: at FLATTEN, the engine's own, which close positions."""
+    return bool(level >= FLATTEN_LEVEL and (order["spec"] >> S_ORIGIN) & M_ORIGIN == ENGINE)
+
+
+@kernel
 def _cancel_next(state: State, at: np.void, out: np.ndarray) -> bool:
     while at["sweep_ix"] < state.desk[0]["orders_used"]:
         order = state.orders[at["sweep_ix"]]
         at["sweep_ix"] += ONE
+        if is_spared(order, at["sweep_level"]):
+            continue
         if is_cancelable(order) and in_scope(
             state, at["sweep_scope"], at["sweep_number"], order["account"], order["instrument"], order["strategy"]
         ):

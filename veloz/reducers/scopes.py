@@ -274,6 +274,8 @@ def note_close(state: State, position_ix: I, gained: I, now: I) -> None:
     """
     position = state.positions[position_ix]
     strategy = I(position["strategy"])
+    if strategy == ZERO:  # a person's share: the account's own position says the same
+        return
     places = scopes_of(state, I(position["account"]), I(position["instrument"]), strategy)
     for k in range(5):
         if places[k] >= ZERO and (k == _SHARE) == (strategy > ZERO):
