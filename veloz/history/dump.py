@@ -29,7 +29,7 @@ class Writer:
 
     def __init__(self, names: Names, lexicon: Lexicon) -> None:
         self._names = names
-        self._teller = Teller(lexicon)
+        self._teller = Teller(lexicon, names.newest)
 
     def lines(self, batch: Batch, first: int, last: int, kinds: set[int] | None) -> Iterator[str]:
         """Lines of the rows of one batch that lie in first … last and are of the wanted kinds."""

@@ -44,6 +44,10 @@ class Names:
         except KeyError:
             return None
 
+    def newest(self, number: int) -> Instrument | None:
+        """The newest version of an instrument; None for none or an unknown one."""
+        return self.catalogue[number] if 1 <= number <= len(self.catalogue) else None
+
     def decimals(self, number: int, seq: int, levels: Iterable[tuple[int, int]]) -> list[list[str]]:
         """Book levels as [price, quantity] texts.
 

@@ -9,6 +9,7 @@ import numpy as np
 from veloz.contracts import codes, layout, terms
 from veloz.contracts.codes import VENUE_NAMES
 from veloz.contracts.registry import Kind
+from veloz.history.measuring import measure_limit, measure_refusal
 from veloz.instruments.instrument import Instrument
 from veloz.instruments.lexicon import Lexicon
 from veloz.instruments.units import decimal_text
@@ -41,6 +42,9 @@ CODED: Final[dict[tuple[str, str], type[IntEnum]]] = {
     ("control.strategy", "action"): codes.StrategyAction,
     ("control.settle", "action"): codes.SettleAction,
 }
+Find = Callable[[int], Instrument | None]
+_VERDICTS: Final = ("risk.refused", "risk.violation")
+_LIMITS: Final = ("risk.limit", "control.limit")
 _SPEC_ENUMS: Final[dict[str, type[IntEnum]]] = {
     "action": terms.Action, "form": terms.Form, "type": terms.OrderType, "tif": terms.TimeInForce,
     "position_side": terms.PositionSide, "stp": terms.SelfTrade, "trigger_by": terms.TriggerBy, "origin": terms.Origin,
@@ -52,8 +56,10 @@ _ALWAYS: Final = frozenset({"action", "type", "tif", "account"})
 class Teller:
     """Tells rows by name. Holds what names things besides instruments."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Lexicon, find: Find = lambda number: None) -> None:
+        """`find`: an instrument by its number; None where it is not known."""
         self.lexicon = lexicon
+        self._find = find
         self._units: dict[str, Callable[[int, dict[str, int]], Any]] = {
             "e8": lambda value, _: decimal_text(value, E8_SCALE),
             "ppm": lambda value, _: decimal_text(value, PPM_SCALE),
@@ -76,6 +82,12 @@ class Teller:
         words = {name: int(row[slot]) for slot, name in zip(WORD_NAMES, kind.words, strict=False)}
         for name, unit in zip(kind.words, kind.units, strict=True):
             told[name] = self._value(kind, name, unit, words, instrument)
+        if kind.name in _VERDICTS:
+            parts = terms.unpack(terms.VERDICT, words["verdict"])
+            for name in ("limit", "observed"):
+                told[name] = measure_refusal(parts["code"], parts["kind"], name, words[name], instrument, self.lexicon)
+        elif kind.name in _LIMITS:
+            told["value"] = self._limit(words)
         if kind.name == "system.source":
             told["venue"] = VENUE_NAMES.get(told["market"])
         return told
@@ -92,6 +104,11 @@ class Teller:
             return self._units[unit](value, words)
         enum = CODED.get((kind.name, name))
         return enum(value).name if enum is not None and value in list(enum) else value
+
+    def _limit(self, words: dict[str, int]) -> Any:
+        scope = terms.unpack(terms.SCOPE, words["scope"])
+        about = self._find(scope["number"]) if scope["kind"] == terms.ScopeKind.INSTRUMENT else None
+        return measure_limit(words["limit"] & 0xFFFF, words["value"], about, self.lexicon)
 
     def _money(self, value: int, words: dict[str, int]) -> Any:
         asset = words.get("asset", 0)
@@ -141,6 +158,9 @@ class Teller:
         """A scope as `kind:name`, `global` alone."""
         if kind == terms.ScopeKind.GLOBAL:
             return "global"
+        instrument = self._find(number) if kind == terms.ScopeKind.INSTRUMENT else None
+        if instrument is not None:
+            return f"instrument:{instrument.symbol}"
         names: dict[int, dict[int, str]] = {
             terms.ScopeKind.VENUE: VENUE_NAMES,
             terms.ScopeKind.ACCOUNT: self.lexicon.accounts,

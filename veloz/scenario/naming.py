@@ -151,6 +151,11 @@ class Names:
         """An instrument by its number; None for 0 or an unknown one."""
         return next((each for each in self.instruments.values() if each.number == number), None)
 
+    def instrument(self, number: int) -> Instrument | None:
+        """The instrument of a number; None for none or an unknown one."""
+        traded = self.by_number(number)
+        return None if traded is None else traded.instrument
+
     def title(self, number: int) -> str:
         """What an instrument is called: its symbol, with its venue where two share it; "-" for none."""
         traded = self.by_number(number)

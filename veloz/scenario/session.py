@@ -57,7 +57,7 @@ class Session:
         self.host = Host(library)
         self.engine = Engine(new_state(), self.host)
         self.lexicon = Lexicon()
-        self._teller = Teller(self.lexicon)
+        self._teller = Teller(self.lexicon, names.instrument)
         self.outcome = Outcome()
         self.refusals: list[dict[str, Any]] = []
         self.orders: dict[tuple[int, int], np.ndarray] = {}  # ORDER[1] as last seen, by key and instrument
