@@ -45,6 +45,8 @@ def measure_refusal(
     """
     if code in _LEVELS and name == "limit" and value in list(StopLevel):
         return StopLevel(value).name
+    if code == Refusal.FROZEN and name == "limit" and value in list(Refusal):
+        return Refusal(value).name
     if code in _PRICE and abs(value) >= PRICE_ANY:
         return "any"
     if code in _WORTH or (code == Refusal.POSITION and kind in _BY_WORTH):

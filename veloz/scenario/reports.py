@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from veloz.contracts import registry, terms
 from veloz.contracts.registry import Kind
-from veloz.contracts.terms import Action, Origin, Why
+from veloz.contracts.terms import Action, OrderType, Origin, TimeInForce, Why
 from veloz.scenario.commands import instrument_of, spec_of
 from veloz.scenario.grammar import Statement
 from veloz.scenario.listing import need_asset
@@ -131,14 +131,26 @@ def _trade(statement: Statement, making: Making, order: OrderName, traded: Trade
 
 
 def _forced(statement: Statement, making: Making) -> None:
-    """An execution that the venue forced, under an order number of its own."""
+    """An order that the venue made and executed by itself: the order, whole, its trade, and that it is filled."""
     args, line, names = statement.args, statement.line, making.names
     traded = names.traded(line, args["symbol"])
     account = names.account(line, args.get("account", ""), traded.instrument.market)
     trade_id = names.trade_number(args.get("trade"))
     order = OrderName(-max(abs(trade_id), 1), traded.number, account.number, args["sell"], int(args.get("side", 0)))
     meta = meta_of(order, {**args, "why": _FORCED[statement.verb]})
+    words = _trade_words(statement, traded)
+    spec = terms.pack(
+        terms.SPEC, sell=args["sell"], type=OrderType.LIMIT, tif=TimeInForce.IOC, account=account.number,
+        position_side=order.position_side,
+    )  # fmt: skip
+    making.add(
+        line, registry.ORDER_STATED, traded.number, words, order=order.key, venue_seq=names.report_seq(None), spec=spec
+    )
     _trade(statement, making, order, traded, trade_id, meta)
+    making.add(
+        line, registry.ACCEPTED, traded.number, order=order.key, venue_order=-order.key, filled=words["qty"],
+        venue_seq=names.report_seq(None), meta=meta,
+    )  # fmt: skip
 
 
 def _busted(statement: Statement, making: Making) -> None:
