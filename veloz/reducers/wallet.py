@@ -37,7 +37,7 @@ class Balance(NamedTuple):
         return self.total - self.locked
 
     def texts(self) -> dict[str, str]:
-        """The amounts of `SHOWN` as decimals with all the places of the asset."""
+        """The amounts of `SHOWN` as exact decimals."""
         return {name: decimal_text(getattr(self, name), self.scale) for name in SHOWN}
 
 
