@@ -2,7 +2,7 @@
 
 Numbers are what people write: prices, quantities and money as Decimal. The rounding rules that are ours: money of a spot trade is cut
 toward zero, the value of an inverse trade is cut at 18 decimals, realized pnl is read as money toward minus infinity, and the
-cost that a part of an average-cost position takes with it is rounded toward minus infinity in `Market.unit`.
+cost that has left an average-cost position since it last grew is rounded toward minus infinity in `Market.unit`.
 """
 
 from collections import defaultdict
@@ -51,6 +51,7 @@ class Holding:
     qty: Decimal = ZERO
     cost: Decimal = ZERO
     realized: Decimal = ZERO
+    grown: tuple[Decimal, Decimal] = (ZERO, ZERO)  # cost and quantity (no sign) when it last grew
     lots: list[list[Decimal]] = field(default_factory=list)  # [quantity without sign, price], oldest first
     fees: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     trades: int = 0
@@ -139,12 +140,16 @@ class Ledger:
             added = market.value(price, abs(signed))
         holding.cost += added if signed > 0 else -added
         holding.qty += signed
+        holding.grown = (holding.cost, abs(holding.qty))
 
     def _release(self, market: Market, holding: Holding, closing: Decimal) -> Decimal:
         """Cost that leaves with a part of a holding, with the holding's sign."""
         if not holding.lots:
-            share = holding.cost * closing / abs(holding.qty)
-            return (share / market.unit).to_integral_value(ROUND_FLOOR) * market.unit
+            cost, qty = holding.grown
+            gone = (cost * (qty - abs(holding.qty) + closing) / qty / market.unit).to_integral_value(
+                ROUND_FLOOR
+            ) * market.unit
+            return gone - (cost - holding.cost)
         sign = 1 if holding.qty > 0 else -1
         was = sum((market.value(price, n) for n, price in holding.lots), ZERO)
         while closing:

@@ -61,6 +61,7 @@ ORDER: Final = _fields(
 POSITION: Final = _fields(
     "account instrument side strategy"  # strategy -1: the account's own position; else that strategy's share of it
     " qty cost_hi cost_lo real_hi real_lo trades"  # cost, real: inner units (worth.py)
+    " base_hi base_lo base_qty"  # cost and quantity when it last grew: what average cost is measured by
     " bought_hi bought_lo sold_hi sold_lo"  # quantity quanta
     " fees funding fees_base"  # money of the quote (spot) or settlement asset; fees_base: of the base asset of a spot instrument
     " fees_other fees_other_asset fees_more"  # money of the one further asset; fees in yet another, counted: see their balances

@@ -1,14 +1,17 @@
 """Positions: fills → quantity, cost, realized pnl, lots; of accounts, and of strategies within them.
 
 A position is what was bought and sold, whatever the fees were: a fee in the base asset of a spot instrument leaves the balance and is
-told beside the position (`fees_base`), which stays what it was. Cost and realized pnl are exact (`worth.py`); closing a part of an
-average-cost position releases cost · part ÷ quantity, rounded toward minus infinity, closing all of it all. Whether lots are kept is
+told beside the position (`fees_base`), which stays what it was. Cost and realized pnl are exact (`worth.py`). Since an average-cost
+position last grew, closing has released its cost then · closed ÷ its quantity then, rounded toward minus infinity once, however many
+fills closed it; closing all of it releases all. Whether lots are kept is
 decided when a position leaves zero (ACCOUNT.lots), so a change of the account's rule meets no half-open position.
 
 A wallet of contracts moves by the change of the money that the account's whole realized pnl reads as, so no rounding adds up.
 """
 
 from typing import Final
+
+import numpy as np
 
 from veloz.contracts import codes
 from veloz.contracts.kernel import cold, kernel
@@ -115,6 +118,15 @@ def closed_by(qty: I, signed: I) -> I:
 
 
 @kernel
+def _average_cost(position: np.void, closing: I) -> tuple[I, I]:
+    """Cost that leaves with a part: what should have left since the position last grew, less what has."""
+    gone = I(position["base_qty"]) - abs(I(position["qty"]))
+    hi, lo = share(position["base_hi"], position["base_lo"], gone + closing, I(position["base_qty"]))
+    left_hi, left_lo = subtract(position["base_hi"], position["base_lo"], position["cost_hi"], position["cost_lo"])
+    return subtract(hi, lo, left_hi, left_lo)
+
+
+@kernel
 def _close(state: State, at: I, price: I, closing: I) -> None:
     """Release the cost of `closing` and realize what it brought."""
     position = state.positions[at]
@@ -128,7 +140,7 @@ def _close(state: State, at: I, price: I, closing: I) -> None:
         if held < ZERO:
             cost_hi, cost_lo = negate(cost_hi, cost_lo)
     else:
-        cost_hi, cost_lo = share(position["cost_hi"], position["cost_lo"], closing, abs(held))
+        cost_hi, cost_lo = _average_cost(position, closing)
     position["cost_hi"], position["cost_lo"] = subtract(position["cost_hi"], position["cost_lo"], cost_hi, cost_lo)
     hi, lo = subtract(hi, lo, cost_hi, cost_lo)
     if state.terms[instrument]["product"] == P_INVERSE:
@@ -152,6 +164,9 @@ def _open(state: State, at: I, price: I, signed: I, seq: I) -> None:
         hi, lo = negate(hi, lo)
     position["cost_hi"], position["cost_lo"] = add(position["cost_hi"], position["cost_lo"], hi, lo)
     position["qty"] += signed
+    position["base_hi"] = position["cost_hi"]
+    position["base_lo"] = position["cost_lo"]
+    position["base_qty"] = abs(position["qty"])
 
 
 @kernel
