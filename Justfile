@@ -61,6 +61,10 @@ mutants *ARGS:
 bench *PARTS:
     python -m tests.bench.run {{ PARTS }}
 
+# run every scenario and write anew what stands below its dashes; then read the difference
+rewrite *FILES:
+    NUMBA_DISABLE_JIT=1 veloz scenario --rewrite {{ if FILES == "" { "specs/scenarios/*.txt" } else { FILES } }}
+
 # write the generated files of specs/ from the code
 specs:
     python -c "from pathlib import Path; from veloz.contracts.specs import write_all; write_all(Path('specs'))"

@@ -17,6 +17,7 @@ from veloz.scenario.session import Session
 from veloz.scenario.text import ScenarioError
 from veloz.scenario.transcript import Outcome, Unlike, compare
 
+EXPECT: Final = "expect"  # the section of a difference that a line between the steps has found
 FILE_BYTES_MAX: Final = 16 << 20
 
 
@@ -135,7 +136,7 @@ def _run_into(script: Script, shelf: Shelf, journal: Path) -> Result:
                 session.auto = item.auto
             elif unlike is None:
                 found = look(item, session)
-                unlike = None if found is None else Unlike(item.line, "expect", *found)
+                unlike = None if found is None else Unlike(item.line, EXPECT, *found)
     finally:
         session.close()
     return _result(script, session, unlike)
