@@ -56,7 +56,7 @@ ORDER: Final = _fields(
     " horizon_ns missing_n missing_ns next_ix prev_ix done_ix why limits_revision"
     " marks reason busted qty_most terms_seq"  # marks: bits of order_store.py; terms_seq: venue_seq of price and qty
     " hold_full hold_qty pending_hold cancel_seq amend_seq answered_seq missing_last_ns"
-    " ends end_state end_seq end_filled end_why"  # what the venue said of its end: bits of states, the last word, least filled
+    " ends end_state end_seq end_filled end_why reject_seq reject_why"  # the venue on its end: bits of states, last word, least filled
 )
 POSITION: Final = _fields(
     "account instrument side strategy"  # strategy -1: the account's own position; else that strategy's share of it

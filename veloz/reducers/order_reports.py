@@ -59,6 +59,7 @@ from veloz.reducers.order_store import (
     new_order,
     progress_of,
     rehold,
+    whole_of,
 )  # fmt: skip
 from veloz.reducers.order_table import (
     E_ASK_CANCEL,
@@ -78,6 +79,8 @@ from veloz.reducers.order_table import (
     S_REJECTED,
     S_REPLACED,
     S_UNKNOWN,
+    OrderState,
+    is_over,
 )  # fmt: skip
 from veloz.reducers.places import open_places
 from veloz.reducers.positions import apply_fee, apply_fill, bust_fill
@@ -103,6 +106,9 @@ _BUST_MARK: Final = I(1 << 41)  # an owner word with this bit: the trade was tak
 _LIMB, _LIMB_MASK = I(LIMB_BITS), I((1 << LIMB_BITS) - 1)
 _CANCELED_BIT, _REPLACED_BIT = ONE << S_CANCELED, ONE << S_REPLACED
 _REJECTED_BIT: Final = ONE << S_REJECTED
+_EVENT_OF: Final = np.full(len(OrderState), NO_EVENT, np.int64)  # of a last word
+for _state, _event in ((S_CANCELED, E_CANCEL), (S_EXPIRED, E_EXPIRE), (S_REJECTED, E_REJECT), (S_REPLACED, E_REPLACE)):
+    _EVENT_OF[_state] = _event
 _BOTH_CANCELED: Final = _CANCELED_BIT | _REPLACED_BIT
 
 
@@ -118,31 +124,36 @@ def _owner(instrument: I, account: I) -> I:
 
 
 @kernel
-def _is_final_reject(order: np.void) -> bool:
+def _is_overtaken(order: np.void) -> bool:
+    """Whether the venue rejected the order and showed it alive after that. A rejection of what is not seen alive holds."""
     return bool(
-        order["end_state"] != S_REJECTED or order["end_seq"] >= order["venue_seq"] or order["marks"] & SEEN == ZERO
+        order["ends"] & _REJECTED_BIT != ZERO
+        and order["marks"] & SEEN != ZERO
+        and order["reject_seq"] < order["venue_seq"]
     )
 
 
 @kernel
-def _event_of_end(order: np.void) -> I:
-    end = order["end_state"]
-    if end == S_REPLACED or (end == S_CANCELED and order["ends"] & _REPLACED_BIT != ZERO):
-        return E_REPLACE
-    if end == S_CANCELED:
-        return E_CANCEL
-    return E_EXPIRE if end == S_EXPIRED else E_REJECT
+def _last_word(order: np.void) -> I:
+    """The state in which the venue left the order, by the greatest (sequence, state); 0: it has not ended."""
+    rejected = order["ends"] & _REJECTED_BIT != ZERO and not _is_overtaken(order)
+    if order["ends"] & ~_REJECTED_BIT == ZERO:
+        return S_REJECTED if rejected else ZERO
+    end, seq = I(order["end_state"]), I(order["end_seq"])
+    if rejected and (order["reject_seq"] > seq or (order["reject_seq"] == seq and end < S_REJECTED)):
+        return S_REJECTED
+    return S_REPLACED if end == S_CANCELED and order["ends"] & _REPLACED_BIT != ZERO else end
 
 
 @kernel
 def event_of(order: np.void) -> I:
     """What the facts of an order say, as an event of the table; NO_EVENT: the venue has shown nothing of it."""
-    progress = progress_of(order)
-    whole = I(max(order["qty"], order["pending_qty"])) if amending(order) else I(order["qty"])
+    progress, whole = progress_of(order), whole_of(order)
     if whole > ZERO and progress >= whole:
         return E_FULL
-    if order["ends"] != ZERO and _is_final_reject(order):
-        return _event_of_end(order)
+    word = _last_word(order)
+    if word != ZERO:
+        return I(_EVENT_OF[word])
     if order["marks"] & SEEN == ZERO:
         return NO_EVENT
     return E_PART if progress > ZERO else E_OPEN
@@ -154,7 +165,7 @@ def _judge_facts(state: State, order_ix: I, fresh: bool, seq: I) -> None:
     order = state.orders[order_ix]
     ends, progress = I(order["ends"]), progress_of(order)
     several = ends & (ends - ONE) != ZERO and ends != _BOTH_CANCELED
-    lives = ends == _REJECTED_BIT and not _is_final_reject(order)
+    lives = ends == _REJECTED_BIT and _is_overtaken(order)
     known = order["marks"] & SEEN != ZERO or ends != ZERO
     if several or lives or (known and order["marks"] & ENDED_HERE != ZERO):
         contradict(state, order_ix, CONTRADICTED, _C_CONTRADICTION, False, seq)
@@ -182,27 +193,36 @@ def conclude(state: State, order_ix: I, proves: bool, fresh: bool, seq: I, now: 
     event = event_of(order)
     if event != NO_EVENT and (proves or order["state"] != S_UNKNOWN or event not in (E_OPEN, E_PART)):
         move_order(state, order_ix, event, seq, now)
+        if is_over(order["state"]):  # an amendment under way is over with it, and that may say more
+            move_order(state, order_ix, event_of(order), seq, now)
     if order["busted"] > ZERO:
         move_order(state, order_ix, E_BUST, seq, now)
     if order["cancel_seq"] > ZERO and order["state"] in (S_ACCEPTED, S_PARTIALLY_FILLED):
         move_order(state, order_ix, E_ASK_CANCEL, seq, now)
     if event != NO_EVENT:
-        order["why"] = order["end_why"] if S_CANCELED <= order["state"] <= S_REPLACED else ZERO
+        word = _last_word(order) if S_CANCELED <= order["state"] <= S_REPLACED else ZERO
+        order["why"] = ZERO if word == ZERO else order["reject_why"] if word == S_REJECTED else order["end_why"]
     rehold(state, order_ix)
 
 
 @kernel
 def _take_end(order: np.void, end: I, venue_seq: I, filled: I, why: I, reason: I) -> None:
     """One more word on an order's end; the greatest (venue sequence, state) is the last word, whenever it came."""
-    first = order["ends"] == ZERO
-    order["end_filled"] = filled if first else min(order["end_filled"], filled)
-    later = venue_seq > order["end_seq"] or (venue_seq == order["end_seq"] and end > order["end_state"])
-    again = venue_seq == order["end_seq"] and end == order["end_state"]
-    if first or later or (again and why > order["end_why"]):
-        order["end_seq"] = venue_seq
-        order["end_state"] = end
-        order["end_why"] = why
-        order["reason"] = reason
+    order["end_filled"] = filled if order["ends"] == ZERO else min(order["end_filled"], filled)
+    if end == S_REJECTED:
+        first = order["ends"] & _REJECTED_BIT == ZERO
+        if first or venue_seq > order["reject_seq"] or (venue_seq == order["reject_seq"] and why > order["reject_why"]):
+            order["reject_seq"] = venue_seq
+            order["reject_why"] = why
+    else:
+        first = order["ends"] & ~_REJECTED_BIT == ZERO
+        later = venue_seq > order["end_seq"] or (venue_seq == order["end_seq"] and end > order["end_state"])
+        again = venue_seq == order["end_seq"] and end == order["end_state"]
+        if first or later or (again and why > order["end_why"]):
+            order["end_seq"] = venue_seq
+            order["end_state"] = end
+            order["end_why"] = why
+    order["reason"] = max(order["reason"], reason)
     order["ends"] = order["ends"] | (ONE << end)
 
 
@@ -445,6 +465,7 @@ def fold_bust(state: State, order_ix: I, instrument: I, row: np.void, seq: I, no
     if order_ix < ZERO:
         return
     order = state.orders[order_ix]
+    unseen = order["marks"] & SEEN == ZERO
     if order["busted"] + qty < QTY_MOST and order["traded"] + qty < QTY_MOST:
         order["busted"] += qty
         if known:
@@ -453,7 +474,7 @@ def fold_bust(state: State, order_ix: I, instrument: I, row: np.void, seq: I, no
             order["traded"] += qty
     _see(order)
     contradict(state, order_ix, HAS_BUST, _C_BUSTED, False, seq)
-    conclude(state, order_ix, False, False, seq, now)
+    conclude(state, order_ix, unseen, False, seq, now)
 
 
 @kernel

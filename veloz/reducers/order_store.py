@@ -221,12 +221,17 @@ def amending(order: np.void) -> bool:
 
 
 @kernel
+def whole_of(order: np.void) -> I:
+    """Its whole quantity, the greater one where an amendment may be in force; 0: not known."""
+    if order["qty"] > ZERO and amending(order):
+        return I(max(order["qty"], order["pending_qty"]))
+    return I(order["qty"])
+
+
+@kernel
 def remaining_of(order: np.void) -> I:
-    """What an open order can still trade, with an amendment that may be in force; 0 of a finished one."""
-    if is_over(order["state"]):
-        return ZERO
-    whole = I(max(order["qty"], order["pending_qty"])) if amending(order) else I(order["qty"])
-    return I(max(whole - progress_of(order), ZERO))
+    """What an open order can still trade; 0 of a finished one."""
+    return ZERO if is_over(order["state"]) else I(max(whole_of(order) - progress_of(order), ZERO))
 
 
 @kernel
