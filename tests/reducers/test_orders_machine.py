@@ -158,4 +158,16 @@ def test_orders_are_what_the_twin_says(story: list[tuple[int, int, int, int, int
         twin.fold(rows[start:end], start + 1)
         if state.desk[0]["open"] and len(state.accounts):
             assert_orders_equal(state, twin)
+
+
+@settings(max_examples=20)
+@given(steps)
+def test_orders_do_not_know_how_rows_were_cut(story: list[tuple[int, int, int, int, int]]) -> None:
+    author = Author()
+    for step in story:
+        author.step(*step)
+    rows = np.array(author.rows, ROW)
+    state = new_state()
+    for at in range(len(rows)):
+        state = fold(state, rows[at : at + 1], at + 1)
     assert state_hash(fold(new_state(), rows, 1)) == state_hash(state)
