@@ -282,10 +282,11 @@ class Difference(IntEnum):
     ORDER_UNKNOWN_HERE = 0
     ORDER_UNKNOWN_THERE = 1
     ORDER_FILLED = 2
-    ORDER_TERMS = 3
+    ORDER_QTY = 3
     POSITION = 4
     BALANCE = 5
     ENTRY = 6
+    ORDER_PRICE = 7
 
 
 class Severity(IntEnum):

@@ -118,6 +118,7 @@ class Why(IntEnum):
     ABSENT = 8  # proved never to have reached the venue
     GATE = 9  # refused by the gate
     NOT_SENT = 10
+    ADOPTED = 11  # a person took over the venue's side of a difference
 
 
 class ScopeKind(IntEnum):

@@ -94,7 +94,7 @@ K_REJECTED, K_REPLACED = I(registry.REJECTED.number), I(registry.REPLACED.number
 K_REQUEST_REJECTED: Final = I(registry.REQUEST_REJECTED.number)
 
 _PLACE, _CANCEL = I(Action.PLACE), I(Action.CANCEL)
-_LIQUIDATION, _ADL = I(Why.LIQUIDATION), I(Why.ADL)
+_LIQUIDATION, _ADL, _ADOPTED = I(Why.LIQUIDATION), I(Why.ADL), I(Why.ADOPTED)
 _C_CONTRADICTION, _C_CAPACITY = I(Refusal.CONTRADICTION), I(Refusal.CAPACITY)
 _C_AFTER_END, _C_BEYOND = I(Refusal.FILL_FINISHED_ORDER), I(Refusal.FILL_BEYOND_ORDER)
 _C_UNKNOWN_ORDER, _C_LIQUIDATED = I(Refusal.FILL_UNKNOWN_ORDER), I(Refusal.LIQUIDATED)
@@ -422,7 +422,7 @@ def fold_fill(state: State, order_ix: I, key: I, instrument: I, row: np.void, se
         desk["overflows"] += ONE
         freeze(state, instrument, _C_ARITHMETIC, seq)
     _see(order)
-    if strategy == NOBODY:
+    if strategy == NOBODY and why != _ADOPTED:
         contradict(state, order_ix, FILLED_FOREIGN, foreign, True, seq)
     _answer(state, order_ix, ZERO, now)
     conclude(state, order_ix, unseen, True, seq, now)
