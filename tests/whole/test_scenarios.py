@@ -18,6 +18,7 @@ from veloz.engine.step import is_decision
 from veloz.history.dump import dump
 from veloz.history.recall import recall
 from veloz.history.verify import verify_journal
+from veloz.history.why import find_chain
 from veloz.reducers.fold import fold
 from veloz.reducers.state import new_state, state_hash
 from veloz.scenario.runner import Result, read_file, run
@@ -99,6 +100,12 @@ def test_every_row_can_be_told(ran: tuple[Path, Path, Result]) -> None:
     _, journal, result = ran
     lines = [json.loads(line) for line in dump(journal, 1, result.records)]
     assert [line["seq"] for line in lines] == list(range(1, result.records + 1))
+
+
+def test_every_order_can_be_explained(ran: tuple[Path, Path, Result]) -> None:
+    _, journal, result = ran
+    for name in result.orders:
+        assert find_chain(journal, name).entries, name
 
 
 def test_causes_come_before_their_effects(ran: tuple[Path, Path, Result]) -> None:

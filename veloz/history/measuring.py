@@ -2,11 +2,12 @@
 
 from typing import Any, Final
 
-from veloz.contracts.codes import Limit, Refusal, StopLevel
-from veloz.contracts.terms import ScopeKind
+from veloz.contracts.codes import VENUE_NAMES, Limit, Refusal, StopLevel
+from veloz.contracts.terms import SPEC, OrderType, ScopeKind, TimeInForce, unpack
 from veloz.instruments.instrument import Instrument
 from veloz.instruments.lexicon import Lexicon
 from veloz.instruments.units import decimal_text
+from veloz.reducers.order_table import OrderState
 
 PPM_SCALE: Final = 6
 PRICE_ANY: Final = 1 << 61  # a market order would trade at any price
@@ -45,6 +46,10 @@ def measure_refusal(
     """
     if code in _LEVELS and name == "limit" and value in list(StopLevel):
         return StopLevel(value).name
+    if code == Refusal.BAD_TERMS:
+        return VENUE_NAMES.get(value, value) if name == "limit" else _terms(value)
+    if code == Refusal.ORDER_OVER and name == "observed" and value > 0 and value in list(OrderState):
+        return OrderState(value).name
     if code == Refusal.FROZEN and name == "limit" and value in list(Refusal):
         return Refusal(value).name
     if code in _PRICE and abs(value) >= PRICE_ANY:
@@ -58,6 +63,13 @@ def measure_refusal(
     if instrument is not None and (code in _QTY or code in _LEVELS or code == Refusal.POSITION):
         return instrument.qty_text(value)
     return value
+
+
+def _terms(spec: int) -> str:
+    parts = unpack(SPEC, spec)
+    names = [parts["type"] in list(OrderType) and OrderType(parts["type"]).name]
+    names.append(parts["tif"] in list(TimeInForce) and TimeInForce(parts["tif"]).name)
+    return " ".join(name for name in names if name)
 
 
 def measure_limit(limit: int, value: int, instrument: Instrument | None, lexicon: Lexicon) -> Any:

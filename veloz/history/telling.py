@@ -100,6 +100,8 @@ class Teller:
             return instrument.qty_text(value) if instrument else value
         if unit == "bits":
             return self._parts(kind, name, value)
+        if name == "strategy":
+            return self.lexicon.strategies.get(value, value)
         if unit in self._units:
             return self._units[unit](value, words)
         enum = CODED.get((kind.name, name))

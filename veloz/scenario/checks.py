@@ -1,6 +1,7 @@
 """`expect …` between the steps: what should be true there. A check that fails is a difference, not an error."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from veloz.contracts import codes, terms
@@ -11,7 +12,7 @@ from veloz.reducers.order_table import OrderState
 from veloz.scenario.commands import limit_value
 from veloz.scenario.figures import balance_figures, order_figures, position_figures, position_key
 from veloz.scenario.grammar import Check
-from veloz.scenario.naming import Names
+from veloz.scenario.naming import LaterKnown, Names
 from veloz.scenario.session import Session
 from veloz.scenario.shapes import Option, Shape, read_scope, read_shape
 from veloz.scenario.text import Words, near, plain
@@ -265,7 +266,8 @@ def require_known(check: Check, names: Names) -> None:
     what, args = read_check(check)
     line = check.line
     if "order" in args:
-        names.order(line, args["order"])
+        with suppress(LaterKnown):
+            names.order(line, args["order"])
     if "symbol" in args:
         traded = names.traded(line, args["symbol"])
         if what == "position":

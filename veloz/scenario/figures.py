@@ -43,6 +43,9 @@ def _order(session: Session, order: np.void, traded: Traded, label: str | None) 
         "side": "sell" if parts["sell"] else "buy",
         "type": terms.OrderType(parts["type"]).name,
         "tif": terms.TimeInForce(parts["tif"]).name,
+        "position_side": terms.PositionSide(parts["position_side"]).name if parts["position_side"] else None,
+        "reduce_only": bool(parts["reduce_only"]),
+        "trigger": known.price_text(int(order["trigger"])) if order["trigger"] else None,
         "price": known.price_text(price) if price else None,
         "qty": known.qty_text(int(order["qty"])),
         "traded": known.qty_text(int(order["traded"])),
@@ -165,7 +168,8 @@ def _words(figure: dict[str, Any]) -> list[str]:
     for name, value in figure.items():
         if value in (None, "", "0", 0, "ORDINARY", "GTC") and name not in _ALWAYS:
             continue
-        words.append(str(value) if name in _BARE else f"{name}={value}")
+        word = name if value is True else str(value) if name in _BARE else f"{name}={value}"
+        words.append(word)
     return words
 
 

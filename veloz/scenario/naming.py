@@ -13,6 +13,7 @@ from veloz.reducers.desk import ACCOUNTS_MAX, ASSETS_MAX, STRATEGIES_MAX
 from veloz.scenario.text import ScenarioError, near
 from veloz.strategies.loader import Code
 
+ENGINE: Final = "engine"  # whose orders close positions at a stop level
 FOREIGN: Final = "venue:"
 ASSET_SCALE: Final = 8  # of assets that no line has named
 REPORTING: Final = "USDT"
@@ -20,6 +21,10 @@ _REASONS: Final = {
     UnitCode.NOT_A_DECIMAL: "it is no decimal", UnitCode.NEGATIVE: "it is below zero", UnitCode.TOO_BIG: "it is too big",
     UnitCode.TOO_FINE: "it has more decimals than are kept",
 }  # fmt: skip
+
+
+class LaterKnown(Exception):
+    """What a line is about is only known when it is run."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,6 @@ class StrategyName:
     number: int
     account: str
     symbols: list[str] = field(default_factory=list)
-    orders: list[int] = field(default_factory=list)  # keys, in the order they appeared
 
 
 @dataclass
@@ -108,6 +112,7 @@ class Names:
         self.orders: dict[str, OrderName] = {}
         self.limits: dict[str, tuple[int, dict[str, int]]] = {}  # number and words of a limit command, by label
         self.requests: dict[tuple[int, int], int] = {}  # number of the newest request, by order key and terms.Action
+        self.made: dict[str, int] = {}  # how many orders a strategy, or the engine, has placed
         self.differences: list[int] = []  # sequence numbers of system.diverged rows
         self.reporting = ""
         self.epoch = 1
@@ -229,20 +234,22 @@ class Names:
         ours = terms.read_client_id(name)
         if ours is not None:
             known = next((each for each in self.orders.values() if each.key == ours[1]), None)
+            if known is None and self.dry:
+                raise LaterKnown
             return known or OrderName(ours[1], 0, 0)
         raise ScenarioError(line, f"no order is called {name}{near(name, self.orders)}")
 
     def _order_of_strategy(self, line: int, name: str, number: str) -> OrderName:
-        strategy = self.strategy(line, name)
+        symbols = [] if name == ENGINE else self.strategy(line, name).symbols
         if not number.isdigit() or int(number) < 1:
-            raise ScenarioError(line, f"{name}#{number} names no order; orders of a strategy are {name}#1, {name}#2 …")
+            raise ScenarioError(line, f"{name}#{number} names no order; its orders are {name}#1, {name}#2 …")
         if f"{name}#{int(number)}" in self.orders:
             return self.orders[f"{name}#{int(number)}"]
         if not self.dry:
-            raise ScenarioError(line, f"strategy {name} has made {len(strategy.orders)} orders by then, not {number}.")
-        if not strategy.symbols:
-            raise ScenarioError(line, f"strategy {name} trades no instrument.")
-        traded = self.traded(line, strategy.symbols[0])
+            raise ScenarioError(line, f"{name} has placed {self.made.get(name, 0)} orders by then, and not {number}.")
+        if len(symbols) != 1:
+            raise LaterKnown
+        strategy, traded = self.strategies[name], self.traded(line, symbols[0])
         account = self.account(line, strategy.account, traded.instrument.market)
         return OrderName(terms.order_key(int(number)), traded.number, account.number)
 
@@ -251,6 +258,11 @@ class Names:
         if not number.isdigit() or not 0 < int(number) < 2**62:
             raise ScenarioError(line, f"{name} names no order; write venue: and the venue's number.")
         return OrderName(-int(number), 0, 0)
+
+    def count_order(self, owner: str, order: OrderName) -> None:
+        """The next order of a strategy, or of the engine: `owner#N`."""
+        self.made[owner] = self.made.get(owner, 0) + 1
+        self.orders[f"{owner}#{self.made[owner]}"] = order
 
     def remember(self, name: str, order: OrderName) -> None:
         """What a report said of an order that nobody here had placed."""

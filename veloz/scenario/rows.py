@@ -14,7 +14,7 @@ import numpy as np
 from veloz.contracts import layout
 from veloz.contracts.registry import Kind
 from veloz.scenario.grammar import Statement, Step
-from veloz.scenario.naming import Names, refuse
+from veloz.scenario.naming import LaterKnown, Names, refuse
 
 _WORDS: Final = tuple(layout.ROW.names or ())[len(layout.HEAD) :]
 
@@ -103,6 +103,9 @@ def make_step(step: Step, names: Names, first_seq: int) -> tuple[np.ndarray, lis
     known = builders()
     for statement in step.statements:
         making.event_ns = statement.args.get("event", step.now_ns)
-        known[statement.verb](statement, making)
+        try:
+            known[statement.verb](statement, making)
+        except LaterKnown:
+            assert names.dry, statement
     rows = np.concatenate([made.row for made in making.made]) if making.made else np.zeros(0, layout.ROW)
     return rows, [(at, made.body) for at, made in enumerate(making.made) if made.body is not None]

@@ -18,7 +18,7 @@ from veloz.instruments.lexicon import Lexicon
 from veloz.reducers.finding import find_order
 from veloz.reducers.state import State, new_state
 from veloz.reducers.words import I
-from veloz.scenario.naming import Names, OrderName, Traded, refuse
+from veloz.scenario.naming import ENGINE, Names, OrderName, Traded, refuse
 from veloz.scenario.transcript import Outcome, tell_row
 from veloz.strategies.host import Host
 from veloz.strategies.loader import Library
@@ -165,18 +165,18 @@ class Session:
             self._refused(seq, kind, row, traded)
 
     def _drafted(self, row: np.void) -> None:
-        """An order of a strategy gets its name."""
+        """An order of a strategy, or of the engine itself, gets its name."""
         parts = terms.unpack(terms.SPEC, int(row["aux"]))
         title = self.lexicon.strategies.get(parts["strategy"], "")
-        if not title or parts["action"] != terms.Action.PLACE or title not in self.names.strategies:
+        if parts["origin"] == terms.Origin.ENGINE:
+            title = ENGINE
+        if not title or parts["action"] != terms.Action.PLACE:
             return
-        strategy, key = self.names.strategies[title], int(row["venue_seq"])
-        strategy.orders.append(key)
         order = OrderName(
-            key, int(row["instrument"]), parts["account"], bool(parts["sell"]), parts["position_side"], int(row["aux"]),
-            int(row["price"]), int(row["qty"]),
+            int(row["venue_seq"]), int(row["instrument"]), parts["account"], bool(parts["sell"]), parts["position_side"],
+            int(row["aux"]), int(row["price"]), int(row["qty"]),
         )  # fmt: skip
-        self.names.remember(f"{title}#{len(strategy.orders)}", order)
+        self.names.count_order(title, order)
 
     def _refused(self, seq: int, kind: int, row: np.void, traded: Traded | None) -> None:
         told = self._teller.tell(BY_NUMBER[kind], row, traded.instrument if traded else None)
@@ -188,7 +188,7 @@ class Session:
             "limit": told["limit"], "observed": told["observed"], "cause": int(row["ref"]) or None,
         }  # fmt: skip
         if kind == registry.DISABLED.number:
-            refusal["scope"] = f"strategy:{self.lexicon.strategies.get(told['strategy'], told['strategy'])}"
+            refusal["scope"] = f"strategy:{told['strategy']}"
         self.refusals.append(refusal)
         self.happened.refusals.append(refusal)
 
