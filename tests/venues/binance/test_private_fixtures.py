@@ -2,6 +2,7 @@
 
 from collections import Counter
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from veloz.contracts.account import AccountOpened
 from veloz.contracts.codes import VENUES
 from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.layout import ROW
-from veloz.reducers import wallet
+from veloz.reducers import holdings, wallet
 from veloz.reducers.finding import find_order
 from veloz.reducers.fold import fold
 from veloz.reducers.order_table import OrderState
@@ -100,17 +101,19 @@ def balances_folded(state: State, codec: PrivateCodec) -> dict[str, tuple[Decima
     return found
 
 
-def positions_folded(state: State, codec: PrivateCodec) -> dict[tuple[str, str], tuple[Decimal, ...]]:
+def positions_folded(state: State, codec: PrivateCodec) -> dict[tuple[str, str], tuple[Fraction, ...]]:
     """What the state says is stated about every position of the account."""
     found = {}
-    for instrument in codec.catalogue:
-        for side in terms.PositionSide:
-            at = int(find_position(state, I(ACCOUNT), I(instrument.number), I(side), NO_STRATEGY))
-            if at >= 0 and state.positions[at]["stated"]:
-                position = state.positions[at]
-                qty = int(position["stated_qty"]) / Decimal(10**instrument.qty_scale)
-                entry, unrealized = (int(position[f"stated_{name}_e8"]) / E8 for name in ("entry", "unrealized"))
-                found[instrument.symbol, side.name] = (qty, entry, unrealized)
+    for held in holdings.positions(state):
+        if held.stated_qty is None:
+            continue
+        assert held.stated_entry is not None
+        assert held.stated_unrealized_e8 is not None
+        assert (held.account, held.strategy) == (ACCOUNT, -1)
+        instrument = codec.catalogue[held.instrument]
+        qty, entry = Fraction(held.stated_qty, 10**instrument.qty_scale), held.stated_entry / 10**instrument.price_scale
+        side = terms.PositionSide(held.side).name
+        found[instrument.symbol, side] = (qty, entry, Fraction(held.stated_unrealized_e8, 10**8))
     return found
 
 
