@@ -41,7 +41,7 @@ def make_state(
     state = new_state()
     arrays = {"instruments": len(listings) + 1, "terms": len(listings) + 1, "assets": len(scales) + 1}
     arrays |= {"accounts": len(accounts) + 1, "balances": (len(accounts) + 1) * ASSETS_MAX}
-    arrays |= {"positions": room, "lots": room, "orders": 64, "brackets": 64, "strategies": 8}
+    arrays |= {"positions": room, "lots": room, "orders": 64, "brackets": 128, "strategies": 8}
     scopes = 16 + len(listings) + len(accounts) + 8
     arrays |= {"scopes": scopes} | {name: scopes * each for name, each in PER_SCOPE.items()}
     state = state._replace(**{name: blank(name, places) for name, places in arrays.items()})
