@@ -172,8 +172,12 @@ def test_a_statement_is_clean_when_nothing_differs() -> None:
     assert (state.accounts[1]["clean"], state.accounts[1]["statement_seq"]) == (0, 0)
     state = tell(state, (registry.STATEMENT, 0, 1, 1))
     assert (state.accounts[1]["clean"], state.accounts[1]["statement_seq"]) == (1, state.clock[0]["seq"])
-    state.accounts[1]["differences"] = 1
-    state = tell(state, (registry.STATEMENT, 0, 1, 1))
+    found = codes.Difference.BALANCE | codes.Severity.ERROR << 8 | 1 << 16
+    state = tell(state, (registry.DIVERGED, 0, 0, 1, 2, 1, found))
+    assert state.accounts[1]["clean"] == 0
+    state = tell(
+        state, (registry.STATEMENT, 0, 1, 0), (registry.DIVERGED, 0, 0, 1, 2, 1, found), (registry.STATEMENT, 0, 1, 1)
+    )
     assert state.accounts[1]["clean"] == 0
     state = tell(state, (registry.STATEMENT, 0, 1, 0), (registry.STATEMENT, 0, 1, 1))
     assert (state.accounts[1]["clean"], state.accounts[2]["clean"]) == (1, 0)

@@ -245,6 +245,7 @@ def _fold_diverged(state: State, instrument: I, row: np.void, seq: I, now: I) ->
             freeze(state, instrument, _DIFFERS, seq)
         if ZERO < account < state.accounts.shape[0]:
             state.accounts[account]["clean"] = ZERO
+            state.accounts[account]["differences"] += ONE
     note_divergence(state, account, instrument, now)
 
 
