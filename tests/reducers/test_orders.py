@@ -154,6 +154,8 @@ def silent(horizon: int = MINUTE) -> Story:
 def test_unknown_keeps_everything_reserved() -> None:
     found = told(silent())
     assert (found.state, found.remaining, found.hold, found.horizon_ns) == ("UNKNOWN", 100, 1000, MINUTE)
+    found = told(silent().say(r.REQUEST_REJECTED, 2011, 0, 1, meta(action=CANCEL)))
+    assert (found.state, found.remaining, found.hold) == ("UNKNOWN", 100, 1000), "no answer about the order itself"
     assert told(silent(0)).horizon_ns == SECOND + MINUTE, "no horizon stated: a minute from now"
 
 
