@@ -2,6 +2,7 @@
 
     facts       what the inputs did that needs saying: instruments frozen, fills that are not what was approved, and open orders and
                 positions where a level of CANCEL or FLATTEN holds
+    statements  of venues: what differs from our state
     commands    of people and agents, by sequence number
     breakers
     strategies  their intents, by strategy number: resolved, planned, drafted, judged
@@ -20,7 +21,7 @@ from veloz.contracts import registry
 from veloz.contracts.codes import Refusal
 from veloz.contracts.kernel import cold, entry, kernel
 from veloz.engine.facts import fact_turn
-from veloz.engine.intents import intent_turn
+from veloz.engine.intents import copy_turn, intent_turn
 from veloz.engine.making import (
     A_AMEND,
     CURSOR,
@@ -61,8 +62,10 @@ from veloz.risk.breaker import decide_breakers
 from veloz.risk.commands import FINDING_WORDS, FINDINGS_ROOM
 from veloz.risk.gate import VERDICT_WORDS, judge
 
-FOLDING, FACTS, COMMANDS, BREAKERS, MINDS, INTENTS, PNL, CLOSING, CLOSED = (I(n) for n in range(9))
-GROW_OUT, ASK_MINDS = I(20), I(21)  # why the work stopped, beside the fold's own reasons
+(
+    FOLDING, FACTS, STATEMENTS, DIFFERENCES, COMMANDS, BREAKERS, MINDS, INTENTS, PNL, CLOSING, CLOSED,
+) = (I(n) for n in range(11))  # fmt: skip
+GROW_OUT, ASK_MINDS, ASK_STATEMENTS = I(20), I(21), I(22)  # why the work stopped, beside the fold's own reasons
 _UNTRADABLE, _DUPLICATE = I(Refusal.UNTRADABLE), I(Refusal.DUPLICATE)
 _ORDER_OVER, _NO_SLOT = I(Refusal.ORDER_OVER), I(Refusal.NO_SLOT)
 K_COMMAND_ORDER, K_COMMAND_LAST = I(registry.COMMAND_ORDER.number), I(registry.COMMAND_SETTLE.number)
@@ -91,7 +94,7 @@ def new_work() -> Work:
 def take_step(
     state: State,
     rows: np.ndarray,
-    intents: np.ndarray,
+    said: np.ndarray,
     out: np.ndarray,
     work: Work,
     signal: np.ndarray,
@@ -101,11 +104,11 @@ def take_step(
     Args:
         state: State. Changed.
         rows: RAW[n], the inputs, none flagged STEP_END.
-        intents: RAW[m], what the strategies said; read from the phase INTENTS on.
+        said: RAW[m], what the host answered when it was asked last.
         out: RAW, the decisions; at least `TURN_ROWS` free, else signal GROW_OUT.
         work: `work.cursor` all zeros but `inputs` and `first_seq` at the beginning of a step.
         signal: i8[4]: DONE when the step is over; a reason of the fold (`stage` and `input`, or `folded`, say at which row); GROW_OUT;
-            ASK_MINDS.
+            ASK_MINDS, ASK_STATEMENTS: what strategies want, what statements differ in.
     """
     at = work.cursor[0]
     signal[0] = DONE
@@ -123,11 +126,14 @@ def take_step(
             signal[0] = GROW_OUT
             return
         elif not _sweep(state, at, out):
-            if at["phase"] == MINDS:
-                at["phase"] = INTENTS
-                signal[0] = ASK_MINDS
-                return
-            _turn(state, rows, intents, out, work)
+            if at["phase"] == MINDS or at["phase"] == STATEMENTS:
+                signal[0] = ASK_MINDS if at["phase"] == MINDS else ASK_STATEMENTS
+                at["phase"] += ONE
+                if signal[0] == ASK_MINDS or at["statements"] != ZERO:
+                    return
+                signal[0] = DONE
+                continue
+            _turn(state, rows, said, out, work)
 
 
 @cold
@@ -219,12 +225,14 @@ def _sweep(state: State, at: np.void, out: np.ndarray) -> bool:
 
 
 @cold
-def _turn(state: State, rows: np.ndarray, intents: np.ndarray, out: np.ndarray, work: Work) -> None:
+def _turn(state: State, rows: np.ndarray, said: np.ndarray, out: np.ndarray, work: Work) -> None:
     """Make the next rows of the phase, or go on to the next phase."""
     at = work.cursor[0]
     phase = at["phase"]
     if phase == FACTS:
         more = fact_turn(state, rows, out, at, work.verdict)
+    elif phase == DIFFERENCES:
+        more = at["statements"] != ZERO and copy_turn(said, out, at)
     elif phase == COMMANDS:
         more = command_turn(state, rows, out, at, work.verdict, work.findings)
     elif phase == BREAKERS:
@@ -232,7 +240,7 @@ def _turn(state: State, rows: np.ndarray, intents: np.ndarray, out: np.ndarray, 
         make_findings(at, out, work.findings, n)
         more = False
     elif phase == INTENTS:
-        more = intent_turn(state, intents, out, at, work.plan, work.verdict)
+        more = intent_turn(state, said, out, at, work.plan, work.verdict)
     elif phase == PNL:
         more = pnl_turn(state, out, at)
     else:

@@ -30,6 +30,7 @@ from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, KINDS_MAX, ONE, WO
 from veloz.risk.breaker import check_fill
 
 _K_FROZEN, _K_VIOLATION = I(registry.FROZEN.number), I(registry.VIOLATION.number)
+_K_STATEMENT: Final = I(registry.STATEMENT.number)
 _K_FILLED: Final = I(registry.FILLED.number)
 _SHOWS: Final = np.zeros(128, np.int64)  # kinds by which a venue shows that an order is open
 for _kind in (registry.ACCEPTED, registry.REPLACED, registry.FILLED, registry.ORDER_STATED):
@@ -48,6 +49,8 @@ def fact_turn(state: State, rows: np.ndarray, out: np.ndarray, at: np.void, verd
         at["input"] += ONE
         if kind >= KINDS_MAX or (ROOM_OF[kind] != ROOM_ORDERS and ROOM_OF[kind] != ROOM_ACCOUNTS):
             continue
+        if kind == _K_STATEMENT and row["price"] == ONE:
+            at["statements"] += ONE
         made = at["made"]
         instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
         if instrument >= state.terms.shape[0]:

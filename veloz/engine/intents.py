@@ -45,6 +45,16 @@ def intent_turn(
 
 
 @kernel
+def copy_turn(said: np.ndarray, out: np.ndarray, at: np.void) -> bool:
+    """Make the next row of what was said, as it stands; False when there is none left."""
+    if at["input"] >= said.shape[0]:
+        return False
+    _copy(said[at["input"]], out, at)
+    at["input"] += ONE
+    return True
+
+
+@kernel
 def _copy(row: np.void, out: np.ndarray, at: np.void) -> I:
     seq = make(
         at, out, row["head"] & KIND_MASK, (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK,

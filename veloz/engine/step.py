@@ -11,7 +11,8 @@ import numpy as np
 
 from veloz.contracts.layout import ROW, STEP_END
 from veloz.contracts.registry import DECISIONS, TERMS
-from veloz.engine.decide import ASK_MINDS, GROW_OUT, new_work, take_step
+from veloz.engine.decide import ASK_MINDS, ASK_STATEMENTS, GROW_OUT, new_work, take_step
+from veloz.engine.differences import diverged
 from veloz.engine.making import CURSOR
 from veloz.engine.outbox import Outbox
 from veloz.reducers.host import attend
@@ -20,7 +21,7 @@ from veloz.reducers.words import DONE, GROW_DESK, INSTRUMENT_ROW, RAW
 
 Body = tuple[int, bytes]
 OUT_FIRST: Final = 256  # decisions there is room for at first
-_NO_INTENTS: Final = np.zeros(0, RAW)
+_NOTHING: Final = np.zeros(0, RAW)
 _BEGINNING: Final = np.zeros((), CURSOR)
 _DECISIONS: Final = np.isin(np.arange(1 << 8), [kind.number for kind in DECISIONS])
 
@@ -114,14 +115,16 @@ class Engine:
         at["inputs"], at["first_seq"] = len(inputs), first_seq
         rows = inputs.view()
         rows.flags.writeable = False
-        intents = _NO_INTENTS
+        said = _NOTHING
         while True:
-            take_step(self.state, rows, intents, self._out, work, signal)
+            take_step(self.state, rows, said, self._out, work, signal)
             why = signal[0]
             if why == DONE:
                 return
             if why == ASK_MINDS:
-                intents = self._ask(inputs, bodies, first_seq)
+                said = self._ask(inputs, bodies, first_seq)
+            elif why == ASK_STATEMENTS:
+                said = diverged(self.state, inputs.view(ROW), first_seq)
             elif why == GROW_OUT:
                 self._out = np.concatenate([self._out, np.zeros(len(self._out), RAW)])
             else:
@@ -142,11 +145,11 @@ class Engine:
     def _ask(self, inputs: np.ndarray, bodies: list[Body], first_seq: int) -> np.ndarray:
         """What the strategies want, as one array of rows."""
         if self.minds is None:
-            return _NO_INTENTS
+            return _NOTHING
         now = int(self._work.cursor[0]["now"])
         wakes = self.minds.wake(self.state, inputs.view(ROW), first_seq, now, bodies)
         said = [np.ascontiguousarray(wake.rows).view(RAW) for wake in wakes if len(wake.rows)]
-        return np.concatenate(said) if said else _NO_INTENTS
+        return np.concatenate(said) if said else _NOTHING
 
 
 def is_decision(rows: np.ndarray) -> np.ndarray:

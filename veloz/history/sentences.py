@@ -11,7 +11,6 @@ from veloz.instruments.lexicon import Lexicon
 from veloz.instruments.units import decimal_text
 
 _MARKETS: Final = ("md.", "system.timer")
-_SET: Final = tuple[int, int, int, int]  # seq, scope, limit, value
 _IN_QTY: Final = (codes.Limit.ORDER_QTY, codes.Limit.POSITION_QTY)
 _IN_MONEY: Final = (
     codes.Limit.ORDER_NOTIONAL, codes.Limit.POSITION_NOTIONAL, codes.Limit.GROSS, codes.Limit.NET, codes.Limit.DAILY_LOSS,
@@ -19,11 +18,6 @@ _IN_MONEY: Final = (
 )  # fmt: skip
 _IN_TIME: Final = (codes.Limit.WINDOW_NS, codes.Limit.REPEAT_NS, codes.Limit.STALE_NS, codes.Limit.DUPLICATE_NS)
 _IN_PPM: Final = (codes.Limit.COLLAR_PPM, codes.Limit.LEVERAGE_PPM)
-_VERDICTS: Final[dict[str, codes.Limit]] = {
-    limit.name.removesuffix("_PPM"): limit
-    for limit in codes.Limit
-    if limit.name.removesuffix("_PPM") in codes.Refusal.__members__
-} | {"GROSS_EXPOSURE": codes.Limit.GROSS, "NET_EXPOSURE": codes.Limit.NET, "POSITION": codes.Limit.POSITION_QTY}  # fmt: skip
 
 
 class Sentences:
@@ -83,11 +77,9 @@ class Sentences:
 
     def _risk_refused(self, told: dict[str, Any], row: np.void) -> str:
         verdict = told["verdict"]
-        limit = _VERDICTS.get(verdict["code"])
         if not (row["price"] or row["qty"]):
             return f"refused: {verdict['code']}"
-        numbers = f"{self._number(limit, told['observed'], row)} against {self._number(limit, told['limit'], row)}"
-        return f"refused: {verdict['code']}, {numbers} ({verdict['scope']})"
+        return f"refused: {verdict['code']}, {told['observed']} against {told['limit']} ({verdict['scope']})"
 
     def _order_requested(self, told: dict[str, Any], row: np.void) -> str:
         return f"to be sent: {_asked(told)}"

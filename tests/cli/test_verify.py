@@ -1,0 +1,79 @@
+"""`veloz replay --verify`, `--what-if` and `veloz why` on journals that scenarios left."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from tests.cli.conftest import Run
+from tests.whole.scenario_journals import SCENARIOS, Batch, changed, recording, rows_where, write_batches
+from veloz.contracts import registry as r
+from veloz.contracts.command import StrategyBody
+
+
+def test_the_command_says_it_in_its_words(veloz: Run, tmp_path: Path):
+    batches = recording(next(each for each in SCENARIOS if each.stem == "limit_breach"))
+    seq = rows_where(batches, lambda rows: rows["kind"] == r.APPROVED.number)[0]
+    path = write_batches(tmp_path / "j", changed(batches, seq, "price", 1))
+    ran = veloz("replay", "--journal", path, "--verify", "--json")
+    assert ran.code == 1
+    (only,) = ran.json["divergences"]
+    assert (only["seq"], only["kind"], only["field"], only["recorded"]) == (seq, "risk.approved", "hold", "1")
+    assert only["cause_seq"] == seq - 1
+    assert int(only["recomputed"]) > 1
+
+
+def test_why_walks_the_chain_both_ways(veloz: Run, tmp_path: Path):
+    batches = recording(next(each for each in SCENARIOS if each.stem == "own_strategy"))
+    path = write_batches(tmp_path / "j", batches)
+    ran = veloz("replay", "--journal", path, "--verify", "--json")
+    assert (ran.code, ran.json["divergences"]) == (0, [])
+    rows = np.concatenate([each.rows for each in batches])
+    drafted = rows[rows["kind"] == r.DRAFTED.number][0].view(r.DRAFTED.view)
+    by_key = veloz("why", str(int(drafted["order"])), "--journal", path, "--json").json
+    chain = veloz("why", by_key["client_id"], "--journal", path, "--json").json["chain"]
+    assert chain == by_key["chain"]
+    seqs = [each["seq"] for each in chain]
+    assert seqs == sorted(seqs)
+    kinds = [each["kind"] for each in chain]
+    wanted = [
+        "strategy.intent",
+        "instrument.resolved",
+        "order.drafted",
+        "risk.approved",
+        "order.requested",
+        "order.dispatched",
+    ]
+    assert [each for each in kinds if each in wanted] == wanted
+    assert kinds[0].startswith(("md.", "system.timer", "order.", "control."))
+    assert veloz("why", "v1-zzz-0", "--journal", path).code == 2
+    assert veloz("why", by_key["client_id"], "--journal", path).out.count("risk.approved") == 1
+
+
+def test_missing_code_is_one_sentence(veloz: Run, tmp_path: Path):
+    batches = recording(next(each for each in SCENARIOS if each.stem == "own_strategy"))
+    held = [
+        body
+        for batch in batches
+        for at, body in batch.bodies
+        if batch.rows[at]["kind"] == r.COMMAND_STRATEGY.number
+    ]
+    load = msgspec.msgpack.decode(held[0], type=StrategyBody)
+    bare = msgspec.msgpack.encode(msgspec.structs.replace(load, source=""))
+    stripped = [
+        Batch(rows, [(at, bare if each == held[0] else each) for at, each in bodies]) for rows, bodies in batches
+    ]
+    path = write_batches(tmp_path / "j", stripped)
+    ran = veloz("replay", "--journal", path, "--verify", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "no_code")
+    file = tmp_path / load.code.partition(":")[0]
+    file.write_text(load.source)
+    assert veloz("replay", "--journal", path, "--verify", "--code", file, "--json").code == 0
+    file.write_text(load.source + "\n# another hash\n")
+    assert veloz("replay", "--journal", path, "--verify", "--code", file, "--json").code == 2
+    said = veloz("replay", "--journal", path, "--what-if", f"{load.name}={file}", "--json")
+    assert (said.code, said.json["divergences"]) == (0, [])
+    file.write_text(load.source.replace("view.params.qty", "2 * view.params.qty"))
+    said = veloz("replay", "--journal", path, "--what-if", f"{load.name}={file}", "--json")
+    assert said.code == 0
+    assert said.json["divergences"][0]["kind"] == "strategy.intent"
