@@ -53,10 +53,7 @@ def test_why_walks_the_chain_both_ways(veloz: Run, tmp_path: Path):
 def test_missing_code_is_one_sentence(veloz: Run, tmp_path: Path):
     batches = recording(next(each for each in SCENARIOS if each.stem == "own_strategy"))
     held = [
-        body
-        for batch in batches
-        for at, body in batch.bodies
-        if batch.rows[at]["kind"] == r.COMMAND_STRATEGY.number
+        body for batch in batches for at, body in batch.bodies if batch.rows[at]["kind"] == r.COMMAND_STRATEGY.number
     ]
     load = msgspec.msgpack.decode(held[0], type=StrategyBody)
     bare = msgspec.msgpack.encode(msgspec.structs.replace(load, source=""))
