@@ -158,3 +158,20 @@ def test_resuming_needs_the_phrase_and_then_orders_pass():
         engine.take(step_of(*(row(r.STATEMENT, account, phase, 0, 9, 0, ts=BEGIN + 6) for phase in (0, 1))))
     assert kinds(engine.take(resume)) == ["risk.stopped"]
     assert "order.requested" in kinds(engine.take(order(9_902, 5, ts=BEGIN + 6)))
+
+
+def test_flatten_of_spot_and_of_hedged_sides_says_what_the_venue_knows():
+    engine = begun(hedge=1)
+    for instrument, side in ((SPOT, 0), (LINEAR, terms.PositionSide.SHORT)):
+        sell = int(side == terms.PositionSide.SHORT)
+        step = engine.take(order(9_990, 3, instrument=instrument, sell=sell, position_side=side, ts=BEGIN + 2))
+        assert "order.requested" in kinds(step)
+        key = order_key(step.first_seq)
+        engine.take(report(r.FILLED, key, 9_990, 3, 70, instrument=instrument, sell=sell, position_side=side))
+        engine.take(report(r.ACCEPTED, key, 7, 3, 71, instrument=instrument, sell=sell, position_side=side))
+    step = engine.take(stop(StopLevel.FLATTEN))
+    asked = [view(each) for each in step.decisions if each["kind"] == r.REQUESTED.number]
+    said = [(int(each["instrument"]), int(each["qty"]), terms.unpack(terms.SPEC, int(each["spec"]))) for each in asked]
+    assert [(where, qty, spec["sell"], spec["position_side"], spec["reduce_only"]) for where, qty, spec in said] == [
+        (SPOT, 3, 1, 0, 0), (LINEAR, 3, 0, terms.PositionSide.SHORT, 0),
+    ]  # fmt: skip

@@ -17,6 +17,7 @@ from veloz.reducers.bits import (
     LEG_BITS,
     M_ORIGIN,
     M_SIDE,
+    P_SPOT,
     S_ACCOUNT,
     S_ORIGIN,
     S_REDUCE,
@@ -35,6 +36,7 @@ CANCEL_LEVEL, FLATTEN_LEVEL = I(codes.StopLevel.CANCEL), I(codes.StopLevel.FLATT
 ORDERS, SHARES, POSITIONS, SWEPT = I(0), I(1), I(2), I(3)  # parts of a sweep, in this order
 _VENUE, _ACCOUNT = I(terms.ScopeKind.VENUE), I(terms.ScopeKind.ACCOUNT)
 INSTRUMENT, _STRATEGY = I(terms.ScopeKind.INSTRUMENT), I(terms.ScopeKind.STRATEGY)
+_BOTH: Final = I(terms.PositionSide.BOTH)
 ENGINE: Final = I(terms.Origin.ENGINE)
 _ENGINE_MARKET: Final = (I(terms.Origin.ENGINE) << S_ORIGIN) | (I(terms.OrderType.MARKET) << S_TYPE)
 K_STOPPED: Final = I(registry.STOPPED.number)
@@ -151,7 +153,7 @@ def _close_next(state: State, at: np.void, out: np.ndarray) -> bool:
             continue
         qty = closing_qty(state, place)
         if qty > ZERO:
-            make_closing(at, out, position, qty, at["sweep_cause"])
+            make_closing(state, at, out, position, qty, at["sweep_cause"])
             return True
     return False
 
@@ -200,12 +202,15 @@ def lot_of(state: State, instrument: I) -> I:
 
 
 @kernel
-def make_closing(at: np.void, out: np.ndarray, position: np.void, qty: I, cause: I) -> None:
-    """A reduce-only market order against a position. Its key comes from its own number: no intent or command asked for it by itself."""
+def make_closing(state: State, at: np.void, out: np.ndarray, position: np.void, qty: I, cause: I) -> None:
+    """A market order against a position, reduce-only where the product and the account's mode know the word; the gate sees to it that
+    the engine's orders reduce. Its key comes from its own number: no intent or command asked for it by itself.
+    """
+    plain = state.terms[position["instrument"]]["product"] != P_SPOT and position["side"] == _BOTH
     seq = I(at["first_seq"] + at["inputs"] + at["made"])
     spec = (
         _ENGINE_MARKET
-        | (ONE << S_REDUCE)
+        | ((ONE if plain else ZERO) << S_REDUCE)
         | ((ONE if position["qty"] > ZERO else ZERO) << S_SELL)
         | (I(position["side"]) << S_SIDE)
         | (I(position["account"]) << S_ACCOUNT)

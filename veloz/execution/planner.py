@@ -37,7 +37,7 @@ from veloz.reducers.bits import (
 )  # fmt: skip
 from veloz.reducers.finding import find_order
 from veloz.reducers.order_store import progress_of, remaining_of
-from veloz.reducers.order_table import OrderState
+from veloz.reducers.order_table import OrderState, is_over
 from veloz.reducers.places import find_position
 from veloz.reducers.positions import held_by, target_delta
 from veloz.reducers.state import State
@@ -245,7 +245,12 @@ def _missing(state: State, instrument: I, account: I, strategy: I, target: I, wa
 
 @kernel
 def _next_leg(state: State, instrument: I, seq: I, plan: np.void) -> I:
-    """One order; on an account in hedge mode two: first what closes the other side's position, then what opens this one's."""
+    """One order; on an account in hedge mode two: first what closes the other side's position, then, where that was approved, what opens
+    this one's.
+    """
+    if plan["leg"] > ZERO and _was_refused(state, I(plan["key"]), instrument):
+        plan["stage"] = _END
+        return OVER
     spec = I(plan["spec"])
     account = part(spec, S_ACCOUNT, M_ACCOUNT)
     qty = I(plan["rest"])
@@ -253,11 +258,10 @@ def _next_leg(state: State, instrument: I, seq: I, plan: np.void) -> I:
     hedge = ZERO < account < state.accounts.shape[0] and state.accounts[account]["hedge"] != ZERO
     side, reduce = _BOTH, part(spec, S_REDUCE, ONE)
     if hedge:
-        side, reduce = (_SHORT if sell == ONE else _LONG), ZERO
-        if plan["leg"] == ZERO:
-            closable = _closable(state, instrument, spec, sell)
-            if closable > ZERO:
-                side, reduce, qty = (_LONG if sell == ONE else _SHORT), ONE, min(qty, closable)
+        side, reduce = (_SHORT if sell == ONE else _LONG), ZERO  # there the side says it: no reduce-only
+        closable = _closable(state, instrument, spec, sell) if plan["leg"] == ZERO else ZERO
+        if closable > ZERO:
+            side, qty = (_LONG if sell == ONE else _SHORT), min(qty, closable)
     plan["rest"] -= qty
     lot = max(I(state.instruments[instrument]["lot"]), ONE)
     if part(spec, S_TYPE, M_TYPE) == _MARKET:
@@ -268,6 +272,12 @@ def _next_leg(state: State, instrument: I, seq: I, plan: np.void) -> I:
         return OVER
     plan["spec"] = (spec & ~_LEG_PARTS) | (sell << S_SELL) | (side << S_SIDE) | (reduce << S_REDUCE)
     return _place(plan, seq, qty)
+
+
+@kernel
+def _was_refused(state: State, key: I, instrument: I) -> bool:
+    order_ix = find_order(state.orders, state.order_places, key, instrument)
+    return bool(order_ix < ZERO or is_over(state.orders[order_ix]["state"]))
 
 
 @cold
