@@ -6,7 +6,7 @@ from zero. What has no price or no rate is not in the sums and is counted in SCO
 
 import numpy as np
 
-from veloz.contracts.kernel import kernel
+from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.bits import M_SIDE, S_SELL, S_SIDE, part
 from veloz.reducers.places import NO_STRATEGY, NOWHERE, find_position
 from veloz.reducers.rates import to_worth_up
@@ -30,7 +30,7 @@ def _note_order(position: np.void, sells: I, reduces: bool, rest: I) -> None:
             position["sells_reduce"] = bounded_sum(I(position["sells_reduce"]), rest)
 
 
-@kernel
+@cold
 def gather_orders(state: State, instrument: I) -> None:
     """What open orders of an instrument would bring into its positions (their places exist), and how many there are in each scope."""
     at = I(state.terms[instrument]["positions_ix"])
@@ -98,7 +98,7 @@ def worst_short(position: np.void) -> I:
     return -most_short(I(position["qty"]), I(position["sells"]) - reducing, reducing)
 
 
-@kernel
+@cold
 def exposure_of(state: State, instrument: I, mark: I, places: I, qty: I) -> tuple[I, bool]:
     """Worth of a signed quantity at a mark, rounded away from zero; False: it cannot be told."""
     if qty == ZERO:

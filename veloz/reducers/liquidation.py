@@ -69,14 +69,14 @@ def terms_of(state: State, account: I, instrument: I) -> tuple[I, I]:
     return max(ONE, I(state.positions[at]["leverage"])), I(state.positions[at]["isolated"])
 
 
-@kernel
+@cold
 def initial_margin(state: State, instrument: I, hi: I, lo: I, finer: I, leverage: I) -> tuple[I, bool]:
     """Value (worth.value_at) ÷ leverage as money, rounded up."""
     hi, lo = divide_up(hi, lo, leverage)
     return to_money_up(state, instrument, hi, lo, finer)
 
 
-@kernel
+@cold
 def maintenance_margin(state: State, instrument: I, hi: I, lo: I, finer: I, notional: I) -> tuple[I, bool]:
     """Value · rate - cum of the tier that holds the notional, as money, rounded up; 0 without tiers."""
     tier = tier_of(state, instrument, notional)
@@ -206,7 +206,7 @@ def _partner_of(state: State, at: I, isolated: I) -> I:
     return found
 
 
-@kernel
+@cold
 def _price_with(state: State, at: I, other: I, tier: I, other_tier: I, places: I, wallet: I) -> I:
     """The price for given tiers."""
     position = state.positions[at]
@@ -239,7 +239,7 @@ def _wallet_for(state: State, at: I, other: I, isolated: I, leverage: I) -> I:
     return bounded_sum(wallet, others)
 
 
-@kernel
+@cold
 def liquidation_price(state: State, at: I, places: I) -> I:
     """Price (with `places` decimals) at which a position of contracts would be liquidated; 0: none, or not known. Everything of its account
     is settled.

@@ -77,7 +77,7 @@ def _position_takes(state: State, at: I, instrument: I, qty: I, hi: I, lo: I) ->
     return fits(hi) and _is_money(state, instrument, hi, lo)
 
 
-@kernel
+@cold
 def _refusal_of_fill(state: State, account: I, instrument: I, side: I, strategy: I, price: I, qty: I) -> I:
     """Why a fill cannot be taken; 0: it can, and nothing it does will leave its bounds."""
     if not knows_account(state, account) or not ZERO < instrument < state.terms.shape[0]:
@@ -126,7 +126,7 @@ def _average_cost(position: np.void, closing: I) -> tuple[I, I]:
     return subtract(hi, lo, left_hi, left_lo)
 
 
-@kernel
+@cold
 def _close(state: State, at: I, price: I, closing: I) -> None:
     """Release the cost of `closing` and realize what it brought."""
     position = state.positions[at]
@@ -149,7 +149,7 @@ def _close(state: State, at: I, price: I, closing: I) -> None:
     position["qty"] = held - closing if held > ZERO else held + closing
 
 
-@kernel
+@cold
 def _open(state: State, at: I, price: I, signed: I, seq: I) -> None:
     """Add to a position that is flat or on the same side."""
     position = state.positions[at]
@@ -177,7 +177,7 @@ def realized_money(state: State, at: I) -> I:
     return money
 
 
-@kernel
+@cold
 def _take(state: State, at: I, price: I, signed: I, seq: I, now: I, counts: I) -> I:
     """One fill into one position; the money that it realized. `counts`: 1 for a trade, -1 where one is taken back."""
     position = state.positions[at]
@@ -210,7 +210,7 @@ def _moved(state: State, account: I, asset: I, delta: I) -> None:
         move(state, account, asset, delta)
 
 
-@kernel
+@cold
 def _book(
     state: State, account: I, instrument: I, side: I, strategy: I, price: I, signed: I, seq: I, now: I, counts: I
 ) -> None:

@@ -49,7 +49,7 @@ def _pnl_of(state: State, scope_ix: I) -> I:
     return bounded_sum(bounded_sum(I(scope["realized"]), I(scope["unrealized"])), I(scope["costs"]))
 
 
-@kernel
+@cold
 def _begin_day(state: State, now: I) -> None:
     """Where a new day began: what was made until the last settlement is what the day starts with."""
     desk = state.desk[0]
@@ -61,7 +61,7 @@ def _begin_day(state: State, now: I) -> None:
         state.scopes[scope_ix]["day_start"] = _pnl_of(state, I(scope_ix))
 
 
-@kernel
+@cold
 def _activate(state: State) -> None:
     """Instruments of positions that are new since the last settlement, into the list of those that are settled."""
     desk = state.desk[0]
@@ -75,7 +75,7 @@ def _activate(state: State) -> None:
         desk["positions_seen"] += ONE
 
 
-@kernel
+@cold
 def _clear_scope(state: State, scope_ix: I) -> None:
     if scope_ix < ZERO:
         return
@@ -93,7 +93,7 @@ def _clear_scope(state: State, scope_ix: I) -> None:
     scope["unconverted"] = ZERO
 
 
-@kernel
+@cold
 def _clear_account(state: State, account: I) -> None:
     for asset in range(I(state.assets.shape[0])):
         balance = state.balances[account * _ASSETS_MAX + asset]
@@ -107,7 +107,7 @@ def _clear_account(state: State, account: I) -> None:
             balance["apart_maintenance"] = ZERO
 
 
-@kernel
+@cold
 def _clear(state: State) -> None:
     """Everything that is added up, from nothing; and which assets it will be added up in."""
     for scope_ix in range(FIXED):
@@ -151,7 +151,7 @@ def _scope_of(state: State, account: I, instrument: I, k: I) -> I:
     return I(state.terms[instrument]["scope_ix"])
 
 
-@kernel
+@cold
 def _expose(state: State, at: I, mark: I, places: I) -> bool:
     """Add what a position is worth, and could be, to its scopes; False: it cannot be told, so it is not in them."""
     position = state.positions[at]
@@ -174,7 +174,7 @@ def _expose(state: State, at: I, mark: I, places: I) -> bool:
     return True
 
 
-@kernel
+@cold
 def _tell_pnl(state: State, at: I, missing: I) -> None:
     """Add the pnl of a valued position to its scopes."""
     position = state.positions[at]
@@ -191,7 +191,7 @@ def _tell_pnl(state: State, at: I, missing: I) -> None:
         _add_pnl(state, _scope_of(state, account, instrument, I(k)), realized, unrealized, costs, missing)
 
 
-@kernel
+@cold
 def _settle_position(state: State, at: I, mark: I, places: I, source: I) -> None:
     position = state.positions[at]
     instrument = I(position["instrument"])
@@ -220,7 +220,7 @@ def _settle_position(state: State, at: I, mark: I, places: I, source: I) -> None
         _add_margin(state, at, I(position["account"]), money_asset(state, instrument))
 
 
-@kernel
+@cold
 def _add_margin(state: State, at: I, account: I, asset: I) -> None:
     """A position of contracts into the balance that it is settled in."""
     position = state.positions[at]
@@ -236,7 +236,7 @@ def _add_margin(state: State, at: I, account: I, asset: I) -> None:
         balance["apart_maintenance"] = bounded_sum(I(balance["apart_maintenance"]), I(position["maintenance"]))
 
 
-@kernel
+@cold
 def _settle_instrument(state: State, instrument: I, now: I) -> None:
     gather_orders(state, instrument)
     source = mark_instrument(state, instrument, now)
@@ -249,7 +249,7 @@ def _settle_instrument(state: State, instrument: I, now: I) -> None:
         at = I(state.positions[at]["next_ix"])
 
 
-@kernel
+@cold
 def _estimate_liquidations(state: State, instrument: I) -> None:
     terms = state.terms[instrument]
     at = I(terms["positions_ix"]) if terms["product"] != P_SPOT else I(-1)
@@ -260,7 +260,7 @@ def _estimate_liquidations(state: State, instrument: I) -> None:
         at = I(position["next_ix"])
 
 
-@kernel
+@cold
 def _settle_account(state: State, account: I) -> None:
     """Sums of an account over its assets; and equity into its scopes."""
     record = state.accounts[account]
@@ -306,7 +306,7 @@ def _ratio(maintenance: I, equity: I) -> I:
     return ratio if ok else _NO_RATIO
 
 
-@kernel
+@cold
 def _finish_scope(state: State, scope_ix: I, has_equity: bool) -> None:
     """High-water mark, drawdown, loss of the day."""
     if scope_ix < ZERO:
@@ -320,7 +320,7 @@ def _finish_scope(state: State, scope_ix: I, has_equity: bool) -> None:
     scope["day_loss"] = max(ZERO, bounded_sum(I(scope["day_start"]), -pnl))
 
 
-@kernel
+@cold
 def _finish(state: State) -> None:
     for scope_ix in range(FIXED):
         _finish_scope(state, I(scope_ix), True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from veloz.contracts.kernel import kernel
+from veloz.contracts.kernel import cold
 from veloz.reducers.bits import P_INVERSE, P_SPOT
 from veloz.reducers.liquidation import initial_margin, maintenance_margin, terms_of
 from veloz.reducers.places import NO_STRATEGY
@@ -16,7 +16,7 @@ from veloz.reducers.worth import money_asset, to_money_at, to_money_up, value_at
 _PLACES_MAX: Final = I(18)
 
 
-@kernel
+@cold
 def mark_instrument(state: State, instrument: I, now: I) -> I:
     """Price an instrument anew, or keep what it had; which it is."""
     terms = state.terms[instrument]
@@ -38,7 +38,7 @@ def mark_instrument(state: State, instrument: I, now: I) -> I:
     return source
 
 
-@kernel
+@cold
 def value_position(state: State, at: I, mark: I, places: I) -> bool:
     """Notional, unrealized pnl and margin of an open position, in money; False: they cannot be told."""
     position = state.positions[at]
@@ -71,7 +71,7 @@ def value_position(state: State, at: I, mark: I, places: I) -> bool:
     return True
 
 
-@kernel
+@cold
 def costs_of(state: State, at: I) -> tuple[I, I]:
     """Funding less fees of a position in the reporting asset, and how many pieces of it are not in it."""
     position = state.positions[at]
