@@ -28,6 +28,7 @@ def unlike(*expected: str) -> str | None:
         ["...", "2 *", "3 d * f", "..."],
         ["...", "4 g"],
         ["1 a b", "..."],
+        ["1 ...", "2 c ...", "3 d * ...", "..."],
         ["...", "1 a b", "...", "3 d e f", "..."],
     ],
 )
@@ -44,6 +45,8 @@ def test_alike(expected: list[str]) -> None:
         (["1 a c", *CAME[1:]], "line 10: rows: expected 1 a c and found 1 a b"),
         (["1 a", *CAME[1:]], "expected 1 a and found 1 a b"),
         (["...", "2 d", "..."], "expected 2 d"),
+        (["1 b ...", "..."], "expected 1 b ... and found 1 a b"),
+        (["1 a b c ...", "..."], "expected 1 a b c ... and found 1 a b"),
         (["...", "3 d e f"], "expected 3 d e f and found 4 g"),
         (["2 c", "..."], "expected 2 c and found 1 a b"),
         (["...", "4 g", "...", "2 c", "..."], "line 13: rows: expected, and nothing more came out: 2 c"),

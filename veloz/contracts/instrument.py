@@ -86,7 +86,7 @@ class FiltersStated(msgspec.Struct, frozen=True, kw_only=True, tag="instrument.f
     qty_min: Qty
     qty_max: Qty
     notional_min: Money  # quote asset; inverse: contracts' quote value
-    up_ppm: Ppm  # price band around the mark (else last) price
+    up_ppm: Ppm  # price band: greatest and least multiple of the mark (else last) price
     down_ppm: Ppm
 
 

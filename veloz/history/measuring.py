@@ -60,6 +60,8 @@ def measure_refusal(
         return decimal_text(value, PPM_SCALE)
     if instrument is not None and (code in _PRICE or (code == Refusal.PRICE_BAND and name == "observed")):
         return instrument.price_text(value)
+    if instrument is not None and code == Refusal.NOTIONAL_MIN:
+        return decimal_text(value, lexicon.scale_of(instrument.body.quote))
     if instrument is not None and (code in _QTY or code in _LEVELS or code == Refusal.POSITION):
         return instrument.qty_text(value)
     return value

@@ -67,6 +67,10 @@ class Lexicon:
         """Decimals of an asset's money; 0 where the asset was never named."""
         return self._scales.get(asset, SCALE_UNKNOWN)
 
+    def scale_of(self, name: str) -> int:
+        """Decimals of an asset's money by its name; 0 where it was never named."""
+        return next((self.scale(number) for number, each in self.assets.items() if each == name), SCALE_UNKNOWN)
+
     def epoch(self, seq: int) -> int:
         """The engine run in which a record was written; 0 before the first."""
         at = bisect.bisect_right(self._starts, seq)

@@ -14,6 +14,7 @@ from veloz.scenario.rows import Builder, Making
 from veloz.scenario.text import near
 
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "EUR", "USD", "BTC", "ETH", "BNB")  # where a symbol is cut
+ONE_PPM: Final = 1_000_000  # a row states the band as multiples of the price
 DEFAULT_TICK: Final = "0.01"
 DEFAULT_LOT: Final = "0.001"
 _PRODUCTS: Final = {Product.SPOT: "spot", Product.LINEAR: "linear", Product.INVERSE: "inverse"}
@@ -149,11 +150,13 @@ def _filters(line: int, making: Making, traded: Traded) -> None:
         return count(line, text, scale, key.replace("_", "-"))
 
     price, qty = instrument.price_scale, instrument.qty_scale
-    up, down = given.get("band_up", given.get("band", 0)), given.get("band_down", given.get("band", 0))
+    up, down = (int(str(given.get(key, given.get("band", 0)))) for key in ("band_up", "band_down"))
+    if down >= ONE_PPM:
+        refuse(line, "a band reaches less than 100% down; leave it out where there is none.")
     making.add(
         line, registry.FILTERS, traded.number, qty_min=quanta("min_qty", qty), qty_max=quanta("max_qty", qty),
-        notional_min=quanta("min_notional", making.names.assets[traded.quote].scale), up_ppm=int(str(up)),
-        down_ppm=int(str(down)),
+        notional_min=quanta("min_notional", making.names.assets[traded.quote].scale), up_ppm=ONE_PPM + up if up else 0,
+        down_ppm=ONE_PPM - down if down else 0,
     )  # fmt: skip
     if {"min_price", "max_price", "market_min_qty", "market_max_qty", "market_lot"} & set(given):
         making.add(

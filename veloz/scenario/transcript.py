@@ -142,6 +142,9 @@ def _fits(run: list[Expected], found: list[str], at: int) -> bool:
 
 
 def _same(wanted: str, found: str) -> bool:
-    """Word by word; letter case counts, blanks do not."""
+    """Word by word; letter case counts, blanks do not. What ends with `...` says nothing of the rest."""
     left, right = wanted.split(), found.split()
+    if left[-1] == ANY_LINES:
+        left.pop()
+        right = right[: len(left)]
     return len(left) == len(right) and all(a in (ANY_WORD, b) for a, b in zip(left, right, strict=True))
