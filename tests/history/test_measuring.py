@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from veloz.contracts.codes import Limit, Refusal
+from veloz.contracts.codes import Difference, Limit, Refusal
 from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.terms import SPEC, OrderType, ScopeKind, pack
-from veloz.history.measuring import NO_LIMIT, PRICE_ANY, measure_limit, measure_refusal
+from veloz.history.measuring import NO_LIMIT, PRICE_ANY, measure_difference, measure_limit, measure_refusal
 from veloz.instruments.instrument import define
 from veloz.instruments.lexicon import Lexicon
 
@@ -57,6 +57,20 @@ def lexicon() -> Lexicon:
 )
 def test_refusals(code: Refusal, kind: int, name: str, value: int, told: Any) -> None:
     assert measure_refusal(code, kind, name, value, INSTRUMENT, lexicon()) == told
+
+
+@pytest.mark.parametrize(
+    ("difference", "value", "told"),
+    [
+        (Difference.POSITION, -1500, "-1.5"),
+        (Difference.ORDER_FILLED, 500, "0.5"),
+        (Difference.ORDER_PRICE, 1005, "100.5"),
+        (Difference.ENTRY, 10**9, "10"),
+        (Difference.BALANCE, 12_345, "123.45"),
+    ],
+)
+def test_differences(difference: Difference, value: int, told: str) -> None:
+    assert measure_difference(int(difference) | 7 << 24, value, INSTRUMENT, lexicon()) == told
 
 
 def test_without_an_instrument_quantities_stay_counts() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from veloz.contracts.codes import VENUE_NAMES, Limit, Refusal, StopLevel
+from veloz.contracts.codes import VENUE_NAMES, Difference, Limit, Refusal, StopLevel
 from veloz.contracts.terms import SPEC, OrderType, ScopeKind, TimeInForce, unpack
 from veloz.instruments.instrument import Instrument
 from veloz.instruments.lexicon import Lexicon
@@ -10,6 +10,7 @@ from veloz.instruments.units import decimal_text
 from veloz.reducers.order_table import OrderState
 
 PPM_SCALE: Final = 6
+E8_SCALE: Final = 8
 PRICE_ANY: Final = 1 << 61  # a market order would trade at any price
 NO_LIMIT: Final = -1
 _QTY: Final = (Refusal.LOT, Refusal.QTY_MIN, Refusal.QTY_MAX, Refusal.ORDER_QTY, Refusal.REDUCE_ONLY, Refusal.FILL_QTY)
@@ -65,6 +66,25 @@ def measure_refusal(
     if instrument is not None and (code in _QTY or code in _LEVELS or code == Refusal.POSITION):
         return instrument.qty_text(value)
     return value
+
+
+def measure_difference(what: int, value: int, instrument: Instrument | None, lexicon: Lexicon) -> Any:
+    """One side of a `system.diverged` row in its unit.
+
+    Args:
+        what: The row's word.
+        value: `ours` or `theirs`.
+        instrument: Of the row.
+        lexicon: Names of the journal.
+    """
+    difference, asset = what & 0xFF, what >> 24
+    if difference == Difference.BALANCE and asset in lexicon.assets:
+        return decimal_text(value, lexicon.scale(asset))
+    if difference == Difference.ENTRY:
+        return decimal_text(value, E8_SCALE)
+    if instrument is None:
+        return value
+    return instrument.price_text(value) if difference == Difference.ORDER_PRICE else instrument.qty_text(value)
 
 
 def _terms(spec: int) -> str:

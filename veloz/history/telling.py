@@ -9,7 +9,7 @@ import numpy as np
 from veloz.contracts import codes, layout, terms
 from veloz.contracts.codes import VENUE_NAMES
 from veloz.contracts.registry import Kind
-from veloz.history.measuring import measure_limit, measure_refusal
+from veloz.history.measuring import measure_difference, measure_limit, measure_refusal
 from veloz.instruments.instrument import Instrument
 from veloz.instruments.lexicon import Lexicon
 from veloz.instruments.units import decimal_text
@@ -86,6 +86,9 @@ class Teller:
             parts = terms.unpack(terms.VERDICT, words["verdict"])
             for name in ("limit", "observed"):
                 told[name] = measure_refusal(parts["code"], parts["kind"], name, words[name], instrument, self.lexicon)
+        elif kind.name == "system.diverged":
+            for name in ("ours", "theirs"):
+                told[name] = measure_difference(words["what"], words[name], instrument, self.lexicon)
         elif kind.name in _LIMITS:
             told["value"] = self._limit(words)
         if kind.name == "system.source":

@@ -2,13 +2,15 @@
 
 from typing import Any, Final
 
+import numpy as np
+
 from veloz.contracts import codes, registry, terms
 from veloz.contracts.codes import Limit
 from veloz.contracts.command import ParameterBody, StrategyBody
 from veloz.contracts.terms import Action, Form, OrderType, Origin
 from veloz.scenario.grammar import Statement
-from veloz.scenario.naming import Names, OrderName, StrategyName, Traded, count, refuse
-from veloz.scenario.rows import Builder, Making
+from veloz.scenario.naming import Found, Names, OrderName, StrategyName, Traded, count, refuse
+from veloz.scenario.rows import Builder, Made, Making
 from veloz.scenario.text import Words
 
 PERSON: Final = 1  # who asks where a line does not say `by`
@@ -281,23 +283,35 @@ def _parameter(statement: Statement, making: Making) -> None:
 
 
 def _settle(statement: Statement, making: Making) -> None:
+    """The command and, where a difference is adopted, the reports that bring our side to the venue's."""
     args, line, names = statement.args, statement.line, making.names
     traded = names.traded(line, args["symbol"]) if "symbol" in args else None
-    difference = 0
-    if "difference" in args:
-        if names.dry:
-            difference = 1
-        elif not 1 <= args["difference"] <= len(names.differences):
-            refuse(line, f"there are {len(names.differences)} differences by then, and no number {args['difference']}.")
-        else:
-            difference = names.differences[args["difference"] - 1]
-    elif traded is None:
+    if traded is None and "difference" not in args:
         refuse(line, "it says neither `difference N` nor an instrument.")
-    account = names.account(line, args.get("account", ""), traded.instrument.market if traded else 0)
+    found = [] if names.dry else _meant(line, names, args, traded)
+    one = found[0] if found and traded is None else None
+    instrument = one.difference.instrument if one else traded.number if traded else 0
+    market = traded.instrument.market if traded else 0
+    account = one.difference.account if one else names.account(line, args.get("account", ""), market).number
     making.add(
-        line, registry.COMMAND_SETTLE, traded.number if traded else 0, event=False, difference=difference,
-        action=args["action"], account=account.number, principal=args.get("by", PERSON),
+        line, registry.COMMAND_SETTLE, instrument, event=False, difference=one.seq if one else 0, action=args["action"],
+        account=account, principal=args.get("by", PERSON),
     )  # fmt: skip
+    for each in found:
+        each.settled = True
+        if args["action"] is codes.SettleAction.ADOPT:  # to flatten is the engine's own decision
+            making.made += [
+                Made(np.array([row])) for row in names.answer(each.difference, args["action"], making.now_ns)
+            ]
+
+
+def _meant(line: int, names: Names, args: dict[str, Any], traded: Traded | None) -> list[Found]:
+    """The differences that are to be settled: the one that is named, or all of an instrument that nobody has answered."""
+    if traded is not None:
+        return [each for each in names.differences if each.difference.instrument == traded.number and not each.settled]
+    if not 1 <= args["difference"] <= len(names.differences):
+        refuse(line, f"there are {len(names.differences)} differences by then, and no number {args['difference']}.")
+    return [names.differences[args["difference"] - 1]]
 
 
 def _timer(statement: Statement, making: Making) -> None:

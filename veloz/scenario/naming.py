@@ -4,8 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
+import numpy as np
+
 from veloz.contracts import terms
-from veloz.contracts.codes import VENUE_NAMES, VENUES
+from veloz.contracts.codes import VENUE_NAMES, VENUES, SettleAction
+from veloz.contracts.layout import ROW
+from veloz.execution.reconcile import Difference
 from veloz.instruments.instrument import Instrument
 from veloz.instruments.units import Code as UnitCode
 from veloz.instruments.units import count_exact
@@ -25,6 +29,15 @@ _REASONS: Final = {
 
 class LaterKnown(Exception):
     """What a line is about is only known when it is run."""
+
+
+@dataclass
+class Found:
+    """A difference between us and a venue's statement: its row, what it is, and whether somebody has answered it."""
+
+    seq: int
+    difference: Difference
+    settled: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,7 @@ class OrderName:
 
 
 CodeOf = Callable[[int, str, str, str], tuple[Code, str]]  # line, kind, what it says, block → code, source
+Answer = Callable[[Difference, SettleAction, int], np.ndarray]  # what differs, what is to be done, when → ROW[n]
 TermsOf = Callable[[OrderName], tuple[int, int]]
 
 
@@ -113,7 +127,8 @@ class Names:
         self.limits: dict[str, tuple[int, dict[str, int]]] = {}  # number and words of a limit command, by label
         self.requests: dict[tuple[int, int], int] = {}  # number of the newest request, by order key and terms.Action
         self.made: dict[str, int] = {}  # how many orders a strategy, or the engine, has placed
-        self.differences: list[int] = []  # sequence numbers of system.diverged rows
+        self.differences: list[Found] = []
+        self.answer: Answer = lambda difference, action, now: np.zeros(0, ROW)
         self.reporting = ""
         self.epoch = 1
         self.venue_seq = 0

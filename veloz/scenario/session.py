@@ -13,12 +13,13 @@ from veloz.contracts.layout import ROW
 from veloz.contracts.registry import BY_NUMBER
 from veloz.engine.outbox import Request
 from veloz.engine.step import Engine, Step
+from veloz.execution.reconcile import Difference, answer, differences
 from veloz.history.telling import Teller
 from veloz.instruments.lexicon import Lexicon
 from veloz.reducers.finding import find_order
 from veloz.reducers.state import State, new_state
 from veloz.reducers.words import I
-from veloz.scenario.naming import ENGINE, Names, OrderName, Traded, refuse
+from veloz.scenario.naming import ENGINE, Found, Names, OrderName, Traded, refuse
 from veloz.scenario.transcript import Outcome, tell_row
 from veloz.strategies.host import Host
 from veloz.strategies.loader import Library
@@ -66,6 +67,7 @@ class Session:
         self.auto = True
         self.records = 0
         names.terms_of = self._terms_of
+        names.answer = lambda difference, action, now: answer(self.state, difference, action, now)
 
     @property
     def state(self) -> State:
@@ -137,6 +139,7 @@ class Session:
     def _learn(self, step: Step) -> None:
         """Names, lines, refusals and orders of a step."""
         bodies = dict(step.bodies)
+        self._diverged(step)
         for at, row in enumerate(step.rows):
             seq, kind = step.first_seq + at, int(row["kind"])
             self.lexicon.learn(row, bodies.get(at), seq)
@@ -144,6 +147,21 @@ class Session:
                 self._decided(seq, kind, row)
             if kind in _ORDERS:
                 self._see(int(row["venue_seq"]), int(row["instrument"]))
+
+    def _diverged(self, step: Step) -> None:
+        """Differences that the step has found, as `reconcile` tells them: rows do not say the position side."""
+        told = np.flatnonzero(step.rows["kind"] == registry.DIVERGED.number).tolist()
+        if not told:
+            return
+        marks = np.flatnonzero(step.rows["kind"] == registry.STATEMENT.number).tolist()
+        found: list[Difference] = []
+        for begin, end in zip(marks[::2], marks[1::2], strict=False):
+            found += differences(self.state, step.rows[begin : end + 1], step.first_seq + begin)
+        if len(found) != len(told):
+            found = [_difference_of(step.rows[at].view(registry.DIVERGED.view)) for at in told]
+        self.names.differences += [
+            Found(step.first_seq + at, difference) for at, difference in zip(told, found, strict=True)
+        ]
 
     def _decided(self, seq: int, kind: int, row: np.void) -> None:
         name = BY_NUMBER[kind].name
@@ -157,8 +175,6 @@ class Session:
         elif kind in (registry.REQUESTED.number, registry.CANCEL_REQUESTED.number, registry.AMEND_REQUESTED.number):
             asked = terms.unpack(terms.SPEC, int(row["aux"]))["action"]
             self.names.requests[int(row["venue_seq"]), asked] = seq
-        elif kind == registry.DIVERGED.number:
-            self.names.differences.append(seq)
         elif kind == registry.VIOLATION.number:
             self.happened.violations.append(_code_name(int(row["aux"])))
         if kind in _REFUSALS:
@@ -211,6 +227,15 @@ class Session:
         if int(found["pending_action"]) == terms.Action.AMEND:
             return int(found["pending_price"]), int(found["pending_qty"])
         return int(found["price"]), int(found["qty"])
+
+
+def _difference_of(row: np.void) -> Difference:
+    """What a `system.diverged` row tells by itself."""
+    what = int(row["what"])
+    return Difference(
+        codes.Difference(what & 0xFF), codes.Severity(what >> 8 & 0xFF), what >> 16 & 0xFF, int(row["instrument"]),
+        what >> 24, int(row["order"]), int(row["ours"]), int(row["theirs"]),
+    )  # fmt: skip
 
 
 def _code_name(verdict: int) -> str:
