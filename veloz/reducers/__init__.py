@@ -4,7 +4,7 @@
 """
 
 from veloz.reducers.health import Health, score
-from veloz.reducers.holdings import PnlView, PositionView, pnl, position, positions
+from veloz.reducers.holdings import PnlView, PositionView, pnl, position
 from veloz.reducers.state import State, dump_state, fingerprint, load_state, new_state, state_hash
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "new_state",
     "pnl",
     "position",
-    "positions",
     "score",
     "state_hash",
 ]
