@@ -180,8 +180,8 @@ def test_a_budget_holds_for_all_that_a_step_tells() -> None:
     made = session("Greedy")
     made.run(1, "wrong.py:Greedy", ("AAA", "BBB"))
     rows = [made.row(registry.TRADE, 1, 100, 1, made.now, instrument=n) for n in (1, 2)]
-    assert [len(wake.rows) for wake in made.take(*rows)] == [3]
-    assert words(made.take(*rows), registry.DISABLED)[0][1:3] == (Refusal.BUDGET, 7)
+    assert [len(wake.rows) for wake in made.take(rows[0])] == [1]
+    assert words(made.take(*rows), registry.DISABLED)[0][1:3] == (Refusal.BUDGET, 5), "2 and then 3, each within 3"
 
 
 @pytest.mark.parametrize(("price", "rows"), [(0, 0), (3, 3), (8, 0), (9, 0), (-1, 0), (50, 0)])
