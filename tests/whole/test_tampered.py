@@ -27,7 +27,7 @@ from veloz.contracts.layout import STEP_END
 from veloz.engine.step import is_decision
 from veloz.history.verify import verify_journal
 
-CHANGES = 8
+CHANGES = 100
 WORDS = ("venue_seq", "price", "qty", "ref", "aux")
 
 
