@@ -144,9 +144,11 @@ def _verify(
     path: "Path", first: int, last: int, use_snapshot: bool, code: Sequence[str], what_if: Sequence[str]
 ) -> dict[str, Any]:
     from veloz.cli.progress import Bar
+    from veloz.engine.warm import warm_step
     from veloz.history.verify import CodeMissing, verify_journal
     from veloz.strategies.loader import Refused
 
+    warm_step()
     try:
         with Bar("verify") as bar:
             found = verify_journal(

@@ -1,8 +1,9 @@
-"""Compile, or load from the cache, everything a fold needs, before the first real row."""
+"""Compile, or load from the cache, everything a fold or a step needs, before the first real row."""
 
 import numpy as np
 
 from veloz.contracts.layout import ROW
+from veloz.engine.step import Engine
 from veloz.reducers.fold import fold
 from veloz.reducers.state import new_state
 
@@ -10,3 +11,8 @@ from veloz.reducers.state import new_state
 def warm() -> None:
     """Fold no rows at all: that compiles the whole of the fold for the layouts in use."""
     fold(new_state(), np.zeros(0, ROW), 1)
+
+
+def warm_step() -> None:
+    """Take one step in which nothing happens: that compiles the whole of the step."""
+    Engine(new_state()).take(np.zeros(1, ROW))
