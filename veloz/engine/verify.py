@@ -6,7 +6,8 @@ from the last copy and the rows since, decisions as recorded, and the next step 
 not a thousand. Stretches in which nothing can be decided are folded as they are.
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,10 @@ from veloz.reducers.state import State
 COPY_EVERY: Final = 1 << 16  # rows between two copies of the state: what a difference costs at most
 NOTHING: Final = "nothing"
 _BUSY: Final = np.array([n == STARTED.number or ROOM_OF[n] != NOT_TRADING for n in range(len(ROOM_OF))])
+
+
+def _place_of(body: Body) -> int:
+    return body[0]
 
 
 def copy_state(state: State) -> State:
@@ -65,15 +70,15 @@ class Verifier:
             bodies: (index in rows, bytes), ascending.
         """
         rows = upgrade(rows).copy()
-        heap = dict(bodies)
-        ends = (np.flatnonzero(rows["flags"] & STEP_END) + 1).tolist()
-        if not ends or ends[-1] != len(rows):
-            ends.append(len(rows))
+        heap = list(bodies)
+        ends = np.flatnonzero(rows["flags"] & STEP_END) + 1
+        if not len(ends) or ends[-1] != len(rows):
+            ends = np.append(ends, len(rows))
         kinds = np.minimum(rows["kind"], len(_BUSY) - 1)
         busy = np.flatnonzero(_BUSY[kinds] | is_decision(rows))
         begin = 0
         while begin < len(rows):
-            end = self._calm(begin, ends, busy, rows) or ends[np.searchsorted(ends, begin, "right")]
+            end = self._calm(begin, ends, busy, rows) or int(ends[np.searchsorted(ends, begin, "right")])
             self._take(first_seq + begin, rows[begin:end], heap, begin, busy)
             begin = end
         self.last_seq = first_seq + len(rows) - 1
@@ -81,7 +86,7 @@ class Verifier:
         if sum(len(part) for _, part in self._since) >= COPY_EVERY:
             self._renew()
 
-    def _calm(self, begin: int, ends: Sequence[int], busy: np.ndarray, rows: np.ndarray) -> int:
+    def _calm(self, begin: int, ends: np.ndarray, busy: np.ndarray, rows: np.ndarray) -> int:
         """Where the steps end that hold market rows only, while nothing could be decided about them; 0: the next one is no such step."""
         at = int(np.searchsorted(busy, begin))
         until = int(busy[at]) if at < len(busy) else len(rows)
@@ -99,7 +104,7 @@ class Verifier:
             return False
         return not (state.strategies["status"] == StrategyStatus.RUNNING).any()
 
-    def _take(self, first_seq: int, rows: np.ndarray, heap: dict[int, bytes], begin: int, busy: np.ndarray) -> None:
+    def _take(self, first_seq: int, rows: np.ndarray, heap: list[Body], begin: int, busy: np.ndarray) -> None:
         """Take one step, or fold a calm stretch."""
         self._since.append((first_seq, rows))
         at = int(np.searchsorted(busy, begin))
@@ -115,7 +120,8 @@ class Verifier:
             return
         made = rows[:0]
         if inputs:
-            bodies = [(k - begin, heap[k]) for k in range(begin, begin + inputs) if k in heap]
+            lo, hi = (bisect_left(heap, at, key=_place_of) for at in (begin, begin + inputs))
+            bodies = [(k - begin, body) for k, body in heap[lo:hi]]
             made = self._engine.take(rows[:inputs], bodies, first_seq).decisions
         if self._compare(first_seq, rows, made, inputs, whole) or not whole:
             self._rebuild()
