@@ -8,7 +8,7 @@ bucket; a limit that is lowered leaves the debt, and so holds at once.
 from typing import Final
 
 from veloz.contracts.codes import Limit
-from veloz.contracts.kernel import kernel
+from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.desk import LIMITS
 from veloz.reducers.state import State
 from veloz.reducers.words import ONE, ZERO, I
@@ -49,7 +49,7 @@ def repeat_span(state: State, place: I) -> I:
     return _inherited(state, place, _REPEAT, _REPEAT_DEFAULT)
 
 
-@kernel
+@cold
 def debt_now(debt: I, counted_in: I, since_ns: I, tokens: I, window: I, now: I) -> I:
     """What is left of a debt that was `debt` at `since_ns`, counted in parts of `counted_in`, now in parts of `window`.
 

@@ -74,7 +74,7 @@ from veloz.reducers.order_table import (
     is_over,
 )  # fmt: skip
 from veloz.reducers.places import open_places
-from veloz.reducers.scopes import note_approved, note_cancel, note_refused
+from veloz.reducers.scopes import note_approved, note_cancel, note_refused, note_unknown
 from veloz.reducers.state import State
 from veloz.reducers.words import INSTRUMENT_SHIFT, ONE, WORD_MASK, ZERO, I
 
@@ -299,9 +299,12 @@ def _fold_not_sent(state: State, order_ix: I, action: I, seq: I, now: I) -> None
 def _become_unknown(state: State, order_ix: I, event: I, horizon: I, seq: I, now: I) -> None:
     """The horizon counts from the last request whose outcome is not known; what was answered before proves nothing any more."""
     order = state.orders[order_ix]
+    was = I(order["state"])
     move_order(state, order_ix, event, seq, now)
     if order["state"] != S_UNKNOWN:
         return
+    if was != S_UNKNOWN:
+        note_unknown(state, order_ix, now)
     order["cancel_seq"] = ZERO
     if horizon > order["horizon_ns"]:
         order["horizon_ns"] = horizon

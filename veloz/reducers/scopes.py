@@ -12,9 +12,9 @@ import numpy as np
 from veloz.contracts.codes import Breaker, Limit
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import Action, ScopeKind
-from veloz.reducers.bits import M_SIDE, S_SELL, S_SIDE, part
+from veloz.reducers.bits import S_SELL, part
 from veloz.reducers.buckets import debt_after, debt_now, limit_of, repeat_span, window_of
-from veloz.reducers.places import NO_STRATEGY, position_place
+from veloz.reducers.places import NO_STRATEGY
 from veloz.reducers.state import State
 from veloz.reducers.survey import survey
 from veloz.reducers.tallies import breaker_place, clear_tally, count
@@ -166,17 +166,12 @@ def _remember(state: State, order: np.void, now: I) -> None:
 def note_approved(state: State, order_ix: I, now: I) -> None:
     """The gate approved a draft or an amendment: rates, repeats, counts and exposures of its scopes, at once.
 
-    Exposures are valued at the instrument's mark, as in the gate; where there is none they wait for the settlement. The positions that the
-    order may fill get their places, so that the settlement counts it.
+    Exposures are valued at the instrument's mark, as in the gate; where there is none they wait for the settlement.
     """
     order = state.orders[order_ix]
-    instrument, account = I(order["instrument"]), I(order["account"])
+    instrument = I(order["instrument"])
     if not ZERO < instrument < state.terms.shape[0]:
         return
-    side = part(I(order["spec"]), S_SIDE, M_SIDE)
-    position_place(state, account, instrument, side, NO_STRATEGY)
-    if order["strategy"] != NO_STRATEGY:
-        position_place(state, account, instrument, side, I(order["strategy"]))
     sell = part(I(order["spec"]), S_SELL, ONE)
     amends = order["pending_action"] == _AMEND
     seen = survey(state, order_ix)
@@ -278,7 +273,7 @@ def note_close(state: State, position_ix: I, gained: I, now: I) -> None:
         return
     places = scopes_of(state, I(position["account"]), I(position["instrument"]), strategy)
     for k in range(5):
-        if places[k] >= ZERO and (k == _SHARE) == (strategy > ZERO):
+        if places[k] >= ZERO and (strategy == NO_STRATEGY or (k == _SHARE and strategy > ZERO)):
             _run_of_losses(state, places[k], gained, now)
 
 

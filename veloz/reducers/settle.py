@@ -28,7 +28,7 @@ from veloz.reducers.places import NO_STRATEGY
 from veloz.reducers.positions import realized_money
 from veloz.reducers.prices import UNPRICED
 from veloz.reducers.rates import refresh_rates, to_worth, to_worth_up, use_asset
-from veloz.reducers.scopes import FIXED
+from veloz.reducers.scopes import FIXED, watch_feeds
 from veloz.reducers.state import State
 from veloz.reducers.valuation import costs_of, mark_instrument, value_position
 from veloz.reducers.wide import bounded_sum, mul_div_up
@@ -358,6 +358,7 @@ def settle(state: State, now: I) -> None:
         _estimate_liquidations(state, instrument)
         instrument = I(state.terms[instrument]["active_ix"])
     _finish(state)
+    watch_feeds(state, now)
 
 
 @kernel

@@ -11,12 +11,16 @@ import numpy as np
 from veloz.contracts.kernel import kernel
 from veloz.contracts.terms import Action, OrderType
 from veloz.reducers.bits import (
+    M_ACCOUNT,
     M_SIDE,
+    M_STRATEGY,
     M_TIF,
     M_TYPE,
+    S_ACCOUNT,
     S_REDUCE,
     S_SELL,
     S_SIDE,
+    S_STRATEGY,
     S_TIF,
     S_TYPE,
     part,
@@ -39,7 +43,15 @@ PRICE_TOP: Final = I((1 << 62) - 1)  # what a market order may pay
 _MARKET: Final = I(OrderType.MARKET)
 _AMEND: Final = I(Action.AMEND)
 # What makes two orders the same: everything in spec but which leg it is, who asked for it, and how.
-SAME_SPEC: Final = I((M_TYPE << S_TYPE) | (M_TIF << S_TIF) | (ONE << S_SELL) | (ONE << S_REDUCE) | (M_SIDE << S_SIDE))
+SAME_SPEC: Final = I(
+    (M_TYPE << S_TYPE)
+    | (M_TIF << S_TIF)
+    | (ONE << S_SELL)
+    | (ONE << S_REDUCE)
+    | (M_SIDE << S_SIDE)
+    | (M_ACCOUNT << S_ACCOUNT)
+    | (M_STRATEGY << S_STRATEGY)
+)
 
 
 class Open(NamedTuple):
@@ -142,15 +154,9 @@ def _best(order: np.void, spec: I, sell: I, price: I) -> I:
 
 
 @kernel
-def is_twin(order: np.void, spec: I, price: I, qty: I, account: I, strategy: I) -> bool:
-    """Whether an order asks for the same as these words."""
-    return bool(
-        order["price"] == price
-        and order["qty"] == qty
-        and (order["spec"] ^ spec) & SAME_SPEC == ZERO
-        and order["account"] == account
-        and order["strategy"] == strategy
-    )
+def is_twin(spec: I, price: I, qty: I, other_spec: I, other_price: I, other_qty: I) -> bool:
+    """Whether two orders ask for the same."""
+    return bool(price == other_price and qty == other_qty and (spec ^ other_spec) & SAME_SPEC == ZERO)
 
 
 @kernel
@@ -175,9 +181,7 @@ def _walk(state: State, order_ix: I, own: Open, everyone: Open, share: Open) -> 
                         queued = clip(queued + rest)
                     if order["strategy"] == draft["strategy"]:
                         share = _add_order(share, order_sell, reducing, rest)
-                        if is_twin(
-                            order, spec, I(draft["price"]), I(draft["qty"]), I(draft["account"]), I(draft["strategy"])
-                        ):
+                        if is_twin(spec, I(draft["price"]), I(draft["qty"]), words, I(order["price"]), I(order["qty"])):
                             twin_ns = max(twin_ns, I(order["created_ns"]))
             if not is_conditional(words):
                 if order_sell != ZERO:

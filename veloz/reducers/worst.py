@@ -15,10 +15,10 @@ from typing import Final
 
 import numpy as np
 
-from veloz.contracts.kernel import kernel
+from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import Action, OrderType, PositionSide
 from veloz.reducers.bits import M_SIDE, M_TYPE, P_INVERSE, P_SPOT, S_REDUCE, S_SELL, S_SIDE, S_TYPE, part
-from veloz.reducers.prices import reference_price
+from veloz.reducers.prices import mark_places, mark_price
 from veloz.reducers.state import State
 from veloz.reducers.wide import TENS, WORD_MAX, divide_up, is_word, product, scale_tens, times
 from veloz.reducers.words import ONE, ZERO, I
@@ -91,46 +91,16 @@ def exposure_price(state: State, instrument: I) -> I:
     """The price exposures of an instrument are valued at, quanta, rounded so that they are never too low: the mark of the last
     settlement, else the reference of now; 0: there is none.
     """
-    terms, known = state.terms[instrument], state.instruments[instrument]
-    down = terms["product"] == P_INVERSE
-    finer = I(terms["mark_places"]) - I(known["price_scale"])
-    if terms["mark"] > ZERO and ZERO <= finer <= _PLACES_MAX:
-        step = TENS[finer]
-        return I(terms["mark"] // step if down else (terms["mark"] + step - ONE) // step)
-    price, _ = reference_price(state, instrument)
-    return price if down or price == ZERO else price + ONE
+    terms, scale = state.terms[instrument], I(state.instruments[instrument]["price_scale"])
+    mark, places = I(terms["mark"]), I(terms["mark_places"])
+    if mark <= ZERO:
+        mark, _ = mark_price(state, instrument)
+        places = mark_places(state, instrument)
+    step = TENS[max(min(places - scale, _PLACES_MAX), ZERO)]
+    return I(mark // step if terms["product"] == P_INVERSE else (mark + step - ONE) // step)
 
 
-@kernel
-def _money_up(state: State, instrument: I, asset: I, price: I, qty: I) -> tuple[I, I, bool]:
-    """Money of the asset an instrument pays in, rounded up; False: too much."""
-    known = state.instruments[instrument]
-    places = I(state.assets[asset]["scale"]) - _E8_PLACES
-    if state.terms[instrument]["product"] == P_INVERSE:
-        if price <= ZERO:
-            return ZERO, ZERO, False
-        hi, lo = product(qty, known["multiplier_e8"])
-        hi, lo, ok = scale_tens(hi, lo, max(places + known["price_scale"] - known["qty_scale"], ZERO))
-        hi, lo = divide_up(hi, lo, price)
-        places = min(places + known["price_scale"] - known["qty_scale"], ZERO)
-    else:
-        places -= I(known["price_scale"]) + I(known["qty_scale"])
-        multiplier = I(known["multiplier_e8"])
-        hi, lo = product(price, qty)
-        ok = True
-        if multiplier == TENS[_E8_PLACES]:
-            places += _E8_PLACES
-        else:
-            hi, lo, ok = times(hi, lo, multiplier)
-        if ok and places > ZERO:
-            hi, lo, ok = scale_tens(hi, lo, places)
-            places = ZERO
-    if ok and places < ZERO:
-        hi, lo = _down_tens(hi, lo, -places)
-    return hi, lo, ok
-
-
-@kernel
+@cold
 def _down_tens(hi: I, lo: I, places: I) -> tuple[I, I]:
     """Divided by 10**places, rounded up; 0 <= places <= 36."""
     if places > _PLACES_MAX:
@@ -139,31 +109,74 @@ def _down_tens(hi: I, lo: I, places: I) -> tuple[I, I]:
     return divide_up(hi, lo, TENS[places])
 
 
+@cold
+def _scale_up(hi: I, lo: I, places: I) -> tuple[I, I, bool]:
+    """Times 10**places, of either sign, rounded up; and whether it fits."""
+    if places >= ZERO:
+        return scale_tens(hi, lo, places)
+    hi, lo = _down_tens(hi, lo, -places)
+    return hi, lo, True
+
+
+@cold
+def _linear_up(price: I, qty: I, multiplier_e8: I, places: I) -> tuple[I, I, bool]:
+    """price · qty · multiplier · 10**places, rounded up."""
+    hi, lo = product(price, qty)
+    if multiplier_e8 == TENS[_E8_PLACES]:
+        return _scale_up(hi, lo, places)
+    hi, lo, ok = times(hi, lo, multiplier_e8)
+    if not ok:
+        return ZERO, ZERO, False
+    return _scale_up(hi, lo, places - _E8_PLACES)
+
+
+@cold
+def _inverse_up(price: I, qty: I, multiplier_e8: I, places: I) -> tuple[I, I, bool]:
+    """qty · multiplier ÷ price · 10**places, rounded up."""
+    if price <= ZERO:
+        return ZERO, ZERO, False
+    places -= _E8_PLACES
+    hi, lo = product(qty, multiplier_e8)
+    hi, lo, ok = _scale_up(hi, lo, max(places, ZERO))
+    if not ok:
+        return ZERO, ZERO, False
+    hi, lo = divide_up(hi, lo, price)
+    return _scale_up(hi, lo, min(places, ZERO))
+
+
+@cold
+def _convert_up(hi: I, lo: I, num: I, den: I, places: I) -> tuple[I, I, bool]:
+    """money · num ÷ den · 10**places, rounded up."""
+    hi, lo, ok = times(hi, lo, num)
+    if ok:
+        hi, lo, ok = _scale_up(hi, lo, max(places, ZERO))
+    if not ok:
+        return ZERO, ZERO, False
+    hi, lo = divide_up(hi, lo, den)
+    return _scale_up(hi, lo, min(places, ZERO))
+
+
 @kernel
 def worth_up(state: State, instrument: I, price: I, qty: I) -> I:
     """What a quantity (0 … QTY_TOP) at a price (quanta, 0 … WORD_MAX) is worth in the reporting asset, rounded up, at most
     WORTH_TOP; -1: it cannot be converted.
     """
-    reporting = I(state.desk[0]["reporting"])
-    terms = state.terms[instrument]
+    reporting, terms, known = I(state.desk[0]["reporting"]), state.terms[instrument], state.instruments[instrument]
     asset = I(terms["quote"]) if terms["product"] == P_SPOT else I(terms["settle"])
     if not (ZERO < reporting < state.assets.shape[0] and ZERO < asset < state.assets.shape[0]):
         return -ONE
-    hi, lo, ok = _money_up(state, instrument, asset, price, qty)
+    scale, multiplier = I(state.assets[asset]["scale"]), I(known["multiplier_e8"])
+    price_scale, qty_scale = I(known["price_scale"]), I(known["qty_scale"])
+    if terms["product"] == P_INVERSE:
+        hi, lo, ok = _inverse_up(price, qty, multiplier, scale + price_scale - qty_scale)
+    else:
+        hi, lo, ok = _linear_up(price, qty, multiplier, scale - price_scale - qty_scale)
     if asset != reporting:
-        rate = state.assets[asset]
-        num, den = I(rate["num"]), I(rate["den"])
+        num, den = I(state.assets[asset]["num"]), I(state.assets[asset]["den"])
         if not (ZERO < den <= WORD_MAX and ZERO <= num <= WORD_MAX):
             return -ONE
-        places = I(state.assets[reporting]["scale"]) - I(rate["scale"])
         if ok:
-            hi, lo, ok = times(hi, lo, num)
-        if ok and places > ZERO:
-            hi, lo, ok = scale_tens(hi, lo, places)
-        if ok:
-            hi, lo = divide_up(hi, lo, den)
-            if places < ZERO:
-                hi, lo = _down_tens(hi, lo, -places)
+            hi, lo, ok = _convert_up(hi, lo, num, den, I(state.assets[reporting]["scale"]) - scale)
     if not ok or not is_word(hi) or lo > WORTH_TOP:
         return WORTH_TOP
     return lo

@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from veloz.contracts.codes import Limit, Refusal
-from veloz.contracts.kernel import kernel
+from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.buckets import debt_now, limit_of, tokens_used, window_of
 from veloz.reducers.state import State
 from veloz.reducers.survey import PRICE_TOP
@@ -44,7 +44,7 @@ C_NO_REFERENCE, C_NO_RATE = I(Refusal.NO_REFERENCE), I(Refusal.NO_RATE)
 _PPM: Final = I(1_000_000)
 
 
-@kernel
+@cold
 def _apart_ppm(price: I, around: I, around_by: I) -> I:
     """Distance of a price from around ÷ around_by, in millionths of the latter, rounded up."""
     distance, ok = mul_div_up(abs(price * around_by - around), _PPM, around)
@@ -80,27 +80,27 @@ def _collar(state: State, draft: Draft, prices: Prices, verdict: np.ndarray) -> 
     else:
         apart = _farthest(price, prices)
         if apart < ZERO:
-            return refuse(state, verdict, C_NO_REFERENCE, place, limit, ZERO)
+            return refuse(verdict, C_NO_REFERENCE, place, limit, ZERO)
         if price == ZERO:  # a market order where the other side is not known
             return ZERO
-    return refuse(state, verdict, C_COLLAR, place, limit, apart) if apart > limit else ZERO
+    return refuse(verdict, C_COLLAR, place, limit, apart) if apart > limit else ZERO
 
 
 @kernel
 def _order_size(state: State, draft: Draft, verdict: np.ndarray) -> I:
     place = tightest(state, draft.places, L_ORDER_QTY)
     if place >= ZERO and draft.qty > limit_of(state, place, L_ORDER_QTY):
-        return refuse(state, verdict, C_ORDER_QTY, place, limit_of(state, place, L_ORDER_QTY), draft.qty)
+        return refuse(verdict, C_ORDER_QTY, place, limit_of(state, place, L_ORDER_QTY), draft.qty)
     place = tightest(state, draft.places, L_ORDER_NOTIONAL)
     if place < ZERO:
         return ZERO
     limit = limit_of(state, place, L_ORDER_NOTIONAL)
     if draft.paid == ZERO:
-        return refuse(state, verdict, C_NO_REFERENCE, place, limit, ZERO)
+        return refuse(verdict, C_NO_REFERENCE, place, limit, ZERO)
     worth = worth_up(state, draft.instrument, draft.paid, draft.qty)
     if worth < ZERO:
-        return refuse(state, verdict, C_NO_RATE, place, limit, ZERO)
-    return refuse(state, verdict, C_ORDER_NOTIONAL, place, limit, worth) if worth > limit else ZERO
+        return refuse(verdict, C_NO_RATE, place, limit, ZERO)
+    return refuse(verdict, C_ORDER_NOTIONAL, place, limit, worth) if worth > limit else ZERO
 
 
 @kernel
@@ -120,16 +120,16 @@ def _position(state: State, draft: Draft, price: I, verdict: np.ndarray) -> I:
             continue
         limit = limit_of(state, place, L_POSITION_QTY)
         if limit >= ZERO and most > limit:
-            return refuse(state, verdict, C_POSITION, place, limit, most)
+            return refuse(verdict, C_POSITION, place, limit, most)
         limit = limit_of(state, place, L_POSITION_NOTIONAL)
         if limit >= ZERO and most > ZERO:
             if price == ZERO:
-                return refuse(state, verdict, C_NO_REFERENCE, place, limit, ZERO)
+                return refuse(verdict, C_NO_REFERENCE, place, limit, ZERO)
             worth = worth_up(state, draft.instrument, price, most)
             if worth < ZERO:
-                return refuse(state, verdict, C_NO_RATE, place, limit, ZERO)
+                return refuse(verdict, C_NO_RATE, place, limit, ZERO)
             if worth > limit:
-                return refuse(state, verdict, C_POSITION, place, limit, worth)
+                return refuse(verdict, C_POSITION, place, limit, worth)
     return ZERO
 
 
@@ -140,11 +140,11 @@ def _open_orders(state: State, draft: Draft, verdict: np.ndarray) -> I:
         if place >= ZERO:
             limit, count = limit_of(state, place, L_OPEN_ORDERS), I(state.scopes[place]["orders_open"]) + ONE
             if ZERO <= limit < count:
-                return refuse(state, verdict, C_OPEN_ORDERS, place, limit, count)
+                return refuse(verdict, C_OPEN_ORDERS, place, limit, count)
     return ZERO
 
 
-@kernel
+@cold
 def _leverage_ppm(gross: I, equity: I) -> I:
     """Gross exposure over equity, in millionths, rounded up; without equity the most there is."""
     if equity <= ZERO:
@@ -170,10 +170,10 @@ def _exposure(state: State, draft: Draft, price: I, verdict: np.ndarray) -> I:
             if qty == ZERO:
                 continue
             if price == ZERO:
-                return refuse(state, verdict, C_NO_REFERENCE, place, limit, ZERO)
+                return refuse(verdict, C_NO_REFERENCE, place, limit, ZERO)
             worth = worth_up(state, draft.instrument, price, qty)
             if worth < ZERO:
-                return refuse(state, verdict, C_NO_RATE, place, limit, ZERO)
+                return refuse(verdict, C_NO_RATE, place, limit, ZERO)
             scope, code = state.scopes[place], C_GROSS
             if limit_kind == L_NET:
                 code = C_NET
@@ -185,7 +185,7 @@ def _exposure(state: State, draft: Draft, price: I, verdict: np.ndarray) -> I:
                     equity = I(scope["equity"]) if k < 2 else I(state.accounts[draft.account]["equity"])
                     seen = _leverage_ppm(min(seen, WORTH_TOP), equity)
             if seen > limit:
-                return refuse(state, verdict, code, place, limit, I(seen))
+                return refuse(verdict, code, place, limit, I(seen))
     return ZERO
 
 
@@ -202,7 +202,7 @@ def order_rate(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
             debt = debt_now(I(scope["order_debt"]), I(scope["order_window"]), I(scope["order_ns"]), tokens, window, now)
             used = tokens_used(debt, window)
             if used > tokens:
-                return refuse(state, verdict, C_ORDER_RATE, place, tokens, used)
+                return refuse(verdict, C_ORDER_RATE, place, tokens, used)
     return ZERO
 
 
@@ -213,13 +213,13 @@ def _losses(state: State, draft: Draft, verdict: np.ndarray) -> I:
         if place >= ZERO:
             limit, loss = limit_of(state, place, L_DAILY_LOSS), I(state.scopes[place]["day_loss"])
             if ZERO <= limit < loss:
-                return refuse(state, verdict, C_DAILY_LOSS, place, limit, loss)
+                return refuse(verdict, C_DAILY_LOSS, place, limit, loss)
     for k in range(SCOPES):
         place = draft.places[k]
         if place >= ZERO:
             limit, loss = limit_of(state, place, L_DRAWDOWN), I(state.scopes[place]["drawdown"])
             if ZERO <= limit < loss:
-                return refuse(state, verdict, C_DRAWDOWN, place, limit, loss)
+                return refuse(verdict, C_DRAWDOWN, place, limit, loss)
     return ZERO
 
 

@@ -34,7 +34,7 @@ from veloz.reducers.tables import STAY
 from veloz.reducers.tallies import observed
 from veloz.reducers.words import ONE, ZERO, I
 from veloz.risk.findings import find
-from veloz.risk.verdict import NO_SCOPE, kind_of, number_of, refuse
+from veloz.risk.verdict import NO_SCOPE, kind_of, number_of, refuse, seal
 
 _K_BREAKER, _K_STOPPED = I(registry.BREAKER.number), I(registry.STOPPED.number)
 _CLOSED, _OPEN = I(codes.BreakerState.CLOSED), I(codes.BreakerState.OPEN)
@@ -146,11 +146,15 @@ def check_fill(state: State, order_ix: I, price: I, meta: I, verdict: np.ndarray
         return ZERO
     order = state.orders[order_ix]
     spec, most = I(order["spec"]), max(I(order["qty_most"]), I(order["qty"]))
-    if _worse(order, spec, price):
-        return refuse(state, verdict, _C_PRICE, NO_SCOPE, I(order["price"]), price)
-    if order["traded"] > most:
-        return refuse(state, verdict, _C_QTY, NO_SCOPE, most, I(order["traded"]))
-    if part(spec, S_TIF, M_TIF) == _GTX and part(meta, R_MAKER, ONE) == ZERO:
-        return refuse(state, verdict, _C_POST_ONLY, NO_SCOPE, ONE, ZERO)
     opened = _opened(state, order, spec)
-    return refuse(state, verdict, _C_REDUCE, NO_SCOPE, ZERO, opened) if opened > ZERO else ZERO
+    if _worse(order, spec, price):
+        refuse(verdict, _C_PRICE, NO_SCOPE, I(order["price"]), price)
+    elif order["traded"] > most:
+        refuse(verdict, _C_QTY, NO_SCOPE, most, I(order["traded"]))
+    elif part(spec, S_TIF, M_TIF) == _GTX and part(meta, R_MAKER, ONE) == ZERO:
+        refuse(verdict, _C_POST_ONLY, NO_SCOPE, ONE, ZERO)
+    elif opened > ZERO:
+        refuse(verdict, _C_REDUCE, NO_SCOPE, ZERO, opened)
+    else:
+        return ZERO
+    return seal(state, verdict)

@@ -8,7 +8,7 @@ from veloz.contracts.codes import Limit, Refusal
 from veloz.contracts.kernel import kernel
 from veloz.reducers.buckets import limit_of, repeat_span
 from veloz.reducers.state import State
-from veloz.reducers.survey import PRICE_TOP, SAME_SPEC
+from veloz.reducers.survey import PRICE_TOP, is_twin
 from veloz.reducers.words import NONE, ONE, ZERO, I
 from veloz.reducers.worst import is_conditional, is_reducing_kind
 from veloz.risk.venue_rules import MARKET
@@ -31,7 +31,7 @@ def repeated(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
         if scope["repeat_side"] == draft.sell and now - scope["repeat_ns"] <= repeat_span(state, place):
             run = I(scope["repeats"]) + ONE
         if ZERO <= limit < run:
-            return refuse(state, verdict, C_REPEATED, place, limit, run)
+            return refuse(verdict, C_REPEATED, place, limit, run)
     return ZERO
 
 
@@ -47,11 +47,11 @@ def duplicated(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
     if place < ZERO:
         return ZERO
     terms, made_ns = state.terms[draft.instrument], draft.seen.twin_ns
-    same = terms["last_price"] == draft.price and terms["last_qty"] == draft.qty
-    if same and (I(terms["last_spec"]) ^ draft.spec) & SAME_SPEC == ZERO and terms["last_ns"] > ZERO:
+    last_spec, last_price, last_qty = I(terms["last_spec"]), I(terms["last_price"]), I(terms["last_qty"])
+    if terms["last_ns"] > ZERO and is_twin(draft.spec, draft.price, draft.qty, last_spec, last_price, last_qty):
         made_ns = max(made_ns, I(terms["last_ns"]))
     if made_ns != NONE and now - made_ns <= span:
-        return refuse(state, verdict, C_DUPLICATE, place, span, now - made_ns)
+        return refuse(verdict, C_DUPLICATE, place, span, now - made_ns)
     return ZERO
 
 
@@ -77,7 +77,7 @@ def crosses_own(state: State, draft: Draft, verdict: np.ndarray) -> I:
     if draft.kind == MARKET:
         price = ZERO if draft.sell != ZERO else PRICE_TOP
     if (draft.sell != ZERO and price <= other) or (draft.sell == ZERO and price >= other):
-        return refuse(state, verdict, C_OWN_CROSS, NO_SCOPE, other, price)
+        return refuse(verdict, C_OWN_CROSS, NO_SCOPE, other, price)
     return ZERO
 
 
@@ -85,5 +85,5 @@ def crosses_own(state: State, draft: Draft, verdict: np.ndarray) -> I:
 def must_reduce(state: State, draft: Draft, engine: bool, verdict: np.ndarray) -> I:
     """What says that it reduces, and the engine's own orders: neither open nor flip, together with what reduces already."""
     if (engine or is_reducing_kind(draft.spec)) and draft.seen.reducing == ZERO:
-        return refuse(state, verdict, C_REDUCE_ONLY, NO_SCOPE, draft.seen.room, draft.seen.queued)
+        return refuse(verdict, C_REDUCE_ONLY, NO_SCOPE, draft.seen.room, draft.seen.queued)
     return ZERO

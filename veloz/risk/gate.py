@@ -36,7 +36,9 @@ from veloz.risk.verdict import (
     VERDICT_WORDS,
     Draft,
     Prices,
+    clear,
     refuse,
+    seal,
     tightest,
 )  # fmt: skip
 
@@ -138,11 +140,11 @@ def _stops(state: State, draft: Draft, verdict: np.ndarray) -> I:
         if draft.places[k] >= ZERO and state.scopes[draft.places[k]]["level"] > level:
             place, level = draft.places[k], I(state.scopes[draft.places[k]]["level"])
     if level >= _HALT:
-        return refuse(state, verdict, _C_STOPPED, place, level, draft.seen.rest)
+        return refuse(verdict, _C_STOPPED, place, level, draft.seen.rest)
     if level == _PAUSE and draft.seen.reducing == ZERO and not _shrinks(state, draft):
-        return refuse(state, verdict, _C_PAUSED, place, level, draft.seen.rest)
+        return refuse(verdict, _C_PAUSED, place, level, draft.seen.rest)
     if level == _REDUCE and draft.seen.reducing == ZERO:
-        return refuse(state, verdict, _C_LEVEL, place, level, draft.seen.queued)
+        return refuse(verdict, _C_LEVEL, place, level, draft.seen.queued)
     return ZERO
 
 
@@ -151,10 +153,10 @@ def _not_allowed(state: State, draft: Draft, verdict: np.ndarray) -> I:
     """A 0 of any scope but the global one forbids; a global 0 forbids every instrument whose scope does not say 1."""
     for k in range(1, SCOPES):
         if draft.places[k] >= ZERO and limit_of(state, draft.places[k], _L_ALLOWED) == ZERO:
-            return refuse(state, verdict, _C_NOT_ALLOWED, draft.places[k], ZERO, ONE)
+            return refuse(verdict, _C_NOT_ALLOWED, draft.places[k], ZERO, ONE)
     listed = draft.places[_INSTRUMENT_SCOPE]
     if limit_of(state, ZERO, _L_ALLOWED) == ZERO and (listed < ZERO or limit_of(state, listed, _L_ALLOWED) != ONE):
-        return refuse(state, verdict, _C_NOT_ALLOWED, ZERO, ZERO, ONE)
+        return refuse(verdict, _C_NOT_ALLOWED, ZERO, ZERO, ONE)
     return ZERO
 
 
@@ -166,16 +168,14 @@ def _standing(state: State, draft: Draft, verdict: np.ndarray) -> I:
         return code
     terms, strategy = state.terms[draft.instrument], I(state.orders[draft.order_ix]["strategy"])
     if terms["frozen"] != ZERO:
-        return refuse(
-            state, verdict, _C_FROZEN, draft.places[_INSTRUMENT_SCOPE], I(terms["frozen"]), I(terms["frozen_seq"])
-        )
+        return refuse(verdict, _C_FROZEN, draft.places[_INSTRUMENT_SCOPE], I(terms["frozen"]), I(terms["frozen_seq"]))
     entry = draft.seen.reducing == ZERO
     for k in range(SCOPES):
         place = draft.places[k]
         if entry and place >= ZERO and state.scopes[place]["breakers_open"] > ZERO:
-            return refuse(state, verdict, _C_BREAKER, place, ZERO, I(state.scopes[place]["breakers_open"]))
+            return refuse(verdict, _C_BREAKER, place, ZERO, I(state.scopes[place]["breakers_open"]))
     if strategy > ZERO and (strategy >= state.strategies.shape[0] or state.strategies[strategy]["status"] != _RUNNING):
-        return refuse(state, verdict, _C_OFF, draft.places[4], _RUNNING, strategy)
+        return refuse(verdict, _C_OFF, draft.places[4], _RUNNING, strategy)
     return _not_allowed(state, draft, verdict) if entry else ZERO
 
 
@@ -199,10 +199,10 @@ def _is_tradable(state: State, draft: Draft) -> bool:
 @kernel
 def _venue_status(state: State, draft: Draft, verdict: np.ndarray) -> I:
     if not _is_tradable(state, draft):
-        return refuse(state, verdict, _C_UNTRADABLE, NO_SCOPE, ZERO, draft.instrument)
+        return refuse(verdict, _C_UNTRADABLE, NO_SCOPE, ZERO, draft.instrument)
     status = I(state.terms[draft.instrument]["status"])
     if status != _TRADING and not (status == _REDUCE_STATUS and draft.seen.reducing != ZERO):
-        return refuse(state, verdict, _C_HALTED, NO_SCOPE, _TRADING, status)
+        return refuse(verdict, _C_HALTED, NO_SCOPE, _TRADING, status)
     return ZERO
 
 
@@ -220,11 +220,11 @@ def _book(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
                 max(I(state.channels[at + K_QUOTE]["ts_recv"]), I(state.channels[at + K_PARTIAL]["ts_recv"])),
             )
         if now - heard > limit:
-            return refuse(state, verdict, _C_STALE, place, limit, now - heard)
+            return refuse(verdict, _C_STALE, place, limit, now - heard)
     if slot_ix >= ZERO:
         slot = state.slots[slot_ix]
         if slot["diffs"] + slot["snapshots"] > ZERO and slot["state"] != S_SYNCED and slot["state"] != S_LOADED:
-            return refuse(state, verdict, _C_UNSYNCED, NO_SCOPE, S_SYNCED, I(slot["state"]))
+            return refuse(verdict, _C_UNSYNCED, NO_SCOPE, S_SYNCED, I(slot["state"]))
     return ZERO
 
 
@@ -237,7 +237,7 @@ def _funds(state: State, draft: Draft, verdict: np.ndarray) -> I:
     code = order_hold(state, draft.order_ix, draft.paid, draft.qty, verdict)
     whole, asset = I(verdict[0]), I(verdict[1])
     if code != ZERO:
-        return refuse(state, verdict, code, NO_SCOPE, ZERO, draft.paid)
+        return refuse(verdict, code, NO_SCOPE, ZERO, draft.paid)
     need = whole
     if draft.amends:
         rest = draft.qty - max(I(order["filled"]), I(order["traded"]))
@@ -246,9 +246,8 @@ def _funds(state: State, draft: Draft, verdict: np.ndarray) -> I:
     if need > ZERO:
         there = available(state, draft.account, asset)
         if need > there:
-            return refuse(state, verdict, _C_FUNDS, NO_SCOPE, there, need)
-    for k in range(VERDICT_WORDS):
-        verdict[k] = ZERO
+            return refuse(verdict, _C_FUNDS, NO_SCOPE, there, need)
+    clear(verdict)
     verdict[V_HOLD] = whole
     verdict[V_ASSET] = asset
     return ZERO
@@ -258,22 +257,22 @@ def _funds(state: State, draft: Draft, verdict: np.ndarray) -> I:
 def _is_askable(state: State, order_ix: I, verdict: np.ndarray) -> I:
     """Whether there is something to judge: a draft, or an amendment that an open order has under way and that was not approved yet."""
     if order_ix < ZERO:
-        return refuse(state, verdict, _C_NO_SLOT, NO_SCOPE, ZERO, ZERO)
+        return refuse(verdict, _C_NO_SLOT, NO_SCOPE, ZERO, ZERO)
     order = state.orders[order_ix]
     if is_over(I(order["state"])):
-        return refuse(state, verdict, _C_OVER, NO_SCOPE, ZERO, I(order["state"]))
+        return refuse(verdict, _C_OVER, NO_SCOPE, ZERO, I(order["state"]))
     if order["pending_action"] == _AMEND:
         if amending(order):
-            return refuse(state, verdict, _C_NO_SLOT, NO_SCOPE, ONE, TWO)
+            return refuse(verdict, _C_NO_SLOT, NO_SCOPE, ONE, TWO)
         if order["state"] == S_UNKNOWN:
-            return refuse(state, verdict, _C_UNKNOWN, NO_SCOPE, ZERO, I(order["state"]))
+            return refuse(verdict, _C_UNKNOWN, NO_SCOPE, ZERO, I(order["state"]))
         if order["pending_price"] == order["price"] and order["pending_qty"] == order["qty"]:
-            return refuse(state, verdict, _C_NOTHING, NO_SCOPE, I(order["qty"]), I(order["pending_qty"]))
+            return refuse(verdict, _C_NOTHING, NO_SCOPE, I(order["qty"]), I(order["pending_qty"]))
     elif order["state"] != S_DRAFTED:
-        return refuse(state, verdict, _C_NOTHING, NO_SCOPE, ZERO, I(order["state"]))
+        return refuse(verdict, _C_NOTHING, NO_SCOPE, ZERO, I(order["state"]))
     known = ZERO < order["instrument"] < state.terms.shape[0] and order["instrument"] < state.instruments.shape[0]
     if not known or not ZERO < order["account"] < state.accounts.shape[0]:
-        return refuse(state, verdict, _C_UNTRADABLE, NO_SCOPE, ZERO, I(order["instrument"]))
+        return refuse(verdict, _C_UNTRADABLE, NO_SCOPE, ZERO, I(order["instrument"]))
     return ZERO
 
 
@@ -285,7 +284,7 @@ def _check_terms(state: State, draft: Draft, prices: Prices, now: I, verdict: np
     if code == ZERO and draft.seen.reducing == ZERO:
         code = _book(state, draft, now, verdict)
     if code == ZERO and not terms_fit(state, draft, now):
-        code = refuse(state, verdict, C_BAD_TERMS, NO_SCOPE, draft.market, draft.spec)
+        code = refuse(verdict, C_BAD_TERMS, NO_SCOPE, draft.market, draft.spec)
     if code == ZERO:
         code = check_filters(state, draft, prices, verdict)
     return code
@@ -324,9 +323,8 @@ def judge(state: State, order_ix: I, now: I, verdict: np.ndarray) -> I:
     Returns:
         0, or the codes.Refusal.
     """
-    code = _is_askable(state, order_ix, verdict)
-    if code != ZERO:
-        return code
+    if _is_askable(state, order_ix, verdict) != ZERO:
+        return seal(state, verdict)
     prices = _read_prices(state, I(state.orders[order_ix]["instrument"]))
     draft = _read_draft(state, order_ix, prices)
     code = _check_terms(state, draft, prices, now, verdict)
@@ -335,8 +333,10 @@ def judge(state: State, order_ix: I, now: I, verdict: np.ndarray) -> I:
     if code == ZERO:
         code = must_reduce(state, draft, part(draft.spec, S_ORIGIN, M_ORIGIN) == _ENGINE, verdict)
     if code == ZERO and draft.paid == ZERO:
-        code = refuse(state, verdict, _C_NO_REFERENCE, NO_SCOPE, ZERO, ZERO)
-    return code if code != ZERO else _funds(state, draft, verdict)
+        code = refuse(verdict, _C_NO_REFERENCE, NO_SCOPE, ZERO, ZERO)
+    if code == ZERO:
+        code = _funds(state, draft, verdict)
+    return code if code == ZERO else seal(state, verdict)
 
 
 @kernel
@@ -354,7 +354,19 @@ def _cancel_rate(state: State, order: np.void, now: I, verdict: np.ndarray) -> I
             )
             used = tokens_used(debt, window)
             if used > tokens:
-                return refuse(state, verdict, _C_CANCEL_RATE, place, tokens, used)
+                return refuse(verdict, _C_CANCEL_RATE, place, tokens, used)
+    return ZERO
+
+
+@kernel
+def _uncancelable(state: State, order_ix: I, origin: I, verdict: np.ndarray) -> I:
+    if order_ix < ZERO or state.orders[order_ix]["state"] == S_DRAFTED:
+        return refuse(verdict, _C_UNKNOWN, NO_SCOPE, ZERO, ZERO)
+    standing = I(state.orders[order_ix]["state"])
+    if is_over(standing):
+        return refuse(verdict, _C_OVER, NO_SCOPE, ZERO, standing)
+    if standing == S_CANCEL_REQUESTED and origin != _PERSON:
+        return refuse(verdict, _C_NOTHING, NO_SCOPE, ZERO, standing)
     return ZERO
 
 
@@ -374,19 +386,12 @@ def judge_cancel(state: State, order_ix: I, origin: I, now: I, verdict: np.ndarr
     Returns:
         0, or the codes.Refusal.
     """
-    if order_ix < ZERO or state.orders[order_ix]["state"] == S_DRAFTED:
-        return refuse(state, verdict, _C_UNKNOWN, NO_SCOPE, ZERO, ZERO)
-    order = state.orders[order_ix]
-    if is_over(I(order["state"])):
-        return refuse(state, verdict, _C_OVER, NO_SCOPE, ZERO, I(order["state"]))
-    if order["state"] == S_CANCEL_REQUESTED and origin != _PERSON:
-        return refuse(state, verdict, _C_NOTHING, NO_SCOPE, ZERO, I(order["state"]))
+    if _uncancelable(state, order_ix, origin, verdict) != ZERO:
+        return seal(state, verdict)
     if origin in (_STRATEGY, _AGENT, _ALGORITHM):
-        code = _cancel_rate(state, order, now, verdict)
-        if code != ZERO:
-            return code
-    for k in range(VERDICT_WORDS):
-        verdict[k] = ZERO
+        if _cancel_rate(state, state.orders[order_ix], now, verdict) != ZERO:
+            return seal(state, verdict)
+    clear(verdict)
     return ZERO
 
 
@@ -403,8 +408,7 @@ def judge_intent(state: State, strategy: I, now: I, verdict: np.ndarray) -> I:
     Returns:
         0, or codes.Refusal.INTENT_RATE.
     """
-    for k in range(VERDICT_WORDS):
-        verdict[k] = ZERO
+    clear(verdict)
     if not ZERO < strategy < state.strategies.shape[0]:
         return ZERO
     place = I(state.strategies[strategy]["scope_ix"])
@@ -416,4 +420,7 @@ def judge_intent(state: State, strategy: I, now: I, verdict: np.ndarray) -> I:
     scope, window = state.scopes[place], window_of(state, place)
     debt = debt_now(I(scope["intent_debt"]), I(scope["intent_window"]), I(scope["intent_ns"]), tokens, window, now)
     used = tokens_used(debt, window)
-    return refuse(state, verdict, _C_INTENT_RATE, place, tokens, used) if used > tokens else ZERO
+    if used <= tokens:
+        return ZERO
+    refuse(verdict, _C_INTENT_RATE, place, tokens, used)
+    return seal(state, verdict)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from veloz.contracts.codes import Market, Refusal
-from veloz.contracts.kernel import kernel
+from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import OrderType, PositionSide, SelfTrade, TimeInForce, TriggerBy
 from veloz.reducers.bits import (
     M_SIDE,
@@ -28,10 +28,9 @@ from veloz.reducers.bits import (
     part,
 )  # fmt: skip
 from veloz.reducers.state import State
-from veloz.reducers.wide import WORD_MAX, is_less, product, scale_tens
+from veloz.reducers.wide import TENS, WORD_MAX, is_less, product, scale_tens, times
 from veloz.reducers.words import ONE, ZERO, I
 from veloz.reducers.worst import QTY_TOP
-from veloz.reducers.worth import to_money
 from veloz.risk.verdict import NO_SCOPE, Draft, Prices, refuse
 
 _GTC, _IOC, _FOK, _GTX, _GTD = (1 << tif for tif in TimeInForce)
@@ -161,11 +160,11 @@ def terms_fit(state: State, draft: Draft, now: I) -> bool:
 def _off_tick(state: State, draft: Draft, verdict: np.ndarray) -> I:
     tick, order = max(I(state.instruments[draft.instrument]["tick"]), ONE), state.orders[draft.order_ix]
     if draft.price % tick != ZERO:
-        return refuse(state, verdict, C_TICK, NO_SCOPE, tick, draft.price)
+        return refuse(verdict, C_TICK, NO_SCOPE, tick, draft.price)
     if order["trigger"] % tick != ZERO:
-        return refuse(state, verdict, C_TICK, NO_SCOPE, tick, I(order["trigger"]))
+        return refuse(verdict, C_TICK, NO_SCOPE, tick, I(order["trigger"]))
     if order["activation"] % tick != ZERO:
-        return refuse(state, verdict, C_TICK, NO_SCOPE, tick, I(order["activation"]))
+        return refuse(verdict, C_TICK, NO_SCOPE, tick, I(order["activation"]))
     return ZERO
 
 
@@ -175,34 +174,42 @@ def _off_qty(state: State, draft: Draft, verdict: np.ndarray) -> I:
     terms, lot, qty = state.terms[draft.instrument], max(I(state.instruments[draft.instrument]["lot"]), ONE), draft.qty
     at_market = draft.kind == MARKET
     if qty % lot != ZERO:
-        return refuse(state, verdict, C_LOT, NO_SCOPE, lot, qty)
+        return refuse(verdict, C_LOT, NO_SCOPE, lot, qty)
     if at_market and terms["market_lot"] > ZERO and qty % terms["market_lot"] != ZERO:
-        return refuse(state, verdict, C_LOT, NO_SCOPE, I(terms["market_lot"]), qty)
+        return refuse(verdict, C_LOT, NO_SCOPE, I(terms["market_lot"]), qty)
     least, most = max(I(terms["qty_min"]), ONE), I(terms["qty_max"])
     if at_market:
         least = max(least, I(terms["market_qty_min"]))
         if terms["market_qty_max"] > ZERO:
             most = I(terms["market_qty_max"]) if most == ZERO else min(most, I(terms["market_qty_max"]))
     if qty < least:
-        return refuse(state, verdict, C_QTY_MIN, NO_SCOPE, least, qty)
+        return refuse(verdict, C_QTY_MIN, NO_SCOPE, least, qty)
     if most > ZERO and qty > most:
-        return refuse(state, verdict, C_QTY_MAX, NO_SCOPE, most, qty)
+        return refuse(verdict, C_QTY_MAX, NO_SCOPE, most, qty)
     return ZERO
+
+
+@cold
+def _money_down(left: I, right: I, factor_e8: I, places: I) -> tuple[I, bool]:
+    """left · right · factor · 10**places, rounded down; False: it is more than a word."""
+    hi, lo = product(left, right)
+    ok = True
+    if factor_e8 != TENS[_EIGHT]:
+        hi, lo, ok = times(hi, lo, factor_e8)
+        places -= _EIGHT
+    if ok:
+        hi, lo, ok = scale_tens(hi, lo, places)
+    return lo, bool(ok and hi == ZERO)
 
 
 @kernel
 def _notional(state: State, draft: Draft, price: I) -> tuple[I, bool]:
     """Quote money, rounded down; inverse: contracts at their face. False: beyond all bounds, and so not too little."""
-    terms = state.terms[draft.instrument]
-    if terms["product"] != P_INVERSE:
-        hi, lo = product(price, draft.qty)
-        return to_money(state, draft.instrument, hi, lo)
-    known, quote = state.instruments[draft.instrument], I(terms["quote"])
-    if not ZERO < quote < state.assets.shape[0]:
-        return ZERO, False
-    hi, lo = product(draft.qty, I(known["multiplier_e8"]))
-    hi, lo, ok = scale_tens(hi, lo, I(state.assets[quote]["scale"]) - I(known["qty_scale"]) - _EIGHT)
-    return lo, bool(ok and hi == ZERO)
+    known, scale = state.instruments[draft.instrument], I(state.assets[state.terms[draft.instrument]["quote"]]["scale"])
+    places, multiplier = scale - I(known["qty_scale"]), I(known["multiplier_e8"])
+    if state.terms[draft.instrument]["product"] == P_INVERSE:
+        return _money_down(ONE, draft.qty, multiplier, places)
+    return _money_down(price, draft.qty, multiplier, places - I(known["price_scale"]))
 
 
 @kernel
@@ -217,11 +224,11 @@ def _off_notional(state: State, draft: Draft, prices: Prices, verdict: np.ndarra
         price = prices.mark
     value, ok = _notional(state, draft, price)
     if ok and price > ZERO and value < least:
-        return refuse(state, verdict, C_NOTIONAL_MIN, NO_SCOPE, least, value)
+        return refuse(verdict, C_NOTIONAL_MIN, NO_SCOPE, least, value)
     return ZERO
 
 
-@kernel
+@cold
 def _beyond(left: I, left_by: I, right: I, right_by: I) -> bool:
     """left · left_by > right · right_by; none of them below 0."""
     left_hi, left_lo = product(left, left_by)
@@ -236,17 +243,17 @@ def _off_band(state: State, draft: Draft, prices: Prices, verdict: np.ndarray) -
     trigger = I(state.orders[draft.order_ix]["trigger"])
     for price in (draft.price, trigger):
         if price > ZERO and terms["price_min"] > ZERO and price < terms["price_min"]:
-            return refuse(state, verdict, C_PRICE_BAND, NO_SCOPE, I(terms["price_min"]), price)
+            return refuse(verdict, C_PRICE_BAND, NO_SCOPE, I(terms["price_min"]), price)
         if price > ZERO and terms["price_max"] > ZERO and price > terms["price_max"]:
-            return refuse(state, verdict, C_PRICE_BAND, NO_SCOPE, I(terms["price_max"]), price)
+            return refuse(verdict, C_PRICE_BAND, NO_SCOPE, I(terms["price_max"]), price)
     around = prices.mark if prices.mark > ZERO else prices.last
     if draft.price == ZERO or around == ZERO or draft.kind != LIMIT:
         return ZERO
     up, down, spot = I(terms["up_ppm"]), I(terms["down_ppm"]), draft.market == _SPOT_MARKET
     if up > ZERO and (spot or draft.sell == ZERO) and _beyond(draft.price, _PPM, around, up):
-        return refuse(state, verdict, C_PRICE_BAND, NO_SCOPE, up, draft.price)
+        return refuse(verdict, C_PRICE_BAND, NO_SCOPE, up, draft.price)
     if down > ZERO and (spot or draft.sell != ZERO) and _beyond(around, down, draft.price, _PPM):
-        return refuse(state, verdict, C_PRICE_BAND, NO_SCOPE, down, draft.price)
+        return refuse(verdict, C_PRICE_BAND, NO_SCOPE, down, draft.price)
     return ZERO
 
 
@@ -261,5 +268,5 @@ def check_filters(state: State, draft: Draft, prices: Prices, verdict: np.ndarra
     if code == ZERO:
         code = _off_band(state, draft, prices, verdict)
     if code == ZERO and draft.paid > ZERO and draft.qty > WORD_MAX // draft.paid:
-        code = refuse(state, verdict, C_PRODUCT_BOUND, NO_SCOPE, WORD_MAX // draft.paid, draft.qty)
+        code = refuse(verdict, C_PRODUCT_BOUND, NO_SCOPE, WORD_MAX // draft.paid, draft.qty)
     return code

@@ -71,16 +71,31 @@ def number_of(state: State, place: I) -> I:
 
 
 @kernel
-def refuse(state: State, verdict: np.ndarray, code: I, place: I, limit: I, observed: I) -> I:
-    """Write a refusal; `place` NO_SCOPE: no scope's limit. Returns the code."""
+def refuse(verdict: np.ndarray, code: I, place: I, limit: I, observed: I) -> I:
+    """Note a refusal; `place` NO_SCOPE: no scope's limit. Returns the code. `seal` makes a verdict of it."""
     verdict[V_CODE] = code
-    verdict[V_KIND] = kind_of(state, place)
-    verdict[V_NUMBER] = number_of(state, place)
+    verdict[V_KIND] = place
     verdict[V_LIMIT] = limit
     verdict[V_OBSERVED] = observed
+    return code
+
+
+@kernel
+def seal(state: State, verdict: np.ndarray) -> I:
+    """Name the scope of a refusal that was noted. Returns its code."""
+    place = I(verdict[V_KIND])
+    verdict[V_KIND] = kind_of(state, place)
+    verdict[V_NUMBER] = number_of(state, place)
     verdict[V_HOLD] = ZERO
     verdict[V_ASSET] = ZERO
-    return code
+    return I(verdict[V_CODE])
+
+
+@kernel
+def clear(verdict: np.ndarray) -> None:
+    """The verdict that says yes."""
+    for k in range(VERDICT_WORDS):
+        verdict[k] = ZERO
 
 
 @kernel
