@@ -25,6 +25,7 @@ class Balance(NamedTuple):
     locked: int  # by the venue, for orders of anybody
     held: int  # by us, for open orders of ours
     available: int  # what may still be set aside; below 0 where more is bound than there is
+    margin: int  # in use by contracts, as last settled
     traded: int
     fees: int  # paid
     funding: int  # received
@@ -67,7 +68,7 @@ def balance(state: State, account: int, asset: int) -> Balance | None:
     record = state.balances[account * ASSETS_MAX + asset]
     if not record["known"]:
         return None
-    sums = {name: int(record[name]) for name in ("traded", "fees", "funding", "changed", "drift")}
+    sums = {name: int(record[name]) for name in ("margin", "traded", "fees", "funding", "changed", "drift")}
     return Balance(
         account=account,
         asset=asset,

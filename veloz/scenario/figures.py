@@ -7,9 +7,8 @@ import numpy as np
 from veloz.contracts import terms
 from veloz.contracts.codes import Product
 from veloz.instruments.units import decimal_text
-from veloz.reducers.desk import ASSETS_MAX
 from veloz.reducers.order_table import OrderState
-from veloz.reducers.state import State
+from veloz.reducers.wallet import Balance, balance
 from veloz.scenario.naming import Names, Traded
 from veloz.scenario.session import Session
 
@@ -137,21 +136,18 @@ def balance_figures(session: Session) -> dict[str, dict[str, Any]]:
     several = len(session.names.accounts) > 1
     for name, account in session.names.accounts.items():
         for asset, each in session.names.assets.items():
-            place = account.number * ASSETS_MAX + each.number
-            if place < len(state.balances) and state.balances[place]["known"]:
-                told[f"{name}/{asset}" if several else asset] = _balance(state, place, each.scale)
+            held = balance(state, account.number, each.number)
+            if held is not None:
+                told[f"{name}/{asset}" if several else asset] = _balance(held)
     return told
 
 
-def _balance(state: State, place: int, scale: int) -> dict[str, str]:
-    balance = {name: int(state.balances[place][name]) for name in state.balances.dtype.names or ()}
-    foreign = max(0, balance["locked"] - min(balance["confirmed"], balance["held"]))
-    free = balance["total"] - balance["held"] - foreign - balance["margin"] - max(0, -balance["unrealized"])
+def _balance(held: Balance) -> dict[str, str]:
     amounts = {
-        "total": balance["total"], "free": free, "locked": balance["locked"], "held": balance["held"],
-        "margin": balance["margin"], "fees": balance["fees"], "funding": balance["funding"], "drift": balance["drift"],
+        "total": held.total, "free": held.available, "locked": held.locked, "held": held.held,
+        "margin": held.margin, "fees": held.fees, "funding": held.funding, "drift": held.drift,
     }  # fmt: skip
-    return {name: decimal_text(amount, scale) for name, amount in amounts.items()}
+    return {name: decimal_text(amount, held.scale) for name, amount in amounts.items()}
 
 
 def lines_of(figures: dict[str, dict[str, Any]]) -> list[str]:
