@@ -21,7 +21,7 @@ from veloz.engine.verify import Verifier
 from veloz.history.recall import Progress, find_snapshot
 from veloz.reducers.state import State, new_state
 from veloz.strategies.host import Host
-from veloz.strategies.loader import Code, Library, Refused, read_source
+from veloz.strategies.loader import Code, Library, Refused, number_of, read_source
 
 _BODY = msgspec.msgpack.Decoder(StrategyBody)
 _WITH_CODE = (StrategyAction.LOAD, StrategyAction.REPLACE)
@@ -136,15 +136,20 @@ def _host(
 ) -> Host:
     texts = {(each.body.code.partition(":")[0], each.body.source): None for each in loads if each.body.source}
     library = Library([*texts, *given])
-    missing = [
-        each for each in loads if each.body.name not in instead and library.find(each.number, each.body.code) is None
-    ]
+    missing = [each for each in loads if each.body.name not in instead and _is_missing(library, each)]
     for each in missing:
         if not _was_refused(path, last, each.seq):
             raise CodeMissing(
                 f"Strategy {each.body.name} ran {each.body.code}, hash {each.body.code_hash[:16]}, and that code is not at hand."
             )
     return Host(library, {each.strategy: _code_instead(each, instead) for each in loads if each.body.name in instead})
+
+
+def _is_missing(library: Library, load: Loaded) -> bool:
+    """Whether code that ran is not at hand. A command whose row and body name different code was tampered with: what it leads to differs."""
+    if load.body.code_hash and number_of(load.body.code_hash) != load.number:
+        return False
+    return library.find(load.number, load.body.code) is None
 
 
 def _code_instead(load: Loaded, instead: dict[str, tuple[str, str]]) -> Code:
