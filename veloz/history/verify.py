@@ -146,7 +146,7 @@ def _host(
 
 
 def _is_missing(library: Library, load: Loaded) -> bool:
-    """Whether code that ran is not at hand. A command whose row and body name different code was tampered with: what it leads to differs."""
+    """Whether code that ran is not at hand. Where row and body name different code, one of them was changed: what follows will differ."""
     if load.body.code_hash and number_of(load.body.code_hash) != load.number:
         return False
     return library.find(load.number, load.body.code) is None
