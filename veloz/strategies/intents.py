@@ -17,6 +17,7 @@ from veloz.reducers.limits import PRICE_MAX, QTY_MAX, TIME_MAX_NS
 from veloz.strategies import sdk
 
 PPM_MAX: Final = 1_000_000
+_SHIFTS: Final = {name: terms.shift_of(terms.SPEC, name) for name, _ in terms.SPEC}
 
 
 class Nonsense(IntEnum):
@@ -144,8 +145,9 @@ def fault_of(draft: Draft, instruments: Sequence[int], owns: Callable[[int, int]
         return Nonsense.UNKNOWN_INSTRUMENT
     if not (-QTY_MAX if draft.form == _TARGET else 0 if draft.form in (_QUOTE, _CANCEL) else 1) <= draft.qty <= QTY_MAX:
         return Nonsense.OUT_OF_RANGE
-    if not all(low <= draft[place] <= high for place, low, high in _PLACES):
-        return Nonsense.OUT_OF_RANGE
+    for place, low, high in _PLACES:
+        if not low <= draft[place] <= high:
+            return Nonsense.OUT_OF_RANGE
     if draft.form in (_CANCEL, _AMEND):
         if not 0 < draft.order <= QTY_MAX:
             return Nonsense.OUT_OF_RANGE
@@ -167,24 +169,24 @@ def rows_of(draft: Draft, cause: int, now: int, strategy: int, account: int) -> 
     who = {"account": account, "strategy": strategy, "tif": draft.tif, "reduce_only": draft.reduce_only}
     if draft.form == _QUOTE:
         who |= {"form": Form.QUOTE}
-        bid, ask = terms.pack(terms.SPEC, **who), terms.pack(terms.SPEC, sell=1, **who)
+        bid, ask = _spec(**who), _spec(sell=1, **who)
         return [
             _row(layout.FIRST, draft.instrument, now, 0, draft.price, draft.qty, cause, bid),
             _row(layout.LAST, draft.instrument, now, 0, draft.ask, draft.ask_qty, cause, ask),
         ]
     if draft.form == _TARGET:
         kind = OrderType.LIMIT if draft.price else OrderType.MARKET
-        spec = terms.pack(terms.SPEC, form=Form.TARGET, sell=int(draft.qty < 0), type=kind, **who)
+        spec = _spec(form=Form.TARGET, sell=int(draft.qty < 0), type=kind, **who)
         return [_row(0, draft.instrument, now, 0, draft.price, abs(draft.qty), cause, spec)]
     if draft.form == _CANCEL:
-        spec = terms.pack(terms.SPEC, action=Action.CANCEL, account=account, strategy=strategy)
+        spec = _spec(action=Action.CANCEL, account=account, strategy=strategy)
         return [_row(0, draft.instrument, now, draft.order, 0, 0, cause, spec)]
     if draft.form == _AMEND:
-        spec = terms.pack(terms.SPEC, action=Action.AMEND, account=account, strategy=strategy)
+        spec = _spec(action=Action.AMEND, account=account, strategy=strategy)
         return [_row(0, draft.instrument, now, draft.order, draft.price, draft.qty, cause, spec)]
     more = draft.trigger or draft.activation or draft.callback_ppm or draft.expire_ns
-    spec = terms.pack(
-        terms.SPEC, sell=draft.sell, type=draft.type, position_side=draft.position_side, stp=draft.stp,
+    spec = _spec(
+        sell=draft.sell, type=draft.type, position_side=draft.position_side, stp=draft.stp,
         trigger_by=draft.trigger_by, more=int(bool(more)), **who,
     )  # fmt: skip
     first = _row(0, draft.instrument, now, 0, draft.price, draft.qty, cause, spec)
@@ -192,6 +194,14 @@ def rows_of(draft: Draft, cause: int, now: int, strategy: int, account: int) -> 
         return [first]
     extra = (draft.trigger, draft.activation, draft.callback_ppm, 0, draft.expire_ns)
     return [first, (TERMS.number, 1, 0, draft.instrument, now, 0, *extra)]
+
+
+def _spec(**parts: int) -> int:
+    """As terms.pack, of parts that are known to fit."""
+    word = 0
+    for name, value in parts.items():
+        word |= value << _SHIFTS[name]
+    return word
 
 
 def _row(flags: int, instrument: int, now: int, *words: int) -> tuple[int, ...]:
