@@ -74,3 +74,25 @@ def test_missing_code_is_one_sentence(veloz: Run, tmp_path: Path):
     said = veloz("replay", "--journal", path, "--what-if", f"{load.name}={file}", "--json")
     assert said.code == 0
     assert said.json["divergences"][0]["kind"] == "strategy.intent"
+
+
+def test_a_snapshot_with_what_strategies_remember_shortens_the_way(veloz: Run, tmp_path: Path):
+    batches = recording(next(each for each in SCENARIOS if each.stem == "quoter"))
+    path = write_batches(tmp_path / "j", batches)
+    ends = np.cumsum([len(each.rows) for each in batches])
+    middle = int(ends[2 * len(ends) // 3])
+    assert veloz("journal", "snapshot", "--journal", path, "--at", middle, "--json").json["seq"] == middle
+    whole = veloz("replay", "--journal", path, "--verify", "--no-snapshot", "--json").json
+    part = veloz("replay", "--journal", path, "--verify", "--from", middle + 1, "--json").json
+    assert (part["snapshot_used"], part["divergences"]) == (middle, [])
+    assert part["state_hash"] == whole["state_hash"]
+    assert 0 < part["decisions_checked"] < whole["decisions_checked"]
+
+
+def test_a_snapshot_within_a_step_is_no_beginning(veloz: Run, tmp_path: Path):
+    batches = recording(next(each for each in SCENARIOS if each.stem == "normal_fill"))
+    path = write_batches(tmp_path / "j", batches)
+    seq = rows_where(batches, lambda rows: rows["kind"] == r.APPROVED.number)[0]
+    assert veloz("journal", "snapshot", "--journal", path, "--at", seq, "--json").code == 0
+    part = veloz("replay", "--journal", path, "--verify", "--from", seq + 1, "--json").json
+    assert (part["snapshot_used"], part["divergences"]) == (None, [])

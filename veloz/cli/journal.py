@@ -152,6 +152,7 @@ def _snapshot(args: argparse.Namespace) -> int:
     from veloz.daemon.config import read_settings
     from veloz.engine.warm import warm
     from veloz.history.recall import recall_newest, save_snapshot
+    from veloz.history.verify import memory_at
 
     path = journal_dir(args)
     _, at = check_range(path, 1, args.at)
@@ -165,7 +166,7 @@ def _snapshot(args: argparse.Namespace) -> int:
     with Bar("fold") as bar:
         found = recall_newest(path, at, bar.update)
     keep = read_settings(args.set).value("journal.snapshots_kept")
-    file, digest = save_snapshot(path, at, found.state, keep)
+    file, digest = save_snapshot(path, at, found.state, keep, memory_at(path, at))
     _print(args, f"snapshot of {path}", {"seq": at, "state_hash": digest, "bytes": file.stat().st_size})
     return EXIT_OK
 

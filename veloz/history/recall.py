@@ -1,15 +1,19 @@
 """The state as of a record: from the newest snapshot that fits, or from the first row."""
 
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from blake3 import blake3
 
 from journal import Reader, View, snapshots
 from veloz.engine.replay import Replay
 from veloz.history.slabs import SlabReader
 from veloz.reducers.state import State, dump_state, fingerprint, load_state, new_state, state_hash
 
+_MEMORY = struct.Struct("<Q")  # size of the strategies' memory, which lies before the state
 Progress = Callable[[int, int], None]  # rows done, rows in all
 
 
@@ -40,15 +44,39 @@ def link_at(view: View, seq: int) -> bytes | None:
     return None if batch is None else batch.digest
 
 
-def find_snapshot(path: Path, at_most: int) -> tuple[int, State] | None:
-    """The newest snapshot of this very history, at or below a sequence number: (seq, state)."""
+@dataclass(frozen=True)
+class Kept:
+    """What a snapshot holds: the state after `seq`, and what strategies remembered there (empty: that was not known)."""
+
+    seq: int
+    state: State
+    memory: bytes
+
+
+def find_kept(path: Path, at_most: int) -> Kept | None:
+    """The newest snapshot of this very history, at or below a sequence number."""
     if at_most < 1:
         return None
     with Reader.open(path) as reader, reader.view() as view:
         found = snapshots.newest(
-            path, at_most=at_most, fingerprint=fingerprint(), link_of=lambda seq: link_at(view, seq)
+            path, at_most=at_most, fingerprint=_fingerprint(), link_of=lambda seq: link_at(view, seq)
         )
-    return None if found is None else (found.seq, load_state(found.payload))
+    if found is None:
+        return None
+    size = _MEMORY.unpack_from(found.payload)[0]
+    begin = _MEMORY.size + size
+    return Kept(found.seq, load_state(found.payload[begin:]), found.payload[_MEMORY.size : begin])
+
+
+def find_snapshot(path: Path, at_most: int) -> tuple[int, State] | None:
+    """The same as (seq, state)."""
+    found = find_kept(path, at_most)
+    return None if found is None else (found.seq, found.state)
+
+
+def _fingerprint() -> bytes:
+    """Of the state's layout, with what strategies remember in front of it."""
+    return blake3(b"memory" + fingerprint()).digest(16)
 
 
 def recall(
@@ -99,11 +127,12 @@ def recall_newest(path: Path, last: int | None = None, on_progress: Progress | N
     return _fold(path, replay, at, seq if found else None, on_progress)
 
 
-def save_snapshot(path: Path, seq: int, state: State, keep: int) -> tuple[Path, str]:
-    """Write the state after `seq` beside the journal; returns the file and the state's hash."""
+def save_snapshot(path: Path, seq: int, state: State, keep: int, memory: bytes = b"") -> tuple[Path, str]:
+    """Write the state after `seq`, and what strategies remember there, beside the journal; returns the file and the state's hash."""
     with Reader.open(path) as reader, reader.view() as view:
         link = link_at(view, seq)
     assert link is not None, "a snapshot is of a row that exists"
-    file = snapshots.save(path, seq=seq, link=link, fingerprint=fingerprint(), payload=dump_state(state))
+    payload = _MEMORY.pack(len(memory)) + memory + dump_state(state)
+    file = snapshots.save(path, seq=seq, link=link, fingerprint=_fingerprint(), payload=payload)
     snapshots.keep(path, keep)
     return file, state_hash(state)

@@ -1,7 +1,8 @@
 """Verify a journal: take every decision again, with the strategies' own code, and compare it with the one on record.
 
-Strategies remember, and their memory is not part of the state. So where any were known, a verification begins at row 1, whatever snapshots
-there are. Their code comes with the program, from the journal (the commands that loaded it carry its text) or from files that are given.
+Strategies remember, and their memory is not part of the state. So where any were known, a verification begins at the newest snapshot that
+has their memory, else at row 1. Their code comes with the program, from the journal (the commands that loaded it carry its text) or from
+files that are given.
 """
 
 import time
@@ -15,10 +16,10 @@ import numpy as np
 from journal import Reader
 from veloz.contracts.codes import Refusal, StrategyAction
 from veloz.contracts.command import StrategyBody
-from veloz.contracts.layout import ROW
+from veloz.contracts.layout import ROW, STEP_END
 from veloz.contracts.registry import COMMAND_STRATEGY, DISABLED
 from veloz.engine.verify import Verifier
-from veloz.history.recall import Progress, find_snapshot
+from veloz.history.recall import Kept, Progress, find_kept
 from veloz.reducers.state import State, new_state
 from veloz.strategies.host import Host
 from veloz.strategies.loader import Code, Library, Refused, number_of, read_source
@@ -48,6 +49,7 @@ class Verified:
     """What came of a verification."""
 
     verifier: Verifier
+    host: Host
     snapshot_used: int | None
     seconds: float
     rows: int
@@ -91,9 +93,11 @@ def verify_journal(
     """
     loads = find_loads(path, last)
     host = _host(path, last, loads, tuple(sources), dict(instead or {}))
-    found = find_snapshot(path, count_from - 1) if use_snapshot and count_from > 1 and not loads else None
-    seq, state = found or (0, new_state())
-    verifier = Verifier(state, host if loads else None, count_from=count_from, last_seq=seq)
+    found = _begin(path, count_from - 1, loads, host) if use_snapshot and not instead else None
+    seq = found.seq if found else 0
+    verifier = Verifier(
+        found.state if found else new_state(), host if loads else None, count_from=count_from, last_seq=seq
+    )
     begun = time.perf_counter()
     with Reader.open(path) as reader:
         for batch in reader.scan(seq + 1, last):
@@ -102,7 +106,52 @@ def verify_journal(
             verifier.feed(batch.first + lo, batch.rows[lo:hi].view(ROW), bodies)
             if on_progress is not None:
                 on_progress(verifier.last_seq - seq, last - seq)
-    return Verified(verifier, seq if found else None, time.perf_counter() - begun, max(0, verifier.last_seq - seq))
+    return Verified(
+        verifier, host, seq if found else None, time.perf_counter() - begun, max(0, verifier.last_seq - seq)
+    )
+
+
+def _begin(path: Path, at_most: int, loads: list[Loaded], host: Host) -> Kept | None:
+    """The newest snapshot at a step's end from which the strategies can go on; their memory is loaded."""
+    found = find_kept(path, at_most)
+    while found is not None:
+        known = any(each.seq <= found.seq for each in loads)
+        if _ends_step(path, found.seq) and (not known or _remember(host, found.memory)):
+            return found
+        found = find_kept(path, found.seq - 1)
+    return None
+
+
+def _remember(host: Host, memory: bytes) -> bool:
+    """Whether the strategies could take up a memory; one of another program they cannot."""
+    try:
+        if memory:
+            host.load(memory)
+    except ValueError:
+        return False
+    return bool(memory)
+
+
+def _ends_step(path: Path, seq: int) -> bool:
+    with Reader.open(path) as reader, reader.view() as view:
+        batch = view.batch_at(seq)
+        return batch is not None and bool(batch.rows.view(ROW)["flags"][seq - batch.first] & STEP_END)
+
+
+def memory_at(path: Path, seq: int) -> bytes:
+    """What strategies remember after a record, for a snapshot; empty where there are none, or where it cannot be known.
+
+    Args:
+        path: The journal's directory.
+        seq: The record. Within a step nothing is known of it.
+    """
+    if not find_loads(path, seq) or not _ends_step(path, seq):
+        return b""
+    try:
+        found = verify_journal(path, last=seq, count_from=seq + 1)
+    except (CodeMissing, Refused):
+        return b""
+    return found.host.dump()
 
 
 def find_loads(path: Path, last: int) -> list[Loaded]:
