@@ -7,10 +7,11 @@ bucket; a limit that is lowered leaves the debt, and so holds at once.
 
 from typing import Final
 
+import numpy as np
+
 from veloz.contracts.codes import Limit
 from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.desk import LIMITS
-from veloz.reducers.state import State
 from veloz.reducers.words import ONE, ZERO, I
 
 RATE_MAX: Final = (1 << 20) - 1  # tokens
@@ -24,29 +25,29 @@ _WINDOW_DEFAULT, _REPEAT_DEFAULT = I(WINDOW_DEFAULT_NS), I(REPEAT_DEFAULT_NS)
 
 
 @kernel
-def limit_of(state: State, place: I, limit: I) -> I:
+def limit_of(limits: np.ndarray, place: I, limit: I) -> I:
     """The limit that a scope states itself; -1: none."""
-    return I(state.limits[place * _LIMITS + limit])
+    return I(limits[place * _LIMITS + limit])
 
 
 @kernel
-def _inherited(state: State, place: I, limit: I, default: I) -> I:
-    own = limit_of(state, place, limit)
+def _inherited(limits: np.ndarray, place: I, limit: I, default: I) -> I:
+    own = limit_of(limits, place, limit)
     if own < ZERO:
-        own = limit_of(state, ZERO, limit)
+        own = limit_of(limits, ZERO, limit)
     return own if own >= ZERO else default
 
 
 @kernel
-def window_of(state: State, place: I) -> I:
+def window_of(limits: np.ndarray, place: I) -> I:
     """WINDOW_NS of a scope: its own, else the global one, else a second."""
-    return max(_inherited(state, place, _WINDOW, _WINDOW_DEFAULT), ONE)
+    return max(_inherited(limits, place, _WINDOW, _WINDOW_DEFAULT), ONE)
 
 
 @kernel
-def repeat_span(state: State, place: I) -> I:
+def repeat_span(limits: np.ndarray, place: I) -> I:
     """REPEAT_NS of a scope: its own, else the global one, else a minute."""
-    return _inherited(state, place, _REPEAT, _REPEAT_DEFAULT)
+    return _inherited(limits, place, _REPEAT, _REPEAT_DEFAULT)
 
 
 @cold

@@ -96,9 +96,9 @@ def _scopes_of_order(state: State, order: np.void) -> tuple[I, I, I, I, I]:
 
 @kernel
 def _take_order_token(state: State, place: I, now: I) -> None:
-    tokens = limit_of(state, place, _ORDERS)
+    tokens = limit_of(state.limits, place, _ORDERS)
     if tokens >= ZERO:
-        scope, window = state.scopes[place], window_of(state, place)
+        scope, window = state.scopes[place], window_of(state.limits, place)
         debt = debt_now(I(scope["order_debt"]), I(scope["order_window"]), I(scope["order_ns"]), tokens, window, now)
         scope["order_debt"] = debt_after(debt, tokens, window)
         scope["order_window"] = window
@@ -107,9 +107,9 @@ def _take_order_token(state: State, place: I, now: I) -> None:
 
 @kernel
 def _take_cancel_token(state: State, place: I, now: I) -> None:
-    tokens = limit_of(state, place, _CANCELS)
+    tokens = limit_of(state.limits, place, _CANCELS)
     if tokens >= ZERO:
-        scope, window = state.scopes[place], window_of(state, place)
+        scope, window = state.scopes[place], window_of(state.limits, place)
         debt = debt_now(I(scope["cancel_debt"]), I(scope["cancel_window"]), I(scope["cancel_ns"]), tokens, window, now)
         scope["cancel_debt"] = debt_after(debt, tokens, window)
         scope["cancel_window"] = window
@@ -119,9 +119,9 @@ def _take_cancel_token(state: State, place: I, now: I) -> None:
 @kernel
 def take_intent_token(state: State, place: I, now: I) -> None:
     """One intent of a strategy."""
-    tokens = limit_of(state, place, _INTENTS)
+    tokens = limit_of(state.limits, place, _INTENTS)
     if tokens >= ZERO:
-        scope, window = state.scopes[place], window_of(state, place)
+        scope, window = state.scopes[place], window_of(state.limits, place)
         debt = debt_now(I(scope["intent_debt"]), I(scope["intent_window"]), I(scope["intent_ns"]), tokens, window, now)
         scope["intent_debt"] = debt_after(debt, tokens, window)
         scope["intent_window"] = window
@@ -145,7 +145,7 @@ def _run_on(state: State, place: I, sell: I, entry: bool, now: I) -> None:
     scope = state.scopes[place]
     if not entry:
         scope["repeats"] = ZERO
-    elif scope["repeat_side"] == sell and now - scope["repeat_ns"] <= repeat_span(state, place):
+    elif scope["repeat_side"] == sell and now - scope["repeat_ns"] <= repeat_span(state.limits, place):
         scope["repeats"] += ONE
     else:
         scope["repeats"] = ONE

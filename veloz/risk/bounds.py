@@ -66,10 +66,10 @@ def _farthest(price: I, prices: Prices) -> I:
 
 @kernel
 def _collar(state: State, draft: Draft, prices: Prices, verdict: np.ndarray) -> I:
-    place = tightest(state, draft.places, L_COLLAR)
+    place = tightest(state.limits, draft.places, L_COLLAR)
     if place < ZERO:
         return ZERO
-    limit = limit_of(state, place, L_COLLAR)
+    limit = limit_of(state.limits, place, L_COLLAR)
     price = draft.price
     if draft.kind == MARKET:
         price = prices.bid if draft.sell != ZERO else prices.ask
@@ -88,13 +88,13 @@ def _collar(state: State, draft: Draft, prices: Prices, verdict: np.ndarray) -> 
 
 @kernel
 def _order_size(state: State, draft: Draft, verdict: np.ndarray) -> I:
-    place = tightest(state, draft.places, L_ORDER_QTY)
-    if place >= ZERO and draft.qty > limit_of(state, place, L_ORDER_QTY):
-        return refuse(verdict, C_ORDER_QTY, place, limit_of(state, place, L_ORDER_QTY), draft.qty)
-    place = tightest(state, draft.places, L_ORDER_NOTIONAL)
+    place = tightest(state.limits, draft.places, L_ORDER_QTY)
+    if place >= ZERO and draft.qty > limit_of(state.limits, place, L_ORDER_QTY):
+        return refuse(verdict, C_ORDER_QTY, place, limit_of(state.limits, place, L_ORDER_QTY), draft.qty)
+    place = tightest(state.limits, draft.places, L_ORDER_NOTIONAL)
     if place < ZERO:
         return ZERO
-    limit = limit_of(state, place, L_ORDER_NOTIONAL)
+    limit = limit_of(state.limits, place, L_ORDER_NOTIONAL)
     if draft.paid == ZERO:
         return refuse(verdict, C_NO_REFERENCE, place, limit, ZERO)
     worth = worth_up(state, draft.instrument, draft.paid, draft.qty)
@@ -118,10 +118,10 @@ def _position(state: State, draft: Draft, price: I, verdict: np.ndarray) -> I:
         toward = draft.seen.share_toward if k == SHARE else draft.seen.own_toward
         if place < ZERO or toward == ZERO:
             continue
-        limit = limit_of(state, place, L_POSITION_QTY)
+        limit = limit_of(state.limits, place, L_POSITION_QTY)
         if limit >= ZERO and most > limit:
             return refuse(verdict, C_POSITION, place, limit, most)
-        limit = limit_of(state, place, L_POSITION_NOTIONAL)
+        limit = limit_of(state.limits, place, L_POSITION_NOTIONAL)
         if limit >= ZERO and most > ZERO:
             if price == ZERO:
                 return refuse(verdict, C_NO_REFERENCE, place, limit, ZERO)
@@ -138,7 +138,7 @@ def _open_orders(state: State, draft: Draft, verdict: np.ndarray) -> I:
     for k in range(SCOPES):
         place = draft.places[k]
         if place >= ZERO:
-            limit, count = limit_of(state, place, L_OPEN_ORDERS), I(state.scopes[place]["orders_open"]) + ONE
+            limit, count = limit_of(state.limits, place, L_OPEN_ORDERS), I(state.scopes[place]["orders_open"]) + ONE
             if ZERO <= limit < count:
                 return refuse(verdict, C_OPEN_ORDERS, place, limit, count)
     return ZERO
@@ -161,7 +161,7 @@ def _exposure(state: State, draft: Draft, price: I, verdict: np.ndarray) -> I:
             place = draft.places[k]
             if place < ZERO:
                 continue
-            limit = limit_of(state, place, limit_kind)
+            limit = limit_of(state.limits, place, limit_kind)
             if limit < ZERO:
                 continue
             more = draft.seen.share_more if k == SHARE else draft.seen.own_more
@@ -196,9 +196,9 @@ def order_rate(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
         place = draft.places[k]
         if place < ZERO:
             continue
-        tokens = limit_of(state, place, L_ORDERS)
+        tokens = limit_of(state.limits, place, L_ORDERS)
         if tokens >= ZERO:
-            scope, window = state.scopes[place], window_of(state, place)
+            scope, window = state.scopes[place], window_of(state.limits, place)
             debt = debt_now(I(scope["order_debt"]), I(scope["order_window"]), I(scope["order_ns"]), tokens, window, now)
             used = tokens_used(debt, window)
             if used > tokens:
@@ -211,13 +211,13 @@ def _losses(state: State, draft: Draft, verdict: np.ndarray) -> I:
     for k in range(SCOPES):
         place = draft.places[k]
         if place >= ZERO:
-            limit, loss = limit_of(state, place, L_DAILY_LOSS), I(state.scopes[place]["day_loss"])
+            limit, loss = limit_of(state.limits, place, L_DAILY_LOSS), I(state.scopes[place]["day_loss"])
             if ZERO <= limit < loss:
                 return refuse(verdict, C_DAILY_LOSS, place, limit, loss)
     for k in range(SCOPES):
         place = draft.places[k]
         if place >= ZERO:
-            limit, loss = limit_of(state, place, L_DRAWDOWN), I(state.scopes[place]["drawdown"])
+            limit, loss = limit_of(state.limits, place, L_DRAWDOWN), I(state.scopes[place]["drawdown"])
             if ZERO <= limit < loss:
                 return refuse(verdict, C_DRAWDOWN, place, limit, loss)
     return ZERO

@@ -106,9 +106,9 @@ def looseness(limit: I, value: I, fallback: I) -> I:
 @kernel
 def _fallback(state: State, place: I, limit: I) -> I:
     default = _WINDOW_DEFAULT if limit == _WINDOW else _REPEAT_DEFAULT
-    if place == ZERO or limit_of(state, ZERO, limit) < ZERO:
+    if place == ZERO or limit_of(state.limits, ZERO, limit) < ZERO:
         return default
-    return limit_of(state, ZERO, limit)
+    return limit_of(state.limits, ZERO, limit)
 
 
 @cold

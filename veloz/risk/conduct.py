@@ -26,9 +26,9 @@ def repeated(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
         place = draft.places[k]
         if place < ZERO:
             continue
-        limit, scope = limit_of(state, place, L_REPEATS), state.scopes[place]
+        limit, scope = limit_of(state.limits, place, L_REPEATS), state.scopes[place]
         run = ONE
-        if scope["repeat_side"] == draft.sell and now - scope["repeat_ns"] <= repeat_span(state, place):
+        if scope["repeat_side"] == draft.sell and now - scope["repeat_ns"] <= repeat_span(state.limits, place):
             run = I(scope["repeats"]) + ONE
         if ZERO <= limit < run:
             return refuse(verdict, C_REPEATED, place, limit, run)
@@ -41,7 +41,7 @@ def duplicated(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
     place, span = NO_SCOPE, ZERO
     for k in range(SCOPES):
         if draft.places[k] >= ZERO:
-            stated = limit_of(state, draft.places[k], L_DUPLICATE)
+            stated = limit_of(state.limits, draft.places[k], L_DUPLICATE)
             if stated > span:
                 place, span = draft.places[k], stated
     if place < ZERO:
@@ -60,7 +60,7 @@ def _guards_cross(state: State, draft: Draft) -> bool:
     freed = False
     for k in range(SCOPES):
         if draft.places[k] >= ZERO:
-            stated = limit_of(state, draft.places[k], L_OWN_CROSS)
+            stated = limit_of(state.limits, draft.places[k], L_OWN_CROSS)
             if stated == ONE:
                 return True
             freed = freed or stated == ZERO

@@ -152,10 +152,12 @@ def _stops(state: State, draft: Draft, verdict: np.ndarray) -> I:
 def _not_allowed(state: State, draft: Draft, verdict: np.ndarray) -> I:
     """A 0 of any scope but the global one forbids; a global 0 forbids every instrument whose scope does not say 1."""
     for k in range(1, SCOPES):
-        if draft.places[k] >= ZERO and limit_of(state, draft.places[k], _L_ALLOWED) == ZERO:
+        if draft.places[k] >= ZERO and limit_of(state.limits, draft.places[k], _L_ALLOWED) == ZERO:
             return refuse(verdict, _C_NOT_ALLOWED, draft.places[k], ZERO, ONE)
     listed = draft.places[_INSTRUMENT_SCOPE]
-    if limit_of(state, ZERO, _L_ALLOWED) == ZERO and (listed < ZERO or limit_of(state, listed, _L_ALLOWED) != ONE):
+    if limit_of(state.limits, ZERO, _L_ALLOWED) == ZERO and (
+        listed < ZERO or limit_of(state.limits, listed, _L_ALLOWED) != ONE
+    ):
         return refuse(verdict, _C_NOT_ALLOWED, ZERO, ZERO, ONE)
     return ZERO
 
@@ -210,9 +212,9 @@ def _venue_status(state: State, draft: Draft, verdict: np.ndarray) -> I:
 def _book(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
     """BOOK_STALE: nothing of the book was heard for too long. BOOK_UNSYNCED: a book is followed, and may not be believed."""
     slot_ix = I(state.instruments[draft.instrument]["slot"])
-    place = tightest(state, draft.places, _L_STALE)
+    place = tightest(state.limits, draft.places, _L_STALE)
     if place >= ZERO:
-        limit, heard = limit_of(state, place, _L_STALE), ZERO
+        limit, heard = limit_of(state.limits, place, _L_STALE), ZERO
         if slot_ix >= ZERO:
             at = slot_ix * _CHANNELS
             heard = max(
@@ -346,9 +348,9 @@ def _cancel_rate(state: State, order: np.void, now: I, verdict: np.ndarray) -> I
         place = places[k]
         if place < ZERO:
             continue
-        tokens = limit_of(state, place, _L_CANCELS)
+        tokens = limit_of(state.limits, place, _L_CANCELS)
         if tokens >= ZERO:
-            scope, window = state.scopes[place], window_of(state, place)
+            scope, window = state.scopes[place], window_of(state.limits, place)
             debt = debt_now(
                 I(scope["cancel_debt"]), I(scope["cancel_window"]), I(scope["cancel_ns"]), tokens, window, now
             )
@@ -414,10 +416,10 @@ def judge_intent(state: State, strategy: I, now: I, verdict: np.ndarray) -> I:
     place = I(state.strategies[strategy]["scope_ix"])
     if place < ZERO:
         return ZERO
-    tokens = limit_of(state, place, _L_INTENTS)
+    tokens = limit_of(state.limits, place, _L_INTENTS)
     if tokens < ZERO:
         return ZERO
-    scope, window = state.scopes[place], window_of(state, place)
+    scope, window = state.scopes[place], window_of(state.limits, place)
     debt = debt_now(I(scope["intent_debt"]), I(scope["intent_window"]), I(scope["intent_ns"]), tokens, window, now)
     used = tokens_used(debt, window)
     if used <= tokens:

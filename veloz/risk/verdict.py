@@ -99,12 +99,12 @@ def clear(verdict: np.ndarray) -> None:
 
 
 @kernel
-def tightest(state: State, places: Places, limit: I) -> I:
+def tightest(limits: np.ndarray, places: Places, limit: I) -> I:
     """Place of the scope whose limit is the least; -1: none of them has one. Of equals, the wider scope."""
     found, least = NO_SCOPE, ZERO
     for k in range(SCOPES):
         if places[k] >= ZERO:
-            bound = state.limits[places[k] * _LIMITS + limit]
+            bound = limits[places[k] * _LIMITS + limit]
             if bound >= ZERO and (found < ZERO or bound < least):
                 found, least = places[k], I(bound)
     return found
