@@ -26,7 +26,7 @@ from veloz.strategies.loader import Library
 
 MAP_BYTES: Final = 1 << 30
 ROUNDS_MAX: Final = 1_000  # steps that one line may lead to: requests that are dispatched at once, timers that come due
-TIMERS_MAX: Final = 100_000
+TIMERS_MAX: Final = 20_000
 _REFUSALS: Final = (registry.GATE_REFUSED.number, registry.COMMAND_REFUSED.number, registry.DISABLED.number)
 _ORDERS: Final = tuple(
     kind.number for kind in registry.KINDS if kind.words[0] == "order" and kind is not registry.COMMAND_ORDER
