@@ -134,6 +134,7 @@ def take_step(
                 signal[0] = DONE
                 continue
             _turn(state, rows, said, out, work)
+    state.clock[0]["seq"] = at["first_seq"] + at["inputs"] + at["made"] - ONE
 
 
 @cold
