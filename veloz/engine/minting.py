@@ -10,10 +10,10 @@ from typing import Any, Final, Never, NoReturn, Protocol, SupportsIndex, final
 import numpy as np
 
 from veloz.contracts.registry import AMEND_REQUESTED, APPROVED, CANCEL_REQUESTED, DRAFTED, REQUESTED
-from veloz.contracts.terms import SPEC, Action, client_id, unpack
+from veloz.contracts.terms import SPEC, Action, client_id, shift_of
 from veloz.reducers.finding import find_order
 from veloz.reducers.state import State
-from veloz.reducers.words import I
+from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, I
 
 _SEAL: Final = object()  # who holds it makes requests; it never leaves this file
 _KINDS: Final = {
@@ -21,6 +21,9 @@ _KINDS: Final = {
     AMEND_REQUESTED.number: Action.AMEND,
     CANCEL_REQUESTED.number: Action.CANCEL,
 }
+_KIND, _INSTRUMENT = int(KIND_MASK), int(INSTRUMENT_SHIFT)
+_ACTION, _ACTION_MASK = shift_of(SPEC, "action"), (1 << dict(SPEC)["action"]) - 1
+WORDS_A_ROW: Final = 8  # words.RAW: head, two times, the five words of the kind
 _ASKED: Final = np.isin(np.arange(1 << 8), list(_KINDS))
 
 
@@ -102,52 +105,50 @@ def mint(step: Decided, state: State) -> list[Request]:
     Raises:
         UnapprovedError: A row asks for something that was not approved.
     """
-    kinds = np.minimum(step.rows["kind"], len(_ASKED) - 1)
-    made = []
-    for place in np.flatnonzero(_ASKED[kinds]).tolist():
-        if place < step.inputs:
-            raise UnapprovedError(f"Row {step.first_seq + place} came in from outside and asks for a request.")
-        made.append(_mint_one(step, place, state))
-    return made
+    outside = np.flatnonzero(_ASKED[np.minimum(step.rows["kind"][: step.inputs], len(_ASKED) - 1)])
+    if len(outside):
+        raise UnapprovedError(f"Row {step.first_seq + int(outside[0])} came in from outside and asks for a request.")
+    rows = np.ascontiguousarray(step.rows[step.inputs :]).view("<i8").reshape(-1, WORDS_A_ROW).tolist()
+    base = step.first_seq + step.inputs
+    return [_mint_one(rows, place, base, state) for place, row in enumerate(rows) if row[0] & _KIND in _KINDS]
 
 
-def _mint_one(step: Decided, place: int, state: State) -> Request:
-    row, seq = step.rows[place].view(REQUESTED.view), step.first_seq + place
-    key, instrument = int(row["order"]), int(row["instrument"])
+def _mint_one(rows: list[list[int]], place: int, base: int, state: State) -> Request:
+    head, _, _, key, price, qty, _, spec = rows[place]
+    seq, instrument, action = base + place, head >> _INSTRUMENT, _KINDS[head & _KIND]
     order_ix = int(find_order(state.orders, state.order_places, I(key), I(instrument)))
     if order_ix < 0:
         raise UnapprovedError(f"Row {seq} asks for order {key}, which the state does not know.")
-    order, action = state.orders[order_ix], _KINDS[int(row["kind"])]
-    parts = unpack(SPEC, int(row["spec"]))
-    if Action(parts["action"]) is not action or int(order["instrument"]) != instrument:
+    order = state.orders[order_ix]
+    if spec >> _ACTION & _ACTION_MASK != action or int(order["instrument"]) != instrument:
         raise UnapprovedError(f"Row {seq} says one thing and asks for another.")
     if action is not Action.CANCEL:
-        _check_chain(step, place, order)
+        _check_chain(rows, place, base, order)
     return Request(
         _SEAL,
         {
             "seq": seq, "action": action, "instrument": instrument, "account": int(order["account"]), "key": key,
             "client_id": client_id(int(order["epoch"]), key) if key > 0 else "", "venue_order": int(order["venue_order"]),
-            "price": int(row["price"]) if action is not Action.CANCEL else 0, "qty": int(row["qty"]), "spec": int(row["spec"]),
+            "price": price if action is not Action.CANCEL else 0, "qty": qty, "spec": spec,
             "trigger": int(order["trigger"]), "activation": int(order["activation"]),
             "callback_ppm": int(order["callback_ppm"]), "expire_ns": int(order["expire_ns"]),
         },
     )  # fmt: skip
 
 
-def _check_chain(step: Decided, place: int, order: np.void) -> None:
+def _check_chain(rows: list[list[int]], place: int, base: int, order: np.void) -> None:
     """requested ← approved ← drafted: rows of this step, about one order, saying the same; and the state agrees."""
-    row, seq = step.rows[place].view(REQUESTED.view), step.first_seq + place
-    approved_at = int(row["ref"]) - step.first_seq
-    if not step.inputs <= approved_at < place or int(step.rows[approved_at]["kind"]) != APPROVED.number:
+    head, _, _, key, price, qty, ref, spec = rows[place]
+    seq, approved_at = base + place, ref - base
+    if not 0 <= approved_at < place or rows[approved_at][0] & _KIND != APPROVED.number:
         raise UnapprovedError(f"Row {seq} names no approval of its step.")
-    approved = step.rows[approved_at].view(APPROVED.view)
-    drafted_at = int(approved["ref"]) - step.first_seq
-    if not step.inputs <= drafted_at < approved_at or int(step.rows[drafted_at]["kind"]) != DRAFTED.number:
+    approved = rows[approved_at]
+    drafted_at = approved[6] - base
+    if not 0 <= drafted_at < approved_at or rows[drafted_at][0] & _KIND != DRAFTED.number:
         raise UnapprovedError(f"Row {seq} was approved without a draft of its step.")
-    drafted = step.rows[drafted_at].view(DRAFTED.view)
-    same = all(drafted[name] == row[name] for name in ("instrument", "order", "price", "qty", "spec"))
-    if not same or approved["order"] != row["order"] or approved["instrument"] != row["instrument"]:
+    drafted, instrument = rows[drafted_at], head >> _INSTRUMENT
+    same = (drafted[0] >> _INSTRUMENT, *drafted[3:6], drafted[7]) == (instrument, key, price, qty, spec)
+    if not same or approved[3] != key or approved[0] >> _INSTRUMENT != instrument:
         raise UnapprovedError(f"Row {seq} is not what was drafted and approved.")
-    if int(order["requested_seq"]) != seq or int(order["approved_seq"]) != int(row["ref"]):
+    if int(order["requested_seq"]) != seq or int(order["approved_seq"]) != ref:
         raise UnapprovedError(f"The state knows of no approval behind row {seq}.")
