@@ -240,7 +240,7 @@ def _execute(
     return code
 
 
-@kernel
+@cold
 def apply_fill(
     state: State, account: I, instrument: I, sell: I, side: I, strategy: I, price: I, qty: I, seq: I, now: I
 ) -> I:
@@ -255,7 +255,7 @@ def apply_fill(
     return I(_execute(state, account, instrument, side, strategy, price, qty if sell == ZERO else -qty, seq, now, ONE))
 
 
-@kernel
+@cold
 def bust_fill(
     state: State, account: I, instrument: I, sell: I, side: I, strategy: I, price: I, qty: I, seq: I, now: I
 ) -> I:
