@@ -9,7 +9,9 @@ numba's cache does not see a changed callee in another file, so the cache direct
 of every source that can change machine code.
 """
 
+import functools
 import hashlib
+import inspect
 import os
 import re
 from collections.abc import Callable
@@ -18,7 +20,11 @@ from typing import Any, Final, TypeVar
 
 import numba
 import numpy as np
+from numba import types
 from numba.core import config as _numba_config
+
+from veloz.contracts.bundle import Bundle, opener
+from veloz.contracts.linking import attach
 
 config: Any = _numba_config  # its settings exist only at run time
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,26 +87,64 @@ if "NUMBA_CACHE_DIR" not in os.environ:  # pure: see _cache_root
 
 CHECKED: Final = bool(config.BOUNDSCHECK)
 _OPTIONS: Final[dict[str, Any]] = {
-    "error_model": "numpy", "_nrt": False, "boundscheck": CHECKED, "cache": True, "nogil": True,
+    "error_model": "numpy", "_nrt": False, "boundscheck": CHECKED, "cache": True, "nogil": True, "no_cfunc_wrapper": True,
 }  # fmt: skip
+
+
+def _compiled(function: Callable[..., Any], *, sealed: bool = False, **options: Any) -> Any:
+    dispatcher = numba.njit(**options, **_OPTIONS)(function)
+    return dispatcher if config.DISABLE_JIT else attach(dispatcher, sealed)
 
 
 def kernel(function: F) -> F:
     """A piece of a fold: compiled, and inlined into its caller."""
-    return numba.njit(forceinline=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
+    return _compiled(function, forceinline=True)  # type: ignore[no-any-return]
 
 
 def cold(function: F) -> F:
-    """A rare piece of a fold: compiled, and kept a call."""
-    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+    """A rare piece of a fold: compiled once, and kept a call."""
+    return _compiled(function, sealed=True)  # type: ignore[no-any-return]
+
+
+class Entry:
+    """A compiled function as Python calls it: bundles among its arguments cross as their tables. Kernels may call it too."""
+
+    def __init__(self, function: Callable[..., Any], opened: list[type[Bundle] | None]) -> None:
+        self.kernel = _compiled(function)
+        self._numba_type_ = types.Dispatcher(self.kernel)  # what a kernel that names this object calls
+        self._bundles = tuple(place for place, bundle in enumerate(opened) if bundle is not None)
+        self._crossing = _compiled(_crossing(function, self.kernel, opened))
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any) -> Any:
+        """Call it with tables in place of bundles."""
+        given = list(args)
+        for place in self._bundles:
+            given[place] = given[place].table
+        return self._crossing(*given)
+
+
+def _crossing(function: Callable[..., Any], inner: Any, opened: list[type[Bundle] | None]) -> Callable[..., Any]:
+    """A function that opens tables and calls `inner`. It bears the file of `function`, where numba looks for what may be cached."""
+    names = [f"a{place}" for place in range(len(opened))]
+    given = [f"open{place}({name})" if opened[place] else name for place, name in enumerate(names)]
+    name = f"cross_{function.__name__}"
+    text = f"def {name}({', '.join(names)}):\n    return inner({', '.join(given)})\n"
+    known: dict[str, Any] = {"inner": inner, "__name__": function.__module__}
+    known.update({f"open{place}": opener(bundle) for place, bundle in enumerate(opened) if bundle})
+    exec(compile(text, function.__code__.co_filename, "exec"), known)  # pure: the text is of this function alone
+    crossing: Callable[..., Any] = known[name]
+    return crossing
 
 
 def entry(function: F) -> F:
-    """What Python calls, once a batch or less: compiled, releases the interpreter lock."""
-    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
-
-
-def guest(function: F) -> F:
-    """Somebody else's kernel: every index is checked, always; kept in the cache only where it has a file of its own."""
-    cached = not function.__code__.co_filename.startswith("<")
-    return numba.njit(**{**_OPTIONS, "boundscheck": True, "cache": cached})(function)  # type: ignore[no-any-return]
+    """What Python calls, once a batch or less: compiled, releases the interpreter lock. A parameter annotated with a class of
+    `bundle.Bundle` takes such a bundle.
+    """
+    if config.DISABLE_JIT:
+        return function
+    annotations = [parameter.annotation for parameter in inspect.signature(function).parameters.values()]
+    opened = [each if isinstance(each, type) and issubclass(each, Bundle) else None for each in annotations]
+    if any(opened):
+        return Entry(function, opened)  # type: ignore[return-value]
+    return _compiled(function)  # type: ignore[no-any-return]

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from blake3 import blake3
 
+from veloz.contracts.bundle import Bundle
 from veloz.contracts.kernel import digest_sources
 from veloz.reducers import desk
 from veloz.reducers.limits import BARS_KEPT, CHANNELS, LATENCY_BINS, RATE_SECONDS
@@ -54,7 +55,7 @@ FEED: Final = _fields(
 COUNT: Final = _fields("n")
 
 
-class State(NamedTuple):
+class _Arrays(NamedTuple):
     """All arrays. `…[slot]` unless said otherwise."""
 
     clock: np.ndarray  # CLOCK[1]
@@ -112,7 +113,13 @@ DTYPES: Final[dict[str, np.dtype]] = {
     "trade_ids": desk.TRADE, "scopes": desk.SCOPE, "limits": _I8, "limit_notes": desk.LIMIT_NOTE,
     "breakers": desk.BREAKER, "tallies": _I8, "strategies": desk.STRATEGY,
 }  # fmt: skip
-assert tuple(DTYPES) == State._fields
+assert tuple(DTYPES) == _Arrays._fields
+
+
+class State(Bundle, _Arrays):
+    """Every number the reducers keep: a tuple of arrays, and to kernels one pointer."""
+
+    DTYPES = DTYPES
 
 
 def blank(name: str, places: int) -> np.ndarray:

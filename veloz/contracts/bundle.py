@@ -1,0 +1,147 @@
+"""A bundle: many arrays that a kernel gets as one pointer.
+
+A NamedTuple of arrays is seven machine words an array, in every call: State, with its dozens of arrays, cost 6 µs at each crossing
+from Python, and most of the time of every compilation went into moving it about. As a bundle it is the address of a table that holds, for every array, where its
+data lies and how long it is. Un-compiled, a bundle is the plain NamedTuple that it is; the source of kernels is the same.
+
+The table never changes while it lives: arrays that grow make a new bundle. So loads from it are marked invariant, and the
+compiler may keep what it has read, which makes it as fast as arrays passed by themselves.
+"""
+
+import hashlib
+from typing import Any, ClassVar, Final
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, typing
+from numba.core.imputils import lower_getattr_generic
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import (
+    NativeValue,
+    infer_getattr,
+    intrinsic,
+    models,
+    register_model,
+    typeof_impl,
+    unbox,
+)  # fmt: skip
+from numba.np.arrayobj import populate_array
+
+_WORD: Final = ir.IntType(64)
+_BYTES: Final = ir.IntType(8).as_pointer()
+
+
+class Bundle:
+    """What makes a NamedTuple of one-dimensional, contiguous arrays a bundle: inherit from it and the NamedTuple, name the dtypes.
+
+    Instances get a `table`, made at first use and kept, with the address that kernels get. The arrays must not be resized in place.
+    """
+
+    DTYPES: ClassVar[dict[str, np.dtype[Any]]]
+
+    @property
+    def table(self) -> np.ndarray:
+        """i8[2 · arrays]: address and length of every array."""
+        kept: np.ndarray | None = self.__dict__.get("_table")
+        if kept is None:
+            kept = self.__dict__["_table"] = _tabulate(self)
+        return kept
+
+
+def _tabulate(bundle: Any) -> np.ndarray:
+    words = []
+    for array, (name, dtype) in zip(bundle, bundle.DTYPES.items(), strict=True):
+        assert array.ndim == 1, name
+        assert array.dtype == dtype, name
+        assert array.flags.c_contiguous, name
+        words += [array.ctypes.data, len(array)]
+    return np.array(words, np.int64)
+
+
+class BundleType(types.Type):  # type: ignore[misc]
+    """numba's type of a bundle class."""
+
+    def __init__(self, bundle: type[Bundle]) -> None:
+        self.arrays = {name: types.Array(numba.from_dtype(dtype), 1, "C") for name, dtype in bundle.DTYPES.items()}
+        self.places = {name: place for place, name in enumerate(bundle.DTYPES)}
+        layout = " ".join(f"{name}={dtype.descr}" for name, dtype in bundle.DTYPES.items())
+        digest = hashlib.blake2b(layout.encode(), digest_size=8).hexdigest()
+        super().__init__(name=f"{bundle.__name__}_{digest}")  # short: it is part of every symbol's name
+
+
+_TYPES: Final[dict[type, BundleType]] = {}
+
+
+def bundle_type(bundle: type[Bundle]) -> BundleType:
+    """The type of a bundle class; the same one every time."""
+    if bundle not in _TYPES:
+        _TYPES[bundle] = BundleType(bundle)
+    return _TYPES[bundle]
+
+
+@register_model(BundleType)
+class _BundleModel(models.OpaqueModel):  # type: ignore[misc]
+    """One pointer."""
+
+
+@typeof_impl.register(Bundle)
+def _typeof_bundle(value: Bundle, context: Any) -> BundleType:
+    return bundle_type(type(value))
+
+
+@unbox(BundleType)  # type: ignore[untyped-decorator]
+def _unbox_bundle(typ: BundleType, obj: Any, c: Any) -> NativeValue:
+    """For calls that give a bundle itself; `kernel.entry` gives its table instead, which is quicker."""
+    table = c.pyapi.object_getattr_string(obj, "table")
+    data = c.unbox(types.Array(types.int64, 1, "C"), table)
+    pointer = c.context.make_array(types.Array(types.int64, 1, "C"))(c.context, c.builder, data.value).data
+    c.pyapi.decref(table)  # the bundle keeps it
+    return NativeValue(c.builder.bitcast(pointer, _BYTES), is_error=data.is_error)
+
+
+@infer_getattr
+class _BundleAttribute(AttributeTemplate):  # type: ignore[misc]
+    key = BundleType
+
+    def generic_resolve(self, typ: BundleType, attr: str) -> types.Array | None:
+        return typ.arrays.get(attr)
+
+
+@lower_getattr_generic(BundleType)  # type: ignore[untyped-decorator]
+def _lower_attribute(context: Any, builder: Any, typ: BundleType, value: Any, attr: str) -> Any:
+    kind, place = typ.arrays[attr], typ.places[attr]
+    words = builder.bitcast(value, _WORD.as_pointer())
+    data, length = _load(builder, words, 2 * place), _load(builder, words, 2 * place + 1)
+    item = ir.Constant(_WORD, context.get_abi_sizeof(context.get_data_type(kind.dtype)))
+    array = context.make_array(kind)(context, builder)
+    populate_array(
+        array,
+        data=builder.inttoptr(data, array.data.type),
+        shape=cgutils.pack_array(builder, [length]),
+        strides=cgutils.pack_array(builder, [item]),
+        itemsize=item,
+        meminfo=None,
+    )
+    return array._getvalue()
+
+
+def _load(builder: Any, words: Any, place: int) -> Any:
+    loaded = builder.load(builder.gep(words, [ir.Constant(_WORD, place)]))
+    loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return loaded
+
+
+def opener(bundle: type[Bundle]) -> Any:
+    """A function of kernels: table → the bundle that it is the table of."""
+    typ = bundle_type(bundle)
+
+    def open_table(context: Any, table: types.Array) -> tuple[typing.Signature, Any]:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, args[0])
+            return builder.bitcast(array.data, _BYTES)
+
+        return typ(table), generate
+
+    return intrinsic(open_table)
