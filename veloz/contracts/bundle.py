@@ -1,8 +1,8 @@
 """A bundle: many arrays that a kernel gets as one pointer.
 
 A NamedTuple of arrays is seven machine words an array, in every call: State, with its dozens of arrays, cost 6 µs at each crossing
-from Python, and most of the time of every compilation went into moving it about. As a bundle it is the address of a table that holds, for every array, where its
-data lies and how long it is. Un-compiled, a bundle is the plain NamedTuple that it is; the source of kernels is the same.
+from Python, and most of the time of every compilation went into moving it about. As a bundle it is the address of a table that
+holds, for every array, where its data lies and how long it is. Un-compiled, a bundle is the plain NamedTuple that it is.
 
 The table never changes while it lives: arrays that grow make a new bundle. So loads from it are marked invariant, and the
 compiler may keep what it has read, which makes it as fast as arrays passed by themselves.
@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils, typing
+from numba.core import cgutils
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import (
@@ -60,7 +60,7 @@ def _tabulate(bundle: Any) -> np.ndarray:
     return np.array(words, np.int64)
 
 
-class BundleType(types.Type):  # type: ignore[misc]
+class BundleType(types.Type):
     """numba's type of a bundle class."""
 
     def __init__(self, bundle: type[Bundle]) -> None:
@@ -82,7 +82,7 @@ def bundle_type(bundle: type[Bundle]) -> BundleType:
 
 
 @register_model(BundleType)
-class _BundleModel(models.OpaqueModel):  # type: ignore[misc]
+class _BundleModel(models.OpaqueModel):
     """One pointer."""
 
 
@@ -91,7 +91,7 @@ def _typeof_bundle(value: Bundle, context: Any) -> BundleType:
     return bundle_type(type(value))
 
 
-@unbox(BundleType)  # type: ignore[untyped-decorator]
+@unbox(BundleType)
 def _unbox_bundle(typ: BundleType, obj: Any, c: Any) -> NativeValue:
     """For calls that give a bundle itself; `kernel.entry` gives its table instead, which is quicker."""
     table = c.pyapi.object_getattr_string(obj, "table")
@@ -102,14 +102,14 @@ def _unbox_bundle(typ: BundleType, obj: Any, c: Any) -> NativeValue:
 
 
 @infer_getattr
-class _BundleAttribute(AttributeTemplate):  # type: ignore[misc]
+class _BundleAttribute(AttributeTemplate):
     key = BundleType
 
     def generic_resolve(self, typ: BundleType, attr: str) -> types.Array | None:
         return typ.arrays.get(attr)
 
 
-@lower_getattr_generic(BundleType)  # type: ignore[untyped-decorator]
+@lower_getattr_generic(BundleType)
 def _lower_attribute(context: Any, builder: Any, typ: BundleType, value: Any, attr: str) -> Any:
     kind, place = typ.arrays[attr], typ.places[attr]
     words = builder.bitcast(value, _WORD.as_pointer())
@@ -137,7 +137,7 @@ def opener(bundle: type[Bundle]) -> Any:
     """A function of kernels: table → the bundle that it is the table of."""
     typ = bundle_type(bundle)
 
-    def open_table(context: Any, table: types.Array) -> tuple[typing.Signature, Any]:
+    def open_table(context: Any, table: types.Array) -> tuple[Any, Any]:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             array = context.make_array(signature.args[0])(context, builder, args[0])
             return builder.bitcast(array.data, _BYTES)

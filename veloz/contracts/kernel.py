@@ -148,3 +148,9 @@ def entry(function: F) -> F:
     if any(opened):
         return Entry(function, opened)  # type: ignore[return-value]
     return _compiled(function)  # type: ignore[no-any-return]
+
+
+def guest(function: F) -> F:
+    """Somebody else's kernel: every index is checked, always; kept in the cache only where it has a file of its own."""
+    cached = not function.__code__.co_filename.startswith("<")
+    return numba.njit(**{**_OPTIONS, "boundscheck": True, "cache": cached})(function)  # type: ignore[no-any-return]

@@ -3,8 +3,8 @@
 numba gives a caller the code of all it calls, and of all that those call, and optimises the whole again: a chain of ten
 functions is compiled ten times over, which took minutes. A sealed function gives its callers a name only; the linker finds it in the process.
 
-Cached machine code then needs the sealed functions it calls to be there before it is loaded. numba keeps, beside each cached function,
-what must be done first (`reload_init`); a sealed function puts itself there, for its callers and theirs.
+Cached machine code then needs the sealed functions it calls to be there before it is loaded. numba keeps, beside each cached
+function, what must be done first (`reload_init`); a sealed function puts itself there, for its callers and theirs.
 """
 
 from importlib import import_module
