@@ -105,7 +105,7 @@ def _unbox_bundle(typ: BundleType, obj: Any, c: Any) -> NativeValue:
 class _BundleAttribute(AttributeTemplate):
     key = BundleType
 
-    def generic_resolve(self, typ: BundleType, attr: str) -> types.Array | None:
+    def generic_resolve(self, typ: BundleType, attr: str) -> Any:  # type: ignore[override]
         return typ.arrays.get(attr)
 
 

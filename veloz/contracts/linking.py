@@ -1,7 +1,7 @@
 """Functions that stay a call are compiled once, and not once more in every caller.
 
-numba gives a caller the code of all it calls, and of all that those call, and optimises the whole again: a chain of ten
-functions is compiled ten times over, which took minutes. A sealed function gives its callers a name only; the linker finds it in the process.
+numba gives a caller the code of all it calls, and of all that those call, and optimises the whole again: a chain of ten functions is
+compiled ten times over, which took minutes. A sealed function gives its callers a name; the linker finds it in the process.
 
 Cached machine code then needs the sealed functions it calls to be there before it is loaded. numba keeps, beside each cached
 function, what must be done first (`reload_init`); a sealed function puts itself there, for its callers and theirs.
