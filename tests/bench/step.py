@@ -52,8 +52,8 @@ def desk() -> State:
             )
         )
     for count in range(ORDERS):
-        engine.take(order(9_000 + count % 500, 5, instrument=1 + count % INSTRUMENTS))
-    assert int(engine.state.desk[0]["orders_open"]) == ORDERS
+        engine.take(order(9_000 + count // INSTRUMENTS, 5, instrument=1 + count % INSTRUMENTS))
+    assert int(engine.state.desk[0]["orders_open"]) >= ORDERS - INSTRUMENTS
     return engine.state
 
 
@@ -64,12 +64,12 @@ def market(_: int) -> np.ndarray:
 
 def placed(count: int) -> np.ndarray:
     """An order by hand that is approved."""
-    return order(9_000 + count % 500, 5, instrument=1 + count % INSTRUMENTS, ts=BEGIN + 1)
+    return order(9_500 + count // INSTRUMENTS, 5, instrument=1 + count % INSTRUMENTS, ts=BEGIN + 1)
 
 
 def refused(count: int) -> np.ndarray:
     """An order by hand that a limit refuses."""
-    return order(9_000 + count % 500, 5_000, instrument=1 + count % INSTRUMENTS, ts=BEGIN + 1)
+    return order(9_500 + count // INSTRUMENTS, 5_000, instrument=1 + count % INSTRUMENTS, ts=BEGIN + 1)
 
 
 def lap(state: State, make: Callable[[int], np.ndarray]) -> float:
