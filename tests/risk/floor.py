@@ -110,7 +110,7 @@ class Floor:
         self, instrument: int, price: int, qty: int, *, more: tuple[int, ...] = (), **parts: int
     ) -> tuple[int, int]:
         """Fold a draft: its key and number. `more`: words of order.terms."""
-        parts.setdefault("account", {PERP: ONE_WAY, OTHER: ONE_WAY, CASH: SPOT, INVERSE: COIN}[instrument])
+        parts.setdefault("account", {CASH: SPOT, INVERSE: COIN}.get(instrument, ONE_WAY))
         key = terms.order_key(self.seq + 1)
         seq = self.decide(
             r.DRAFTED, key, price, qty, 1, terms.pack(terms.SPEC, more=int(bool(more)), **parts), instrument=instrument
