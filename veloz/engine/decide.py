@@ -54,9 +54,8 @@ from veloz.reducers.bits import (
 from veloz.reducers.finding import find_order
 from veloz.reducers.fold import fold_rows
 from veloz.reducers.order_table import is_over
-from veloz.reducers.settle import settle
 from veloz.reducers.state import State
-from veloz.reducers.trading import end_step, fold_trading, must_settle, note_settled
+from veloz.reducers.trading import end_step, fold_trading, must_settle, note_settled, settle_due
 from veloz.reducers.words import DONE, F_STEP_END, FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK, ONE, WORD_MASK, ZERO, I
 from veloz.risk.breaker import decide_breakers
 from veloz.risk.commands import FINDING_WORDS, FINDINGS_ROOM
@@ -106,7 +105,7 @@ def take_step(
         rows: RAW[n], the inputs, none flagged STEP_END.
         said: RAW[m], what the host answered when it was asked last.
         out: RAW, the decisions; at least `TURN_ROWS` free, else signal GROW_OUT.
-        work: `work.cursor` all zeros but `inputs` and `first_seq` at the beginning of a step.
+        work: `work.cursor` all zeros but `inputs`, `first_seq` and `alone` at the beginning of a step.
         signal: i8[4]: DONE when the step is over; a reason of the fold (`stage` and `input`, or `folded`, say at which row); GROW_OUT;
             ASK_MINDS, ASK_STATEMENTS: what strategies want, what statements differ in.
     """
@@ -127,9 +126,10 @@ def take_step(
             return
         elif not _sweep(state, at, out):
             if at["phase"] == MINDS or at["phase"] == STATEMENTS:
+                asks = at["alone"] == ZERO if at["phase"] == MINDS else at["statements"] != ZERO
                 signal[0] = ASK_MINDS if at["phase"] == MINDS else ASK_STATEMENTS
                 at["phase"] += ONE
-                if signal[0] == ASK_MINDS or at["statements"] != ZERO:
+                if asks:
                     return
                 signal[0] = DONE
                 continue
@@ -147,7 +147,7 @@ def _begin(state: State, at: np.void) -> None:
     if desk["open"] == ZERO:
         at["phase"] = CLOSED
     elif must_settle(desk, I(at["now"])):
-        settle(state, I(at["now"]))
+        settle_due(state, I(at["now"]))
         at["settled"] = ONE
 
 

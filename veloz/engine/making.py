@@ -16,7 +16,7 @@ from veloz.reducers.order_store import remaining_of
 from veloz.reducers.words import INSTRUMENT_SHIFT, ONE, VERSION_ONE, VERSION_SHIFT, ZERO, I
 
 _CURSOR: Final = (
-    "phase stage input inputs first_seq now made folded swept settled statements"
+    "phase stage input inputs first_seq alone now made folded swept settled statements"  # alone: there are no strategies to ask
     " part order_ix intent_seq resolved_seq due"  # where within an input, an intent or the pnl the work stands
     " sweep_scope sweep_number sweep_level sweep_cause sweep_ix sweep_part"
 )

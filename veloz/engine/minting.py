@@ -11,10 +11,12 @@ import numpy as np
 
 from veloz.contracts.registry import AMEND_REQUESTED, APPROVED, CANCEL_REQUESTED, DRAFTED, REQUESTED
 from veloz.contracts.terms import SPEC, Action, client_id, shift_of
+from veloz.reducers.desk import ORDER
 from veloz.reducers.finding import find_order
 from veloz.reducers.state import State
 from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, I
 
+_FIELDS: Final = ORDER.names or ()
 _SEAL: Final = object()  # who holds it makes requests; it never leaves this file
 _KINDS: Final = {
     REQUESTED.number: Action.PLACE,
@@ -119,24 +121,24 @@ def _mint_one(rows: list[list[int]], place: int, base: int, state: State) -> Req
     order_ix = int(find_order(state.orders, state.order_places, I(key), I(instrument)))
     if order_ix < 0:
         raise UnapprovedError(f"Row {seq} asks for order {key}, which the state does not know.")
-    order = state.orders[order_ix]
-    if spec >> _ACTION & _ACTION_MASK != action or int(order["instrument"]) != instrument:
+    order = dict(zip(_FIELDS, state.orders[order_ix].item(), strict=True))
+    if spec >> _ACTION & _ACTION_MASK != action or order["instrument"] != instrument:
         raise UnapprovedError(f"Row {seq} says one thing and asks for another.")
     if action is not Action.CANCEL:
         _check_chain(rows, place, base, order)
     return Request(
         _SEAL,
         {
-            "seq": seq, "action": action, "instrument": instrument, "account": int(order["account"]), "key": key,
-            "client_id": client_id(int(order["epoch"]), key) if key > 0 else "", "venue_order": int(order["venue_order"]),
+            "seq": seq, "action": action, "instrument": instrument, "account": order["account"], "key": key,
+            "client_id": client_id(order["epoch"], key) if key > 0 else "", "venue_order": order["venue_order"],
             "price": price if action is not Action.CANCEL else 0, "qty": qty, "spec": spec,
-            "trigger": int(order["trigger"]), "activation": int(order["activation"]),
-            "callback_ppm": int(order["callback_ppm"]), "expire_ns": int(order["expire_ns"]),
+            "trigger": order["trigger"], "activation": order["activation"],
+            "callback_ppm": order["callback_ppm"], "expire_ns": order["expire_ns"],
         },
     )  # fmt: skip
 
 
-def _check_chain(rows: list[list[int]], place: int, base: int, order: np.void) -> None:
+def _check_chain(rows: list[list[int]], place: int, base: int, order: dict[str, int]) -> None:
     """requested ← approved ← drafted: rows of this step, about one order, saying the same; and the state agrees."""
     head, _, _, key, price, qty, ref, spec = rows[place]
     seq, approved_at = base + place, ref - base
@@ -150,5 +152,5 @@ def _check_chain(rows: list[list[int]], place: int, base: int, order: np.void) -
     same = (drafted[0] >> _INSTRUMENT, *drafted[3:6], drafted[7]) == (instrument, key, price, qty, spec)
     if not same or approved[3] != key or approved[0] >> _INSTRUMENT != instrument:
         raise UnapprovedError(f"Row {seq} is not what was drafted and approved.")
-    if int(order["requested_seq"]) != seq or int(order["approved_seq"]) != ref:
+    if order["requested_seq"] != seq or order["approved_seq"] != ref:
         raise UnapprovedError(f"The state knows of no approval behind row {seq}.")

@@ -26,7 +26,9 @@ _WORD: Final = np.dtype("<i8")
 WORDS: Final = RAW.itemsize // _WORD.itemsize
 _STEP_END: Final = STEP_END << int(FLAGS_SHIFT)
 _NO_STEP_END: Final = ~_STEP_END
-_INPUTS, _FIRST_SEQ, _MADE = ((CURSOR.names or ()).index(name) for name in ("inputs", "first_seq", "made"))
+_INPUTS, _FIRST_SEQ, _ALONE, _MADE = (
+    (CURSOR.names or ()).index(name) for name in ("inputs", "first_seq", "alone", "made")
+)
 _DECISIONS: Final = np.isin(np.arange(1 << 8), [kind.number for kind in DECISIONS])
 
 
@@ -115,7 +117,7 @@ class Engine:
         """Fold the inputs and decide: the compiled part, and what it needs from here. How many decisions there are."""
         at, signal = self._at, self._signal
         at[:] = 0
-        at[_INPUTS], at[_FIRST_SEQ] = len(inputs), first_seq
+        at[_INPUTS], at[_FIRST_SEQ], at[_ALONE] = len(inputs), first_seq, self.minds is None
         rows = inputs.view()
         rows.flags.writeable = False
         said = _NOTHING

@@ -15,7 +15,7 @@ def _fields(names: str) -> np.dtype[np.void]:
 
 
 DESK: Final = _fields(
-    "open dirty reporting mark_ns pnl_second day"  # dirty: trading changed since the last settlement
+    "open dirty whole touched_ix reporting mark_ns pnl_second day"  # dirty, whole: trading.py; touched: instruments
     " orders_used orders_free_ix orders_open done_head_ix done_tail_ix done_n positions_used lots_used lots_free_ix"
     " scopes_used trades_used brackets_used limits_revision"
     " draft_ix draft_seq fill_ix fill_seq fill_position_ix fill_trade"  # the draft, and the fill, that the next row may belong to
@@ -44,7 +44,7 @@ TERMS: Final = _fields(
     " market_qty_min market_qty_max market_lot status frozen frozen_seq scope_ix"
     " orders_ix positions_ix brackets_ix brackets_n"  # heads of lists, and a run of the bracket table
     " reference reference_source reference_ns mark mark_places"  # quanta rounded down; mark: exact, that many decimals (prices.py)
-    " active_ix active"
+    " active_ix active touched_ix touched"  # lists: settled at all · whose orders changed since
     " last_spec last_price last_qty last_ns"  # the newest approved order: what a duplicate is compared with
 )
 BRACKET: Final = _fields("floor rate_ppm cum leverage")
@@ -70,7 +70,8 @@ POSITION: Final = _fields(
     " leverage isolated leverage_seq rated maker_ppm taker_ppm"  # terms of the account: on its side BOTH only
     " realized unrealized initial maintenance notional"  # money of the quote or settlement asset, as last settled
     " mark mark_source liquidation"  # prices with TERMS.mark_places decimals; liquidation 0: none, or not known
-    " buys sells buys_reduce sells_reduce"  # quantity that open orders would still bring, as last settled
+    " buys sells buys_reduce sells_reduce orders"  # quantity that open orders would still bring, as last settled; how many
+    " told_long told_short unexposed bound"  # what is in the sums of scopes and balances: worst worths, margin; not told: 1
 )
 LOT: Final = _fields("qty price next_ix seq")
 TRADE: Final = _fields("owner trade_id seq")  # open addressing: trades counted so far; owner: instrument << 8 | account
@@ -80,6 +81,7 @@ TRADE: Final = _fields("owner trade_id seq")  # open addressing: trades counted 
 SCOPE: Final = _fields(
     "kind number level level_person level_breaker level_reconciliation level_journal stopped_seq"
     " orders_open gross net worst_gross worst_long worst_short equity realized unrealized costs unconverted"
+    " added_orders added_gross added_long added_short"  # in the above by approvals since the last settlement
     " high_water drawdown day_start day_loss"
     " order_debt order_window order_ns cancel_debt cancel_window cancel_ns intent_debt intent_window intent_ns"  # buckets.py
     " repeats repeat_side repeat_ns losses rejects answers breakers_set breakers_open"

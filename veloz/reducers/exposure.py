@@ -10,7 +10,6 @@ from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.bits import M_SIDE, S_SELL, S_SIDE, part
 from veloz.reducers.places import NO_STRATEGY, NOWHERE, find_position
 from veloz.reducers.rates import to_worth_up
-from veloz.reducers.scopes import FIXED
 from veloz.reducers.state import State
 from veloz.reducers.wide import bounded_sum
 from veloz.reducers.words import ONE, ZERO, I
@@ -20,6 +19,7 @@ from veloz.reducers.worth import money_asset, to_money_up, value_at
 
 @kernel
 def _note_order(position: np.void, sells: I, reduces: bool, rest: I) -> None:
+    position["orders"] += ONE
     if sells == ZERO:
         position["buys"] = bounded_sum(I(position["buys"]), rest)
         if reduces:
@@ -32,7 +32,7 @@ def _note_order(position: np.void, sells: I, reduces: bool, rest: I) -> None:
 
 @cold
 def gather_orders(state: State, instrument: I) -> None:
-    """What open orders of an instrument would bring into its positions (their places exist), and how many there are in each scope."""
+    """What open orders of an instrument would bring into its positions (their places exist), and how many there are."""
     at = I(state.terms[instrument]["positions_ix"])
     while at >= ZERO:
         position = state.positions[at]
@@ -40,6 +40,7 @@ def gather_orders(state: State, instrument: I) -> None:
         position["sells"] = ZERO
         position["buys_reduce"] = ZERO
         position["sells_reduce"] = ZERO
+        position["orders"] = ZERO
         at = I(position["next_ix"])
     order_ix = I(state.terms[instrument]["orders_ix"])
     while order_ix >= ZERO:
@@ -53,14 +54,10 @@ def gather_orders(state: State, instrument: I) -> None:
         own = find_position(state, account, instrument, side, NO_STRATEGY)
         if own >= ZERO:
             _note_order(state.positions[own], sells, reduces, rest)
-            _count_order(state, account, instrument)
         if strategy != NO_STRATEGY:
             theirs = find_position(state, account, instrument, side, strategy)
             if theirs >= ZERO:
                 _note_order(state.positions[theirs], sells, reduces, rest)
-            scope_ix = scope_of_strategy(state, strategy)
-            if scope_ix >= ZERO:
-                state.scopes[scope_ix]["orders_open"] += ONE
 
 
 @kernel
@@ -69,19 +66,6 @@ def scope_of_strategy(state: State, strategy: I) -> I:
     if not ZERO < strategy < state.strategies.shape[0]:
         return NOWHERE
     return I(state.strategies[strategy]["scope_ix"])
-
-
-@kernel
-def _count_order(state: State, account: I, instrument: I) -> None:
-    state.scopes[ZERO]["orders_open"] += ONE
-    market, account_ix = I(state.accounts[account]["market"]), I(state.accounts[account]["scope_ix"])
-    instrument_ix = I(state.terms[instrument]["scope_ix"])
-    if ZERO < market < FIXED:
-        state.scopes[market]["orders_open"] += ONE
-    if account_ix >= ZERO:
-        state.scopes[account_ix]["orders_open"] += ONE
-    if instrument_ix >= ZERO:
-        state.scopes[instrument_ix]["orders_open"] += ONE
 
 
 @kernel

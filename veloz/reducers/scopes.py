@@ -132,11 +132,18 @@ def take_intent_token(state: State, place: I, now: I) -> None:
 def _expose(scope: np.void, opened: I, sell: I, more: I, toward: I) -> None:
     """One order more: until the next settlement measures anew, exposures are what they were and this."""
     scope["orders_open"] += opened
-    scope["worst_gross"] = min(scope["worst_gross"] + more, WORTH_TOP)
+    scope["added_orders"] += opened
+    more = min(more, WORTH_TOP - scope["worst_gross"])
+    scope["worst_gross"] += more
+    scope["added_gross"] += more
     if sell != ZERO:
-        scope["worst_short"] = max(scope["worst_short"] - toward, -WORTH_TOP)
+        toward = min(toward, WORTH_TOP + scope["worst_short"])
+        scope["worst_short"] -= toward
+        scope["added_short"] -= toward
     else:
-        scope["worst_long"] = min(scope["worst_long"] + toward, WORTH_TOP)
+        toward = min(toward, WORTH_TOP - scope["worst_long"])
+        scope["worst_long"] += toward
+        scope["added_long"] += toward
 
 
 @kernel

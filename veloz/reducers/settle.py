@@ -28,6 +28,7 @@ from veloz.reducers.places import NO_STRATEGY
 from veloz.reducers.positions import realized_money
 from veloz.reducers.prices import UNPRICED
 from veloz.reducers.rates import refresh_rates, to_worth, to_worth_up, use_asset
+from veloz.reducers.retelling import count_orders, forget_touched, scope_of
 from veloz.reducers.scopes import FIXED, watch_feeds
 from veloz.reducers.state import State
 from veloz.reducers.valuation import costs_of, mark_instrument, value_position
@@ -91,6 +92,10 @@ def _clear_scope(state: State, scope_ix: I) -> None:
     scope["unrealized"] = ZERO
     scope["costs"] = ZERO
     scope["unconverted"] = ZERO
+    scope["added_orders"] = ZERO
+    scope["added_gross"] = ZERO
+    scope["added_long"] = ZERO
+    scope["added_short"] = ZERO
 
 
 @cold
@@ -139,18 +144,6 @@ def _add_pnl(state: State, scope_ix: I, realized: I, unrealized: I, costs: I, mi
     scope["unconverted"] += missing
 
 
-@kernel
-def _scope_of(state: State, account: I, instrument: I, k: I) -> I:
-    """The k-th of the scopes that an account's own position is in: global, venue, account, instrument."""
-    if k == ZERO:
-        return ZERO
-    if k == ONE:
-        return I(state.accounts[account]["market"])
-    if k == ONE + ONE:
-        return I(state.accounts[account]["scope_ix"])
-    return I(state.terms[instrument]["scope_ix"])
-
-
 @cold
 def _expose(state: State, at: I, mark: I, places: I) -> bool:
     """Add what a position is worth, and could be, to its scopes; False: it cannot be told, so it is not in them."""
@@ -166,11 +159,13 @@ def _expose(state: State, at: I, mark: I, places: I) -> bool:
         short_worth, fair = exposure_of(state, instrument, mark, places, short)
     if not ok or not fine or not fair:
         return False
+    position["told_long"] = long_worth
+    position["told_short"] = short_worth
     if position["strategy"] != NO_STRATEGY:
         add_exposure(state, scope_of_strategy(state, I(position["strategy"])), is_worth, long_worth, short_worth)
         return True
     for k in range(_SCOPES_OF_ONE):
-        add_exposure(state, _scope_of(state, account, instrument, I(k)), is_worth, long_worth, short_worth)
+        add_exposure(state, scope_of(state, account, instrument, I(k)), is_worth, long_worth, short_worth)
     return True
 
 
@@ -188,7 +183,7 @@ def _tell_pnl(state: State, at: I, missing: I) -> None:
         _add_pnl(state, scope_of_strategy(state, I(position["strategy"])), realized, unrealized, costs, missing)
         return
     for k in range(_SCOPES_OF_ONE):
-        _add_pnl(state, _scope_of(state, account, instrument, I(k)), realized, unrealized, costs, missing)
+        _add_pnl(state, scope_of(state, account, instrument, I(k)), realized, unrealized, costs, missing)
 
 
 @cold
@@ -203,6 +198,10 @@ def _settle_position(state: State, at: I, mark: I, places: I, source: I) -> None
     position["initial"] = ZERO
     position["maintenance"] = ZERO
     position["liquidation"] = ZERO
+    position["told_long"] = ZERO
+    position["told_short"] = ZERO
+    position["bound"] = ZERO
+    count_orders(state, at)
     is_open = bool(position["qty"] != ZERO)
     has_orders = bool(position["buys"] != ZERO or position["sells"] != ZERO)
     missing = ZERO
@@ -212,6 +211,7 @@ def _settle_position(state: State, at: I, mark: I, places: I, source: I) -> None
             told = value_position(state, at, mark, places)
         if not told or not _expose(state, at, mark, places):
             missing = ONE
+    position["unexposed"] = missing
     _tell_pnl(state, at, missing)
     if position["strategy"] != NO_STRATEGY:
         return
@@ -226,6 +226,7 @@ def _add_margin(state: State, at: I, account: I, asset: I) -> None:
     position = state.positions[at]
     balance = state.balances[account * _ASSETS_MAX + asset]
     bound = bounded_sum(I(position["initial"]), uncovered(state, at))
+    position["bound"] = bound
     balance["margin"] = bounded_sum(I(balance["margin"]), bound)
     balance["unrealized"] = bounded_sum(I(balance["unrealized"]), I(position["unrealized"]))
     balance["maintenance"] = bounded_sum(I(balance["maintenance"]), I(position["maintenance"]))
@@ -241,9 +242,12 @@ def _settle_instrument(state: State, instrument: I, now: I) -> None:
     gather_orders(state, instrument)
     source = mark_instrument(state, instrument, now)
     terms = state.terms[instrument]
-    if terms["product"] == ZERO:  # nobody has said what it pays in: nothing of it can be traded, or valued
-        return
     at = I(terms["positions_ix"])
+    if terms["product"] == ZERO:  # nobody has said what it pays in: nothing of it can be traded, or valued
+        while at >= ZERO:
+            count_orders(state, at)
+            at = I(state.positions[at]["next_ix"])
+        return
     while at >= ZERO:
         _settle_position(state, at, I(terms["mark"]), I(terms["mark_places"]), source)
         at = I(state.positions[at]["next_ix"])
@@ -288,7 +292,7 @@ def _settle_account(state: State, account: I) -> None:
     record["available"] = free
     record["ratio_ppm"] = _ratio(maintenance, equity)
     for k in range(_SCOPES_OF_ONE - ONE):
-        scope_ix = _scope_of(state, account, ZERO, I(k))
+        scope_ix = scope_of(state, account, ZERO, I(k))
         if scope_ix >= ZERO:
             scope = state.scopes[scope_ix]
             scope["equity"] = bounded_sum(I(scope["equity"]), equity)
@@ -359,6 +363,7 @@ def settle(state: State, now: I) -> None:
         instrument = I(state.terms[instrument]["active_ix"])
     _finish(state)
     watch_feeds(state, now)
+    forget_touched(state)
 
 
 @kernel

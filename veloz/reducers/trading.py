@@ -15,6 +15,7 @@ from veloz.reducers.accounts import fold_account
 from veloz.reducers.bits import ROOM_ACCOUNTS, ROOM_OF, ROOM_ORDERS
 from veloz.reducers.desk import ACCOUNTS_MAX, ASSETS_MAX, BRACKETS_EACH, STRATEGIES_MAX
 from veloz.reducers.orders import fold_order, note_restart
+from veloz.reducers.retelling import retell, touch
 from veloz.reducers.scope_rows import fold_scope
 from veloz.reducers.scopes import FIXED
 from veloz.reducers.settle import settle
@@ -28,6 +29,15 @@ BRACKETS_A_ROW: Final = I(BRACKETS_EACH)
 MARK_EVERY_NS: Final = I(
     1_000_000_000
 )  # positions are marked at the first step end of each such span, and after every trading row
+ORDERS_ONLY: Final = np.zeros(
+    128, np.int64
+)  # kinds that change open orders at most: no trade, statement, term or level
+for _kind in (
+    registry.INTENT, registry.COMMAND_ORDER, registry.PNL, registry.APPROVED, registry.GATE_REFUSED, registry.DRAFTED,
+    registry.TERMS, registry.REQUESTED, registry.CANCEL_REQUESTED, registry.AMEND_REQUESTED, registry.DISPATCHED,
+    registry.NOT_SENT, registry.ACCEPTED, registry.CANCELED, registry.EXPIRED, registry.REJECTED, registry.REQUEST_REJECTED,
+):  # fmt: skip
+    ORDERS_ONLY[_kind.number] = 1
 _ACCOUNTS_MAX, _ASSETS_MAX, _STRATEGIES_MAX = I(ACCOUNTS_MAX), I(ASSETS_MAX), I(STRATEGIES_MAX)
 _K_OPENED, _K_ASSET = I(registry.OPENED.number), I(registry.ASSET.number)
 _K_STRATEGY = I(registry.COMMAND_STRATEGY.number)
@@ -71,6 +81,8 @@ def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np
         desk["open"] = ONE
         desk["scopes_used"] = FIXED
     desk["dirty"] = ONE
+    if ORDERS_ONLY[kind] == ZERO:
+        desk["whole"] = ONE
     desk["event_ns"] = row["ts_event"]
     instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
     if instrument > 0 and (
@@ -81,6 +93,8 @@ def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np
     room = ROOM_OF[kind]
     if room == ROOM_ORDERS:
         fold_order(state, kind, row, seq, now)
+        if instrument > 0:
+            touch(state, instrument)
     elif room == ROOM_ACCOUNTS:
         fold_account(state, kind, row, seq, now)
     else:
@@ -92,14 +106,23 @@ def restart(state: State, seq: I, now: I) -> None:
     """A new engine run: what was under way is not known any more."""
     note_restart(state, seq, now)
     state.desk[0]["dirty"] = ONE
+    state.desk[0]["whole"] = ONE
 
 
 @kernel
 def end_step(state: State, now: I) -> None:
     """The end of a step: positions, exposures and pnl are settled where something happened or a second went by."""
     if must_settle(state.desk[0], now):
-        settle(state, now)
+        settle_due(state, now)
         note_settled(state.desk[0], now)
+
+
+@cold
+def settle_due(state: State, now: I) -> None:
+    """Settle what has to be: the whole, or what orders alone changed within an engine second."""
+    desk = state.desk[0]
+    if desk["whole"] != ZERO or now >= desk["mark_ns"] or not retell(state):
+        settle(state, now)
 
 
 @kernel
