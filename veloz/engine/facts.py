@@ -31,6 +31,11 @@ from veloz.risk.breaker import check_fill
 
 _K_FROZEN, _K_VIOLATION = I(registry.FROZEN.number), I(registry.VIOLATION.number)
 _K_STATEMENT: Final = I(registry.STATEMENT.number)
+_MAY_FREEZE: Final = np.zeros(128, np.int64)  # kinds that may freeze their instrument, or show that something is open
+for _kind in registry.KINDS:
+    _MAY_FREEZE[_kind.number] = int(ROOM_OF[_kind.number] in (ROOM_ORDERS, ROOM_ACCOUNTS))
+for _kind in (registry.LISTED, registry.CHANGED):
+    _MAY_FREEZE[_kind.number] = 1
 _K_FILLED: Final = I(registry.FILLED.number)
 _SHOWS: Final = np.zeros(128, np.int64)  # kinds by which a venue shows that an order is open
 for _kind in (registry.ACCEPTED, registry.REPLACED, registry.FILLED, registry.ORDER_STATED):
@@ -47,7 +52,7 @@ def fact_turn(state: State, rows: np.ndarray, out: np.ndarray, at: np.void, verd
         kind = row["head"] & KIND_MASK
         seq = I(at["first_seq"] + at["input"])
         at["input"] += ONE
-        if kind >= KINDS_MAX or (ROOM_OF[kind] != ROOM_ORDERS and ROOM_OF[kind] != ROOM_ACCOUNTS):
+        if kind >= KINDS_MAX or _MAY_FREEZE[kind] == ZERO:
             continue
         if kind == _K_STATEMENT and row["price"] == ONE:
             at["statements"] += ONE

@@ -57,6 +57,11 @@ for _kind in (registry.APPROVED, registry.GATE_REFUSED):
     ROOM_OF[_kind.number] = ROOM_ORDERS
 
 ROOM_OF[registry.DIVERGED.number] = ROOM_SCOPES
+IN_QUANTA: Final = np.zeros(128, np.int64)  # kinds whose fold reads a price or quantity in quanta of their instrument
+for _kind in registry.KINDS:
+    IN_QUANTA[_kind.number] = int(not {"price", "qty"}.isdisjoint(_kind.units))
+for _kind in (registry.CANCEL_REQUESTED, registry.MARGIN_CALL):
+    IN_QUANTA[_kind.number] = 0
 
 P_SPOT, P_LINEAR, P_INVERSE = I(codes.Product.SPOT), I(codes.Product.LINEAR), I(codes.Product.INVERSE)
 

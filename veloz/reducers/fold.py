@@ -56,14 +56,14 @@ _SLOTS_MAX = I(SLOTS_MAX)
 
 @kernel
 def find_slot(state: State, instrument: I) -> I:
-    """The slot of an instrument; -1: it has none yet; -2: it is not listed, or there are no slots left."""
+    """The slot of an instrument; -1: it has none yet; -2: it is not listed, or suspended, or there are no slots left."""
     if instrument >= state.instruments.shape[0]:
         return I(-2)
     known = state.instruments[instrument]
     slot_ix = known["slot"]
     if slot_ix >= 0:
         return I(slot_ix)
-    if known["definition"] == 0 or state.clock[0]["slots_used"] >= _SLOTS_MAX:
+    if known["definition"] <= 0 or state.clock[0]["slots_used"] >= _SLOTS_MAX:
         return I(-2)
     return I(-1)
 
@@ -122,6 +122,7 @@ def fold_rows(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray
                 fold_other(state, slot_ix, kind, row, (head >> FLAGS_SHIFT) & BYTE_MASK, now)
         elif kind in (K_LISTED, K_CHANGED):
             signal[0] = INSTRUMENT_ROW
+            signal[1] = first_seq + k
             signal[3] = FRESH
             return k
         elif kind >= KINDS_MAX or KNOWN[kind] == 0:

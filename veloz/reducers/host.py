@@ -10,6 +10,7 @@ from veloz.reducers.booksync import is_futures
 from veloz.reducers.depth import EDGE
 from veloz.reducers.limits import HELD_FIRST, HELD_STEP, INSTRUMENTS_MAX
 from veloz.reducers.rescale import rescale_slot
+from veloz.reducers.rescale_desk import Change, rescale_desk, resume, suspend
 from veloz.reducers.room import grow_desk
 from veloz.reducers.state import PER_SLOT, State, blank
 from veloz.reducers.windows import grow_far, reserve, shift_window
@@ -37,7 +38,7 @@ def attend(state: State, signal: np.ndarray, row: np.void) -> State:
     """
     why, place, key = (int(word) for word in signal[:3])
     if why == INSTRUMENT_ROW:
-        return list_instrument(state, row)
+        return list_instrument(state, row, place)
     if why == NEW_SLOT:
         return give_slot(state, (int(row["head"]) >> 32) & 0xFFFFFFFF)
     if why == EDGE:
@@ -96,8 +97,11 @@ def _grow_slots(state: State, slots: int) -> State:
     return state._replace(**longer)
 
 
-def list_instrument(state: State, row: np.void) -> State:
-    """instrument.listed or instrument.changed: scales, market and increments; what is kept at other scales is rescaled."""
+def list_instrument(state: State, row: np.void, seq: int) -> State:
+    """instrument.listed or instrument.changed: scales, market and increments; what is kept at other scales is rescaled.
+
+    Where trading keeps numbers that the new terms cannot tell exactly, the old ones stay and the instrument is suspended.
+    """
     head = int(row["head"])
     number, clock = (head >> 32) & 0xFFFFFFFF, state.clock[0]
     if (head >> 16) & 0xFF != VERSION_ONE:
@@ -113,10 +117,15 @@ def list_instrument(state: State, row: np.void) -> State:
     known, scales = state.instruments[number], int(row["venue_seq"])
     price_scale, qty_scale = scales & 0xFF, (scales >> 8) & 0xFF
     moved = price_scale - int(known["price_scale"]), qty_scale - int(known["qty_scale"])
-    slot_ix = int(known["slot"])
+    if known["definition"] != 0 and not rescale_desk(state, number, Change(*moved, int(row["ref"]))):
+        suspend(state, number, seq)
+        return state
+    if known["definition"] < 0:
+        resume(state, number)
     known["price_scale"], known["qty_scale"], known["market"] = price_scale, qty_scale, scales >> 16
     known["tick"], known["lot"], known["multiplier_e8"] = row["price"], row["qty"], row["ref"]
     known["definition"] = max(1, int(row["aux"]))
+    slot_ix = int(known["slot"])
     if slot_ix >= 0:
         state.slots[slot_ix]["futures"] = int(is_futures(scales >> 16))
         if moved != (0, 0):

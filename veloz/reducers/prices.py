@@ -20,9 +20,15 @@ _FIVE: Final = I(5)
 
 
 @kernel
+def places_at(price_scale: I) -> I:
+    """Decimals of marks where prices have this many."""
+    return max(_MARK_SCALE, price_scale + ONE)
+
+
+@kernel
 def mark_places(state: State, instrument: I) -> I:
     """Decimals of the marks of an instrument."""
-    return max(_MARK_SCALE, I(state.instruments[instrument]["price_scale"]) + ONE)
+    return places_at(I(state.instruments[instrument]["price_scale"]))
 
 
 @kernel

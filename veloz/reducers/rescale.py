@@ -39,7 +39,7 @@ def rescale_slot(state: State, slot_ix: int, price_places: int, qty_places: int)
         fits = fits and side_fits
     fits = _rescale_held(state, slot_ix, price_places, qty_places) and fits
     if not fits:
-        _break_book(state, slot_ix)
+        break_book(state, slot_ix)
     _rescale_last(state, slot_ix, price_places, qty_places)
     _rescale_bars(state, slot_ix, price_places, qty_places)
     _rescale_spread(state, slot_ix, price_places)
@@ -77,7 +77,8 @@ def _rescale_held(state: State, slot_ix: int, price_places: int, qty_places: int
     return True
 
 
-def _break_book(state: State, slot_ix: int) -> None:
+def break_book(state: State, slot_ix: int) -> None:
+    """The book of a slot cannot be believed until its next snapshot; an empty one stays empty."""
     slot = state.slots[slot_ix]
     slot["hurt"] += 1
     if slot["state"] != BookState.EMPTY:

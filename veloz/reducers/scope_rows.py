@@ -55,6 +55,7 @@ _RATES: Final = (
     I(codes.Limit.ORDERS_PER_WINDOW), I(codes.Limit.CANCELS_PER_WINDOW), I(codes.Limit.INTENTS_PER_WINDOW),
 )  # fmt: skip
 _WINDOW: Final = I(codes.Limit.WINDOW_NS)
+_QUANTITIES: Final = (I(codes.Limit.ORDER_QTY), I(codes.Limit.POSITION_QTY))
 _SWITCHES: Final = (I(codes.Limit.ALLOWED), I(codes.Limit.OWN_CROSS))
 _RATE_MAX, _WINDOW_MAX = I(RATE_MAX), I(WINDOW_MAX_NS)
 _LIMITS: Final = I(LIMITS)
@@ -127,12 +128,26 @@ def _fold_stopped(state: State, row: np.void, seq: I) -> None:
     scope["stopped_seq"] = seq
 
 
+@kernel
+def _is_suspended(state: State, scope: I) -> bool:
+    """Whether a scope is that of an instrument whose quanta are not those of its rows (`rescale_desk.py`)."""
+    number = (scope >> SCOPE_NUMBER) & WORD_MASK
+    return bool(
+        scope & SCOPE_KIND_MASK == _SCOPE_INSTRUMENT
+        and number < state.instruments.shape[0]
+        and state.instruments[number]["definition"] < ZERO
+    )
+
+
 @cold
 def _fold_limit(state: State, row: np.void, seq: I) -> None:
     """risk.limit: a value, or a raise that waits for its confirmation. A value that is set withdraws a raise that waited."""
     place, value = place_of(state, I(row["venue_seq"])), I(row["qty"])
     limit, step = I(row["price"]) & LIMIT_MASK, (I(row["price"]) >> STEP_SHIFT) & LIMIT_MASK
     if place < ZERO or not limit_fits(limit, value):
+        return
+    if limit in _QUANTITIES and _is_suspended(state, I(row["venue_seq"])):  # in which quanta nobody can say
+        state.clock[0]["rows_unlisted"] += ONE
         return
     at = place * _LIMITS + limit
     note = state.limit_notes[at]

@@ -24,9 +24,11 @@ def _fields(names: str) -> np.dtype[np.void]:
 
 CLOCK: Final = _fields(
     "seq now_ns epoch starts levels_used far_used held_used slots_used"
-    " rows_unlisted rows_unknown rows_newer"  # market rows nobody can place; rows of kinds and versions not known here
+    " rows_unlisted rows_unknown rows_newer"  # rows nobody can place, or read in quanta; rows of kinds and versions not known here
 )
-INSTRUMENT: Final = _fields("slot market price_scale qty_scale tick lot multiplier_e8 definition")
+INSTRUMENT: Final = _fields(
+    "slot market price_scale qty_scale tick lot multiplier_e8 definition"  # definition 0: not listed; below 0: suspended (rescale_desk.py)
+)
 SLOT: Final = _fields(
     "instrument futures state mode open last_id"  # the book's machine; open: between FIRST and LAST
     " replay_mode held_at held_room held_head held_n"  # diffs held back: a ring in the arena `held`

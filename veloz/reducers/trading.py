@@ -12,7 +12,7 @@ import numpy as np
 from veloz.contracts import registry
 from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.accounts import fold_account
-from veloz.reducers.bits import ROOM_ACCOUNTS, ROOM_OF, ROOM_ORDERS
+from veloz.reducers.bits import IN_QUANTA, ROOM_ACCOUNTS, ROOM_OF, ROOM_ORDERS
 from veloz.reducers.desk import ACCOUNTS_MAX, ASSETS_MAX, BRACKETS_EACH, STRATEGIES_MAX
 from veloz.reducers.orders import fold_order, note_restart
 from veloz.reducers.retelling import retell, touch
@@ -69,6 +69,15 @@ def lacks_place(state: State, kind: I, number: I) -> bool:
     return bool(kind == _K_STRATEGY and state.strategies.shape[0] <= number < _STRATEGIES_MAX)
 
 
+@kernel
+def _is_readable(state: State, kind: I, instrument: I) -> bool:
+    """Whether a row's instrument is listed; of one that is suspended, whether the row has nothing in its quanta (`rescale_desk.py`)."""
+    if instrument >= state.instruments.shape[0]:
+        return False
+    definition = state.instruments[instrument]["definition"]
+    return bool(definition > ZERO or (definition < ZERO and IN_QUANTA[kind] == ZERO))
+
+
 @cold
 def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np.ndarray) -> None:
     """Fold one trading row. `signal`: GROW_DESK where it was not, for want of room."""
@@ -85,9 +94,7 @@ def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np
         desk["whole"] = ONE
     desk["event_ns"] = row["ts_event"]
     instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
-    if instrument > 0 and (
-        instrument >= state.instruments.shape[0] or state.instruments[instrument]["definition"] == 0
-    ):
+    if instrument > 0 and not _is_readable(state, kind, instrument):
         state.clock[0]["rows_unlisted"] += ONE
         return
     room = ROOM_OF[kind]
