@@ -41,7 +41,7 @@ _ORDER_QTYS: Final = (
 _POSITION_QTYS: Final = ("qty", "stated_qty", "buys", "sells", "buys_reduce", "sells_reduce")
 _BASE_QTYS: Final = ("base_qty",)
 _QUANTITY_LIMITS: Final = (Limit.ORDER_QTY, Limit.POSITION_QTY)
-_WIDE_MOST: Final = (1 << 122) - 1
+_WIDE_MOST: Final = (1 << 122) - (1 << 62)
 _FINER_MOST: Final = 18
 
 
