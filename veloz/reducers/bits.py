@@ -59,7 +59,7 @@ for _kind in (registry.APPROVED, registry.GATE_REFUSED):
 ROOM_OF[registry.DIVERGED.number] = ROOM_SCOPES
 IN_QUANTA: Final = np.zeros(128, np.int64)  # kinds whose fold reads a price or quantity in quanta of their instrument
 for _kind in registry.KINDS:
-    IN_QUANTA[_kind.number] = int(not {"price", "qty"}.isdisjoint(_kind.units))
+    IN_QUANTA[_kind.number] = int("price" in _kind.units or "qty" in _kind.units)
 for _kind in (registry.CANCEL_REQUESTED, registry.MARGIN_CALL):
     IN_QUANTA[_kind.number] = 0
 
