@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from veloz.contracts import registry as r
-from veloz.contracts.terms import META, SPEC, unpack
+from veloz.contracts.terms import META, SPEC, Action, unpack
 
 PLACE, CANCEL, AMEND = 0, 1, 2
 OVER = ("FILLED", "CANCELED", "REJECTED", "EXPIRED", "REPLACED", "BUSTED")
@@ -188,6 +188,10 @@ class NaiveOrders:
             self.state_terms(order, key, instrument, row, seq)
         elif order is None and (key > 0 or kind not in (r.ACCEPTED, r.CANCELED, r.EXPIRED, r.REJECTED, r.REPLACED)):
             self.counts["strays"] += 1
+            amended = kind is r.REPLACED and unpack(META, int(row["aux"]))["action"] == Action.AMEND
+            if key and instrument and (kind is r.ACCEPTED or amended):
+                self.counts["foreign"] += 1
+                self.frozen.setdefault(instrument, seq)
         elif kind in (r.ACCEPTED, r.CANCELED, r.EXPIRED, r.REJECTED, r.REPLACED, r.REQUEST_REJECTED):
             self.report(order or self.adopt(key, instrument, unpack(META, int(row["aux"]))["account"]), kind, row, seq)
         else:

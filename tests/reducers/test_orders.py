@@ -363,3 +363,21 @@ def test_quantities_that_no_sum_can_hold_are_refused(qty: int) -> None:
     state = state_of(Story().dispatched().say(r.FILLED, 50, qty, 900, meta()))
     assert state.terms[1]["frozen"] == Refusal.ARITHMETIC
     assert order(state, KEY)._replace(last_seq=0) == told(Story().dispatched())._replace(last_seq=0)  # type: ignore[union-attr]
+
+
+def test_an_order_that_lives_under_a_name_nobody_knows_is_never_uncounted() -> None:
+    reports = (
+        (r.ACCEPTED, 77, 10, 1, meta(), True), (r.REPLACED, 40, 90, 1, meta(action=AMEND), True),
+        (r.CANCELED, 77, 10, 1, meta(), False), (r.EXPIRED, 77, 10, 1, meta(), False), (r.REJECTED, -1, 0, 1, meta(), False),
+        (r.REQUEST_REJECTED, -1, 0, 1, meta(action=CANCEL), False),
+    )  # fmt: skip
+    for kind, *words, lives in reports:
+        state = state_of(Story().say(kind, *words))
+        assert order(state, KEY) is None
+        assert int(state.desk[0]["strays"]) == 1
+        assert int(state.desk[0]["foreign"]) == lives, kind.name
+        assert state.terms[1]["frozen"] == (Refusal.FOREIGN_ORDER if lives else 0), kind.name
+    stated = Story().say(r.ORDER_STATED, 50, 100, 5, spec()).say(r.ACCEPTED, 77, 10, 6, meta())
+    found, state = told(stated), state_of(stated)
+    assert (found.qty, found.filled, found.strategy, found.state) == (100, 10, -1, "PARTIALLY_FILLED")
+    assert (int(state.desk[0]["strays"]), int(state.terms[1]["frozen"])) == (0, 0)

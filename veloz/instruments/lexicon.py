@@ -3,7 +3,6 @@
 A fold of the rows that name them; instruments have their own (`catalogue.py`). Whoever shows rows to people keeps one.
 """
 
-import bisect
 from typing import Final
 
 import msgspec
@@ -12,7 +11,8 @@ import numpy as np
 from veloz.contracts.account import NameBody
 from veloz.contracts.command import StrategyBody
 from veloz.contracts.registry import ASSET, COMMAND_STRATEGY, OPENED, STARTED
-from veloz.contracts.terms import client_id, order_key, read_client_id
+from veloz.contracts.terms import LEG_BITS, client_id, read_client_id
+from veloz.instruments.epochs import Epochs
 
 NAMED: Final = (ASSET.number, OPENED.number, COMMAND_STRATEGY.number, STARTED.number)
 _NAME: Final = msgspec.msgpack.Decoder(NameBody)
@@ -29,8 +29,7 @@ class Lexicon:
         self.strategies: dict[int, str] = {}
         self.reporting = 0
         self._scales: dict[int, int] = {}
-        self._starts: list[int] = []
-        self._epochs: list[int] = []
+        self.epochs = Epochs()
 
     def learn(self, row: np.void, body: bytes | None, seq: int) -> None:
         """Take in one row; any kind may come.
@@ -41,10 +40,8 @@ class Lexicon:
             seq: Its sequence number.
         """
         kind, number = int(row["kind"]), int(row["venue_seq"])
-        if kind == STARTED.number:
-            self._starts.append(seq)
-            self._epochs.append(number)
-        elif kind == ASSET.number:
+        self.epochs.learn(row, seq)
+        if kind == ASSET.number:
             self._scales[number] = int(row["price"])
             self.assets[number] = self._name(body) or f"asset {number}"
         elif kind == OPENED.number:
@@ -73,24 +70,19 @@ class Lexicon:
 
     def epoch(self, seq: int) -> int:
         """The engine run in which a record was written; 0 before the first."""
-        at = bisect.bisect_right(self._starts, seq)
-        return self._epochs[at - 1] if at else 0
+        return self.epochs.of(seq)
 
     def order_name(self, key: int) -> str:
         """An order's client id, or `venue:N` for one that is not ours."""
         if key <= 0:
             return f"venue:{-key}" if key else ""
-        return client_id(self.epoch(key >> LEG_SHIFT), key)
+        return client_id(self.epoch(key >> LEG_BITS), key)
 
     def order_key(self, text: str) -> int | None:
-        """The key that a client id, `venue:N` or a plain number means; None when it is none of these."""
-        ours = read_client_id(text)
-        if ours is not None:
-            return ours[1]
+        """The key that a client id of this journal, `venue:N` or a plain number means; None when it is none of these."""
+        if read_client_id(text) is not None:
+            return self.epochs.key_of(text)
         name, colon, number = text.partition(":")
         if colon and name == "venue" and number.isascii() and number.isdigit():
             return -int(number)
         return int(text) if text.isascii() and text.removeprefix("-").isdigit() else None
-
-
-LEG_SHIFT: Final = order_key(1, 0).bit_length() - 1

@@ -18,9 +18,11 @@ from veloz.reducers.bits import (
     M_ACTION,
     M_SIDE,
     R_ACCOUNT,
+    R_ACTION,
     R_SELL,
     R_SIDE,
     RM_ACCOUNT,
+    RM_ACTION,
     RM_SIDE,
     S_ACTION,
     S_SIDE,
@@ -74,7 +76,7 @@ from veloz.reducers.order_table import (
     is_over,
 )  # fmt: skip
 from veloz.reducers.places import open_places
-from veloz.reducers.scopes import note_approved, note_cancel, note_refused, note_unknown
+from veloz.reducers.scopes import freeze, note_approved, note_cancel, note_refused, note_unknown
 from veloz.reducers.state import State
 from veloz.reducers.words import INSTRUMENT_SHIFT, ONE, WORD_MASK, ZERO, I
 
@@ -88,7 +90,7 @@ _K_BUSTED, _K_STATED = I(registry.BUSTED.number), I(registry.ORDER_STATED.number
 
 _PLACE, _CANCEL = I(Action.PLACE), I(Action.CANCEL)
 _WHY_GATE, _WHY_NOT_SENT, _WHY_ABSENT = I(Why.GATE), I(Why.NOT_SENT), I(Why.ABSENT)
-_C_CONTRADICTION: Final = I(Refusal.CONTRADICTION)
+_C_CONTRADICTION, _C_FOREIGN = I(Refusal.CONTRADICTION), I(Refusal.FOREIGN_ORDER)
 _PROVED: Final = I(Proof.NOT_OPEN | Proof.NO_TRADE | Proof.STREAM_WHOLE)
 APART_NS: Final = I(30_000_000_000)  # between two negative answers
 HORIZON_NS: Final = I(60_000_000_000)  # where none was stated: absence cannot be proved sooner
@@ -121,7 +123,7 @@ def fold_order(state: State, kind: I, row: np.void, seq: I, now: I) -> None:
         if order_ix < ZERO and key < ZERO and kind != K_REQUEST_REJECTED:
             order_ix = _adopt_reported(state, key, instrument, I(row["aux"]), seq, now)
         if order_ix < ZERO:
-            state.desk[0]["strays"] += ONE
+            _note_lost(state, kind, instrument, I(row["aux"]), seq)
         else:
             fold_report(state, order_ix, kind, row, seq, now)
     elif order_ix < ZERO:
@@ -129,6 +131,17 @@ def fold_order(state: State, kind: I, row: np.void, seq: I, now: I) -> None:
     else:
         state.orders[order_ix]["last_seq"] = seq
         _fold_ours(state, order_ix, kind, row, seq, now)
+
+
+@cold
+def _note_lost(state: State, kind: I, instrument: I, meta: I, seq: I) -> None:
+    """A report of an order with a name of ours that nobody knows. Where it lives, what it may still do is not counted: until it is stated
+    whole, nothing new is risked there."""
+    state.desk[0]["strays"] += ONE
+    amended = kind == K_REPLACED and part(meta, R_ACTION, RM_ACTION) == AMEND
+    if kind == K_ACCEPTED or amended:
+        state.desk[0]["foreign"] += ONE
+        freeze(state, instrument, _C_FOREIGN, seq)
 
 
 @kernel

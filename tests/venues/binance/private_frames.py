@@ -6,15 +6,16 @@ from typing import Any
 
 from veloz.instruments.assets import AssetBook
 from veloz.instruments.catalogue import Catalogue
+from veloz.instruments.epochs import Epochs
 from veloz.venues.binance.private import PrivateCodec
 from veloz.venues.port import FrameBlock, Source
 
 GOLDEN = Path(__file__).resolve().parents[3] / "specs" / "wire" / "binance" / "private.json"
 
 
-def new_private(venue: str, account: int = 1) -> PrivateCodec:
+def new_private(venue: str, account: int = 1, epochs: Epochs | None = None) -> PrivateCodec:
     """A codec that knows nothing but its one source, which the journal has already."""
-    codec = PrivateCodec(Catalogue(), AssetBook())
+    codec = PrivateCodec(Catalogue(), AssetBook(), epochs=epochs or Epochs(1))
     codec.declare(Source(1, venue, form="link"), account, announced=True)
     return codec
 

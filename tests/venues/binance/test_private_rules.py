@@ -19,6 +19,7 @@ from veloz.contracts.codes import LinkEvent, Product
 from veloz.contracts.layout import ROW
 from veloz.instruments.assets import AssetBook
 from veloz.instruments.catalogue import Catalogue
+from veloz.instruments.epochs import Epochs
 from veloz.instruments.units import Written, read_decimal
 from veloz.venues.binance.codec import Codec
 from veloz.venues.binance.private import PrivateCodec, open_account
@@ -66,6 +67,29 @@ def test_a_cancel_is_of_the_order_that_it_names() -> None:
     assert spot(c="v1-2s-0", C="hand", **gone)["order.canceled"]["order"] == -SPOT["i"]
     for none in ("", "null", None):
         assert spot(C=none, **gone)["order.canceled"]["order"] == OURS[1]
+
+
+def test_a_client_id_of_another_run_is_not_ours() -> None:
+    """A restored backup counts on from numbers that its lost future has used already."""
+
+    def key(client: str, *runs: tuple[int, int]) -> int:
+        epochs = Epochs(1)
+        for epoch, seq in runs:
+            epochs.learn(np.array([(registry.STARTED.number, 1, 0, 0, 1, 0, epoch, 0, 0, 0, 0)], ROW)[0], seq)
+        codec = new_private("binance_spot", epochs=epochs)
+        rows = codec.decode(one_frame(json.dumps({**SPOT, "c": client}).encode())).rows
+        stated = int((rows["kind"] == registry.ORDER_STATED.number).sum())
+        (filled,) = rows[rows["kind"] == registry.FILLED.number]
+        assert (int(filled["venue_seq"]) < 0) == (stated == 1), "what is not ours is stated whole"
+        return int(filled["venue_seq"])
+
+    assert OURS is not None
+    assert OURS[1] >> terms.LEG_BITS == 100
+    foreign = -SPOT["i"]
+    assert [key(f"v{run}-2s-0") for run in (1, 2, 0)] == [OURS[1], foreign, foreign], "only the run under way is ours"
+    assert [key(f"v{run}-2s-0", (1, 1), (3, 101)) for run in (1, 2, 3)] == [OURS[1], foreign, foreign]
+    assert [key(f"v{run}-2s-0", (1, 1), (3, 100)) for run in (1, 2, 3)] == [foreign, foreign, OURS[1]]
+    assert key("v1-2s-0", (2, 101)) == foreign, "before the first run there was none"
 
 
 ENUMERATIONS = [
@@ -157,7 +181,7 @@ def test_a_stream_that_ends_says_so() -> None:
 
 
 def test_every_row_is_of_the_account_of_its_source() -> None:
-    codec = PrivateCodec(Catalogue(), AssetBook())
+    codec = PrivateCodec(Catalogue(), AssetBook(), epochs=Epochs(1))
     for number in (1, 2):
         codec.declare(Source(number, "binance_spot", form="link"), 40 + number)
     event = {"e": "outboundAccountPosition", "E": 1, "u": 1, "B": [{"a": "BTC", "f": "1", "l": "0"}]}
@@ -180,7 +204,7 @@ def test_every_row_is_of_the_account_of_its_source() -> None:
 def shared_codecs() -> tuple[Codec, PrivateCodec]:
     catalogue = Catalogue()
     public = Codec(catalogue)
-    private = PrivateCodec(catalogue, AssetBook(), changed=public.take_version)
+    private = PrivateCodec(catalogue, AssetBook(), changed=public.take_version, epochs=Epochs(1))
     public.declare(Source(1, "binance_spot"), announced=True)
     private.declare(Source(2, "binance_spot", form="link"), 1, announced=True)
     return public, private
@@ -240,7 +264,7 @@ def test_a_codec_that_goes_on_from_a_journal_makes_the_same_rows(venue: str) -> 
         whole = list(journal_of(new_private(venue), frames))
         begun = new_private(venue)
         first = list(journal_of(begun, frames[:cut]))
-        later = PrivateCodec(Catalogue(), AssetBook())
+        later = PrivateCodec(Catalogue(), AssetBook(), epochs=Epochs(1))
         later.declare(Source(1, venue, form="link"), 1, announced=True)
         for seq, (row, body) in enumerate(first, 1):
             later.catalogue.apply(row, body, seq)

@@ -1,8 +1,8 @@
 """Frames of Binance's private streams → rows: what happened to our orders, balances and positions, whatever the market.
 
 A frame is taken whole or not at all; what cannot be read exactly leaves a single `system.refused` row, a type this version does not
-know a single `system.unknown`. Rows are a function of the frame, of the instruments and assets known so far, and of the account
-that its source belongs to; there is no other memory. A stream that ends (`system.link` with event ENDED), a refused or unknown
+know a single `system.unknown`. Rows are a function of the frame, of the instruments, assets and engine runs known so far, and of
+the account that its source belongs to; there is no other memory. A stream that ends (`system.link` with event ENDED), a refused or unknown
 frame mean that something was missed: ask for a statement.
 
 Source: binance.md §5.
@@ -20,6 +20,7 @@ from veloz.contracts.layout import NO_INSTRUMENT, ROW, STEP_END
 from veloz.contracts.registry import LINK, OPENED, REFUSED, UNKNOWN
 from veloz.instruments.assets import AssetBook
 from veloz.instruments.catalogue import Catalogue
+from veloz.instruments.epochs import Epochs
 from veloz.instruments.instrument import VERSION_FIRST, Instrument
 from veloz.venues.binance import private_accounts as accounts
 from veloz.venues.binance import private_orders as orders
@@ -71,14 +72,17 @@ def _lock_update(event: wire.BalanceUpdate) -> None:
 
 Booked = tuple[tuple[str, ...], msgspec.json.Decoder[Any], Callable[[Any, int], list[Line]]]
 BOOKED: Final[dict[str, Booked]] = {
-    "executionReport": (SPOT, wire.EXECUTION_REPORT, orders.execution_report),
     "outboundAccountPosition": (SPOT, wire.ACCOUNT_POSITION, accounts.account_position),
     "outboundAccountInfo": (SPOT, wire.ACCOUNT_POSITION, accounts.account_position),
     "balanceUpdate": (SPOT, wire.BALANCE_UPDATE, accounts.balance_update),
-    "ORDER_TRADE_UPDATE": (FUTURES, wire.ORDER_TRADE_UPDATE, orders.order_trade_update),
     "ACCOUNT_UPDATE": (FUTURES, wire.ACCOUNT_UPDATE, accounts.account_update),
     "MARGIN_CALL": (FUTURES, wire.MARGIN_CALL, accounts.margin_call),
     "ACCOUNT_CONFIG_UPDATE": (FUTURES, wire.ACCOUNT_CONFIG_UPDATE, accounts.account_config),
+}
+Reported = tuple[tuple[str, ...], msgspec.json.Decoder[Any], Callable[[Any, int, Epochs], list[Line]]]
+REPORTED: Final[dict[str, Reported]] = {
+    "executionReport": (SPOT, wire.EXECUTION_REPORT, orders.execution_report),
+    "ORDER_TRADE_UPDATE": (FUTURES, wire.ORDER_TRADE_UPDATE, orders.order_trade_update),
     "ALGO_UPDATE": (FUTURES, wire.ALGO_UPDATE, orders.algo_update),
 }
 Heard = tuple[tuple[str, ...], msgspec.json.Decoder[Any], Callable[[Any], None], LinkEvent]
@@ -116,12 +120,16 @@ class PrivateCodec:
         assets: AssetBook,
         counts: Counts | None = None,
         changed: Callable[[Instrument], None] | None = None,
+        *,
+        epochs: Epochs,
     ) -> None:
-        """`catalogue` is the public codec's own; `changed` is told every new version of an instrument (its `take_version`)."""
+        """`catalogue` is the public codec's own; `changed` is told every new version of an instrument (its `take_version`); `epochs` knows
+        which engine runs the journal has, and whoever runs the codec teaches it: client ids of other runs are not ours."""
         self.catalogue = catalogue
         self.assets = assets
         self.counts = Counts() if counts is None else counts
         self._changed = changed
+        self._epochs = epochs
         self._sources: dict[int, tuple[Source, int]] = {}
         self._announced: dict[int, bool] = {}
 
@@ -205,7 +213,7 @@ class PrivateCodec:
             raise LocalError(f"A statement of {source.venue} is made of the answers about {QUESTIONS[source.venue]}.")
         knows = (self._knows_asset, lambda symbol: self.catalogue.find(source.venue, symbol) is not None)
         return self._guarded(
-            lambda: self._settled(whole_statement(source.venue, answers, account, at_ns, knows), recv, source, STATEMENT),
+            lambda: self._settled(whole_statement(source.venue, answers, account, at_ns, knows, self._epochs), recv, source, STATEMENT),
             sum(map(len, answers.values())), recv, number,
         )  # fmt: skip
 
@@ -222,7 +230,7 @@ class PrivateCodec:
         """
         source, account = self._sources[number]
         return self._guarded(
-            lambda: self._settled(order_lines(source.venue, answer_of(answer), account), recv, source, ORDERS),
+            lambda: self._settled(order_lines(source.venue, answer_of(answer), account, self._epochs), recv, source, ORDERS),
             len(answer), recv, number,
         )  # fmt: skip
 
@@ -284,6 +292,9 @@ class PrivateCodec:
         return self._event(TEXT.decode(fields["e"]), data, recv, source, account)
 
     def _event(self, name: str, data: bytes | msgspec.Raw, recv: int, source: Source, account: int) -> Told:
+        if name in REPORTED and source.venue in REPORTED[name][0]:
+            _, stated, report = REPORTED[name]
+            return self._settled(report(stated.decode(data), account, self._epochs), recv, source, name)
         if name in BOOKED and source.venue in BOOKED[name][0]:
             _, decoder, reader = BOOKED[name]
             return self._settled(reader(decoder.decode(data), account), recv, source, name)

@@ -1,7 +1,8 @@
 """What an event about an order means: `executionReport` (spot), `ORDER_TRADE_UPDATE` and `ALGO_UPDATE` (USDⓈ-M, COIN-M) → lines.
 
-Whose order it is says its client id (`contracts/terms.py`): ours have a key of ours, all others minus the venue's number, and are
-stated whole every time, so that no memory is needed. A cancel or amendment on spot carries its own id in `c` and the order's in `C`.
+Whose order it is says its client id (`contracts/terms.py`): ours are those that this journal gave (`instruments/epochs.py`), all others
+have minus the venue's number as key, and are stated whole every time, so that no memory is needed. A cancel or amendment on spot carries
+its own id in `c` and the order's in `C`.
 Every word of an enumeration that this version does not know refuses the event.
 
 Rows carry the time of the transaction as `ts_event`, not the time at which the venue spoke of it: a balance that the venue states has
@@ -27,6 +28,7 @@ from veloz.contracts.registry import (
     TERMS,
 )  # fmt: skip
 from veloz.contracts.terms import Action, OrderType, Origin, PositionSide, SelfTrade, TimeInForce, TriggerBy, Why
+from veloz.instruments.epochs import Epochs
 from veloz.instruments.units import INT64_MAX, Written
 from veloz.venues.binance import private_wire as wire
 from veloz.venues.binance.messages import Price, Qty, RefusedFrame, nanos
@@ -129,12 +131,12 @@ class Said(NamedTuple):
     cut: bool = False  # self-trade prevention made it smaller
 
 
-def order_key(client: str, venue_order: int) -> int:
-    """The key of an order: ours by its client id, else minus the venue's number."""
+def order_key(client: str, venue_order: int, epochs: Epochs) -> int:
+    """The key of an order: ours by a client id that this journal gave, else minus the venue's number."""
     if not 0 < venue_order <= INT64_MAX:
         raise RefusedFrame(Refusal.OUT_OF_RANGE)
-    ours = terms.read_client_id(client)
-    return ours[1] if ours else -venue_order
+    ours = epochs.key_of(client)
+    return -venue_order if ours is None else ours
 
 
 def stated_lines(said: Said, account: int, seq: int) -> list[Line]:
@@ -250,7 +252,7 @@ def _optional(text: str | None) -> Written:
     return amount(text) if text else ZERO
 
 
-def execution_report(event: wire.ExecutionReport, account: int) -> list[Line]:
+def execution_report(event: wire.ExecutionReport, account: int, epochs: Epochs) -> list[Line]:
     """A spot report."""
     nanos(event.E)
     if event.x not in SPOT_EXECUTIONS:
@@ -266,7 +268,7 @@ def execution_report(event: wire.ExecutionReport, account: int) -> list[Line]:
     if event.d < 0:
         raise RefusedFrame(Refusal.OUT_OF_RANGE)
     said = Said(
-        symbol=_symbol(event.s), key=order_key(original, event.i), venue_order=event.i, time_ns=nanos(event.T),
+        symbol=_symbol(event.s), key=order_key(original, event.i, epochs), venue_order=event.i, time_ns=nanos(event.T),
         spec=spec, price=amount(event.p), qty=total(amount(event.q), prevented, -1), execution=event.x, status=event.X,
         cumulative=amount(event.z), why=_ended(word_of(SPOT_ENDS, event.eR), event.X, kind, tif), reason=reason,
         trigger=amount(event.P), callback_ppm=event.d * BASIS_POINT_PPM, last_qty=amount(event.l), last_price=amount(event.L),
@@ -276,7 +278,7 @@ def execution_report(event: wire.ExecutionReport, account: int) -> list[Line]:
     return report_lines(said, account)
 
 
-def order_trade_update(event: wire.OrderTradeUpdate, account: int) -> list[Line]:
+def order_trade_update(event: wire.OrderTradeUpdate, account: int, epochs: Epochs) -> list[Line]:
     """A futures report."""
     nanos(event.E)
     order = event.o
@@ -286,7 +288,7 @@ def order_trade_update(event: wire.OrderTradeUpdate, account: int) -> list[Line]
     venue_why = next((why for prefix, why in VENUE_IDS if order.c.startswith(prefix)), None)
     ended = _ended(word_of(FUTURES_ENDS, order.er), order.X, kind, tif)
     said = Said(
-        symbol=_symbol(order.s), key=order_key(order.c, order.i), venue_order=order.i, time_ns=nanos(event.T),
+        symbol=_symbol(order.s), key=order_key(order.c, order.i, epochs), venue_order=order.i, time_ns=nanos(event.T),
         spec=_futures_spec(order.S, order.ps, order.V, order.wt, kind, tif, order.R),
         price=amount(order.p), qty=amount(order.q), execution=order.x, status=order.X, cumulative=amount(order.z),
         why=ended if venue_why is None else venue_why, reason=int(order.er),
@@ -316,7 +318,7 @@ ALGO_WAITS: Final = ("NEW", "TRIGGERING")
 ALGO_ENDS: Final = ("CANCELED", "EXPIRED", "REJECTED")
 
 
-def algo_update(event: wire.AlgoUpdate, account: int) -> list[Line]:
+def algo_update(event: wire.AlgoUpdate, account: int, epochs: Epochs) -> list[Line]:
     """An order that waits for its condition. Triggered it becomes an ordinary order, which keeps the client id and reports for itself:
     then an order of ours lives on, under another venue number; somebody else's ends here and begins anew there.
 
@@ -328,7 +330,7 @@ def algo_update(event: wire.AlgoUpdate, account: int) -> list[Line]:
     kind, tif = word_of(FUTURES_TYPES, order.o), word_of(FUTURES_TIFS, order.f)
     if order.X not in (*ALGO_WAITS, *ALGO_ENDS, "TRIGGERED", "FINISHED"):
         raise RefusedFrame(Refusal.WRONG_SHAPE)
-    key = order_key(order.caid, order.aid)
+    key = order_key(order.caid, order.aid, epochs)
     if key > 0 and order.X in ("TRIGGERED", "FINISHED"):
         return []
     status = order.X if order.X in ALGO_ENDS else "NEW" if order.X in ALGO_WAITS else "EXPIRED"
@@ -342,7 +344,7 @@ def algo_update(event: wire.AlgoUpdate, account: int) -> list[Line]:
     return report_lines(said, account)
 
 
-def stated_order(order: wire.StatedOrder, venue: str) -> Said:
+def stated_order(order: wire.StatedOrder, venue: str, epochs: Epochs) -> Said:
     """An order as GET …/order, …/openOrders or …/allOrders state it."""
     spot = venue == "binance_spot"
     types, tifs = (SPOT_TYPES, SPOT_TIFS) if spot else (FUTURES_TYPES, FUTURES_TIFS)
@@ -354,7 +356,7 @@ def stated_order(order: wire.StatedOrder, venue: str) -> Said:
         spec["tif"] = TimeInForce.GTX
     whys = [why for prefix, why in VENUE_IDS if not spot and order.clientOrderId.startswith(prefix)]
     return Said(
-        symbol=_symbol(order.symbol), key=order_key(order.clientOrderId, order.orderId), venue_order=order.orderId,
+        symbol=_symbol(order.symbol), key=order_key(order.clientOrderId, order.orderId, epochs), venue_order=order.orderId,
         time_ns=nanos(order.updateTime or order.time), spec=spec, price=amount(order.price),
         qty=total(amount(order.origQty), _optional(order.preventedQuantity), -1), execution="NEW", status=order.status,
         cumulative=amount(order.executedQty), why=whys[0] if whys else _ended(Why.ORDINARY, order.status, kind, tif),

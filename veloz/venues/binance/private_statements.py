@@ -11,6 +11,7 @@ from typing import Final
 
 from veloz.contracts.codes import Refusal
 from veloz.contracts.registry import ORDER_STATED, POSITION, STATEMENT
+from veloz.instruments.epochs import Epochs
 from veloz.instruments.units import count_exact
 from veloz.venues.binance import private_wire as wire
 from veloz.venues.binance.messages import RefusedFrame, nanos
@@ -93,15 +94,15 @@ def position_lines(body: bytes, account: int, known: Known) -> list[Line]:
     return lines
 
 
-def order_lines(venue: str, body: bytes, account: int) -> list[Line]:
+def order_lines(venue: str, body: bytes, account: int, epochs: Epochs) -> list[Line]:
     """Orders of GET openOrders or allOrders, or the one of GET order."""
     one = fields_of(body) is not None
     orders = [wire.STATED_ORDER.decode(body)] if one else wire.STATED_ORDERS.decode(body)
-    return [line for order in orders for line in statement_lines(stated_order(order, venue), account)]
+    return [line for order in orders for line in statement_lines(stated_order(order, venue, epochs), account)]
 
 
 def whole_statement(
-    venue: str, answers: Mapping[str, bytes], account: int, at_ns: int, knows: tuple[Known, Known]
+    venue: str, answers: Mapping[str, bytes], account: int, at_ns: int, knows: tuple[Known, Known], epochs: Epochs
 ) -> list[Line]:
     """All lines of a statement, orders first, then balances, then positions.
 
@@ -111,13 +112,14 @@ def whole_statement(
         account: Whose account it is.
         at_ns: The venue's time at which they hold, 0 = not stated.
         knows: Whether an asset has a number; whether an instrument is listed.
+        epochs: Whose orders they are.
 
     Raises:
         RefusedFrame: one of them cannot be taken.
         msgspec.DecodeError: one of them cannot be read.
     """
     bodies = {question: answer_of(answers[question]) for question in QUESTIONS[venue]}
-    lines = order_lines(venue, bodies[ORDERS], account)
+    lines = order_lines(venue, bodies[ORDERS], account, epochs)
     lines += balance_lines(venue, bodies[ACCOUNT], account, knows[0])
     if POSITIONS in bodies:
         lines += position_lines(bodies[POSITIONS], account, knows[1])
