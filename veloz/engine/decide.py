@@ -20,6 +20,7 @@ import numpy as np
 from veloz.contracts import registry
 from veloz.contracts.codes import Refusal
 from veloz.contracts.kernel import cold, entry, kernel
+from veloz.contracts.terms import ScopeKind
 from veloz.engine.facts import fact_turn
 from veloz.engine.intents import copy_turn, intent_turn
 from veloz.engine.making import (
@@ -27,6 +28,7 @@ from veloz.engine.making import (
     CURSOR,
     K_AMEND,
     K_APPROVED,
+    K_DISABLED,
     K_DRAFTED,
     K_REQUESTED,
     K_TERMS,
@@ -66,6 +68,7 @@ from veloz.risk.gate import VERDICT_WORDS, judge
 ) = (I(n) for n in range(11))  # fmt: skip
 GROW_OUT, ASK_MINDS, ASK_STATEMENTS = I(20), I(21), I(22)  # why the work stopped, beside the fold's own reasons
 _UNTRADABLE, _DUPLICATE = I(Refusal.UNTRADABLE), I(Refusal.DUPLICATE)
+_REPEATED, _BY_STRATEGY = I(Refusal.REPEATED), I(ScopeKind.STRATEGY)
 _ORDER_OVER, _NO_SLOT = I(Refusal.ORDER_OVER), I(Refusal.NO_SLOT)
 K_COMMAND_ORDER, K_COMMAND_LAST = I(registry.COMMAND_ORDER.number), I(registry.COMMAND_SETTLE.number)
 
@@ -182,7 +185,7 @@ def _fold_made(state: State, out: np.ndarray, at: np.void, verdict: np.ndarray, 
 
 @cold
 def _judge(state: State, out: np.ndarray, at: np.void, draft: np.void, seq: I, verdict: np.ndarray) -> None:
-    """The gate's verdict on a draft that was folded."""
+    """The gate's verdict on a draft that was folded. A strategy that repeats itself beyond its own limit is disabled by it."""
     instrument = (draft["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
     key = I(draft["venue_seq"])
     order_ix = find_order(state.orders, state.order_places, key, instrument)
@@ -192,6 +195,8 @@ def _judge(state: State, out: np.ndarray, at: np.void, draft: np.void, seq: I, v
         return
     if judge(state, order_ix, I(at["now"]), verdict) != ZERO:
         make_refusal(at, out, instrument, key, seq, verdict)
+        if verdict[0] == _REPEATED and verdict[1] == _BY_STRATEGY:
+            make(at, out, K_DISABLED, ZERO, verdict[2], verdict[0], verdict[4], seq, verdict[3])
         return
     revision = I(state.desk[0]["limits_revision"])
     make(at, out, K_APPROVED, instrument, key, verdict[5], verdict[6], seq, revision)

@@ -24,6 +24,7 @@ CURSOR: Final = np.dtype([(name, "<i8") for name in _CURSOR.split()])
 TURN_ROWS: Final = I(32)  # a turn makes no more rows than this
 
 K_INTENT, K_RESOLVED = I(registry.INTENT.number), I(registry.RESOLVED.number)
+K_DISABLED: Final = I(registry.DISABLED.number)
 K_DRAFTED, K_TERMS = I(registry.DRAFTED.number), I(registry.TERMS.number)
 K_APPROVED, K_GATE_REFUSED = I(registry.APPROVED.number), I(registry.GATE_REFUSED.number)
 K_REQUESTED, K_CANCEL = I(registry.REQUESTED.number), I(registry.CANCEL_REQUESTED.number)

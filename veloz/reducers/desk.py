@@ -81,7 +81,8 @@ TRADE: Final = _fields("owner trade_id seq")  # open addressing: trades counted 
 SCOPE: Final = _fields(
     "kind number level level_person level_breaker level_reconciliation level_journal stopped_seq"
     " orders_open gross net worst_gross worst_long worst_short equity realized unrealized costs unconverted"
-    " added_orders added_gross added_long added_short"  # in the above by approvals since the last settlement
+    " unvalued untold"  # positions (and debts) that exposures (and equity) leave out, pieces that pnl leaves out
+    " added_orders added_gross added_long added_short added_unvalued"  # in the above by approvals since the last settlement
     " high_water drawdown day_start day_loss"
     " order_debt order_window order_ns cancel_debt cancel_window cancel_ns intent_debt intent_window intent_ns"  # buckets.py
     " repeats repeat_side repeat_ns losses rejects answers breakers_set breakers_open"

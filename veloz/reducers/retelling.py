@@ -98,10 +98,12 @@ def _take_out(state: State, at: I) -> None:
         scope["worst_long"] -= long + scope["added_long"]
         scope["worst_short"] -= short + scope["added_short"]
         scope["unconverted"] -= position["unexposed"]
+        scope["unvalued"] -= position["unexposed"] + scope["added_unvalued"]
         scope["added_orders"] = ZERO
         scope["added_gross"] = ZERO
         scope["added_long"] = ZERO
         scope["added_short"] = ZERO
+        scope["added_unvalued"] = ZERO
     if position["bound"] != ZERO:
         asset = money_asset(state, I(position["instrument"]))
         balance = state.balances[position["account"] * _ASSETS_MAX + asset]
@@ -150,6 +152,7 @@ def _put_in(state: State, at: I) -> None:
         scope["worst_long"] = bounded_sum(I(scope["worst_long"]), long)
         scope["worst_short"] = bounded_sum(I(scope["worst_short"]), short)
         scope["unconverted"] += position["unexposed"]
+        scope["unvalued"] += position["unexposed"]
         if scope["worst_gross"] >= WORTH_TOP:
             state.desk[0]["whole"] = ONE
     _bind(state, at)

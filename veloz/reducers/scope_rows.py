@@ -48,7 +48,7 @@ _BY_RECONCILIATION: Final = I(codes.StopSource.RECONCILIATION)
 _B_FEED: Final = I(codes.Breaker.FEED)
 _ADOPT, _IGNORE = I(codes.SettleAction.ADOPT), I(codes.SettleAction.IGNORE)
 _ERROR: Final = I(codes.Severity.ERROR)
-_DIFFERS: Final = I(codes.Refusal.DIFFERS)
+_DIFFERS, _REPEATED = I(codes.Refusal.DIFFERS), I(codes.Refusal.REPEATED)
 _SCOPE_INSTRUMENT: Final = I(ScopeKind.INSTRUMENT)
 _SEVERITY_SHIFT, _ACCOUNT_SHIFT = I(8), I(16)
 _RATES: Final = (
@@ -226,6 +226,8 @@ def _command_strategy(state: State, row: np.void) -> None:
         strategy["code_hash"] = row["qty"]
         strategy["revision"] += ONE
     if event == E_START:
+        if strategy["disabled_code"] == _REPEATED and strategy["scope_ix"] >= ZERO:  # a person saw it: counted anew
+            state.scopes[strategy["scope_ix"]]["repeats"] = ZERO
         strategy["disabled_code"] = ZERO
         strategy["disabled_seq"] = ZERO
 

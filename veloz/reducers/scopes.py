@@ -129,13 +129,15 @@ def take_intent_token(state: State, place: I, now: I) -> None:
 
 
 @kernel
-def _expose(scope: np.void, opened: I, sell: I, more: I, toward: I) -> None:
+def _expose(scope: np.void, opened: I, sell: I, more: I, toward: I, unvalued: I) -> None:
     """One order more: until the next settlement measures anew, exposures are what they were and this."""
     scope["orders_open"] += opened
     scope["added_orders"] += opened
     more = min(more, WORTH_TOP - scope["worst_gross"])
     scope["worst_gross"] += more
     scope["added_gross"] += more
+    scope["unvalued"] += unvalued
+    scope["added_unvalued"] += unvalued
     if sell != ZERO:
         toward = min(toward, WORTH_TOP + scope["worst_short"])
         scope["worst_short"] -= toward
@@ -185,7 +187,9 @@ def note_approved(state: State, order_ix: I, now: I) -> None:
     price = exposure_price(state, instrument)
     if price == ZERO:
         price = I(order["price"])
-    own_more = max(worth_up(state, instrument, price, seen.own_more), ZERO)
+    own_more = worth_up(state, instrument, price, seen.own_more)
+    unvalued = I(own_more < ZERO)
+    own_more = max(own_more, ZERO)
     own_toward = max(worth_up(state, instrument, price, seen.own_toward), ZERO)
     share_more = max(worth_up(state, instrument, price, seen.share_more), ZERO)
     share_toward = max(worth_up(state, instrument, price, seen.share_toward), ZERO)
@@ -195,9 +199,9 @@ def note_approved(state: State, order_ix: I, now: I) -> None:
         place = places[k]
         if place >= ZERO:
             if k == _SHARE:
-                _expose(state.scopes[place], opened, sell, share_more, share_toward)
+                _expose(state.scopes[place], opened, sell, share_more, share_toward, unvalued)
             else:
-                _expose(state.scopes[place], opened, sell, own_more, own_toward)
+                _expose(state.scopes[place], opened, sell, own_more, own_toward, unvalued)
             _take_order_token(state, place, now)
             if not amends:
                 _run_on(state, place, sell, seen.reducing == ZERO, now)

@@ -96,6 +96,9 @@ def _clear_scope(state: State, scope_ix: I) -> None:
     scope["added_gross"] = ZERO
     scope["added_long"] = ZERO
     scope["added_short"] = ZERO
+    scope["added_unvalued"] = ZERO
+    scope["unvalued"] = ZERO
+    scope["untold"] = ZERO
 
 
 @cold
@@ -134,14 +137,18 @@ def _clear(state: State) -> None:
 
 
 @kernel
-def _add_pnl(state: State, scope_ix: I, realized: I, unrealized: I, costs: I, missing: I) -> None:
+def _add_pnl(
+    state: State, scope_ix: I, realized: I, unrealized: I, costs: I, untold: I, unvalued: I, unpriced: I
+) -> None:
     if scope_ix < ZERO:
         return
     scope = state.scopes[scope_ix]
+    scope["untold"] += untold + unpriced
+    scope["unvalued"] += unvalued
     scope["realized"] = bounded_sum(I(scope["realized"]), realized)
     scope["unrealized"] = bounded_sum(I(scope["unrealized"]), unrealized)
     scope["costs"] = bounded_sum(I(scope["costs"]), costs)
-    scope["unconverted"] += missing
+    scope["unconverted"] += untold + unvalued
 
 
 @cold
@@ -170,20 +177,24 @@ def _expose(state: State, at: I, mark: I, places: I) -> bool:
 
 
 @cold
-def _tell_pnl(state: State, at: I, missing: I) -> None:
-    """Add the pnl of a valued position to its scopes."""
+def _tell_pnl(state: State, at: I, unvalued: I, unpriced: I) -> None:
+    """Add the pnl of a position to its scopes, and what could not be told of it: `unvalued`, it is not in the exposures either;
+    `unpriced`, nor is what it gained or lost since it was opened.
+    """
     position = state.positions[at]
     instrument, account = I(position["instrument"]), I(position["account"])
     asset = money_asset(state, instrument)
     realized, ok = to_worth(state, asset, I(position["realized"]))
     unrealized, fine = to_worth(state, asset, I(position["unrealized"]))
     costs, lost = costs_of(state, at)
-    missing += lost + I(not ok) + I(not fine)
+    untold = lost + I(not ok) + I(not fine)
     if position["strategy"] != NO_STRATEGY:
-        _add_pnl(state, scope_of_strategy(state, I(position["strategy"])), realized, unrealized, costs, missing)
+        scope_ix = scope_of_strategy(state, I(position["strategy"]))
+        _add_pnl(state, scope_ix, realized, unrealized, costs, untold, unvalued, unpriced)
         return
     for k in range(_SCOPES_OF_ONE):
-        _add_pnl(state, scope_of(state, account, instrument, I(k)), realized, unrealized, costs, missing)
+        scope_ix = scope_of(state, account, instrument, I(k))
+        _add_pnl(state, scope_ix, realized, unrealized, costs, untold, unvalued, unpriced)
 
 
 @cold
@@ -204,15 +215,16 @@ def _settle_position(state: State, at: I, mark: I, places: I, source: I) -> None
     count_orders(state, at)
     is_open = bool(position["qty"] != ZERO)
     has_orders = bool(position["buys"] != ZERO or position["sells"] != ZERO)
-    missing = ZERO
+    unvalued, unpriced = ZERO, ZERO
     if is_open or has_orders:
         told = bool(source != UNPRICED)
         if told and is_open:
             told = value_position(state, at, mark, places)
+        unpriced = I(is_open and not told)
         if not told or not _expose(state, at, mark, places):
-            missing = ONE
-    position["unexposed"] = missing
-    _tell_pnl(state, at, missing)
+            unvalued = ONE
+    position["unexposed"] = unvalued
+    _tell_pnl(state, at, unvalued, unpriced)
     if position["strategy"] != NO_STRATEGY:
         return
     state.desk[0]["positions_open"] += I(is_open)
@@ -268,14 +280,16 @@ def _estimate_liquidations(state: State, instrument: I) -> None:
 def _settle_account(state: State, account: I) -> None:
     """Sums of an account over its assets; and equity into its scopes."""
     record = state.accounts[account]
-    equity, margin, maintenance, unrealized, free, missing = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
+    equity, margin, maintenance, unrealized, free, missing, debts = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
     for number in range(ONE, I(state.assets.shape[0])):
         asset = I(number)
         balance = state.balances[account * _ASSETS_MAX + asset]
         if balance["known"] == ZERO and balance["margin"] == ZERO and balance["unrealized"] == ZERO:
             continue
-        worth, ok = to_worth(state, asset, bounded_sum(I(balance["total"]), I(balance["unrealized"])))
+        whole = bounded_sum(I(balance["total"]), I(balance["unrealized"]))
+        worth, ok = to_worth(state, asset, whole)
         missing += I(not ok)
+        debts += I(not ok and whole < ZERO)
         equity = bounded_sum(equity, worth)
         worth, _ = to_worth_up(state, asset, I(balance["margin"]))
         margin = bounded_sum(margin, worth)
@@ -297,6 +311,7 @@ def _settle_account(state: State, account: I) -> None:
             scope = state.scopes[scope_ix]
             scope["equity"] = bounded_sum(I(scope["equity"]), equity)
             scope["unconverted"] += missing
+            scope["unvalued"] += debts
 
 
 @kernel

@@ -7,6 +7,8 @@
   in the global, venue and instrument scope, the account's own in its scope, the strategy's share in the strategy's.
 - GROSS, NET, LEVERAGE_PPM: worst case, what the last settlement measured and every approval since, at the settlement's marks. Equity is the
   account's, and for the global and venue scope that scope's.
+- Where a scope holds what has no price or no rate, its sums are too small: exposures, leverage, losses that have a limit there cannot be
+  told, and the verdict is NO_RATE with the number of things that are missing, unless what is known is too much already.
 - What can only reduce (survey.reducing) is not held up by positions, exposures, losses, repeats, nor by the state of the book.
 - ORDERS_PER_WINDOW counts orders and amendments; a bucket as in `buckets.py`.
 - REPEATS: entries in a row on one side, each within REPEAT_NS of the one before.
@@ -154,6 +156,15 @@ def _leverage_ppm(gross: I, equity: I) -> I:
 
 
 @kernel
+def _unvalued(state: State, draft: Draft, place: I, limit_kind: I) -> I:
+    """How many positions the exposures of a scope leave out; of leverage, those and the debts of the account, too."""
+    missing, account = I(state.scopes[place]["unvalued"]), draft.places[2]
+    if limit_kind == L_LEVERAGE and account >= ZERO:
+        missing = max(missing, I(state.scopes[account]["unvalued"]))
+    return missing
+
+
+@kernel
 def _exposure(state: State, draft: Draft, price: I, verdict: np.ndarray) -> I:
     """Gross and net exposure and leverage of every scope, with this draft."""
     for limit_kind in (L_GROSS, L_NET, L_LEVERAGE):
@@ -186,6 +197,9 @@ def _exposure(state: State, draft: Draft, price: I, verdict: np.ndarray) -> I:
                     seen = _leverage_ppm(min(seen, WORTH_TOP), equity)
             if seen > limit:
                 return refuse(verdict, code, place, limit, I(seen))
+            missing = _unvalued(state, draft, place, limit_kind)
+            if missing > ZERO:
+                return refuse(verdict, C_NO_RATE, place, limit, missing)
     return ZERO
 
 
@@ -207,20 +221,26 @@ def order_rate(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
 
 
 @kernel
-def _losses(state: State, draft: Draft, verdict: np.ndarray) -> I:
+def _loss(state: State, draft: Draft, limit_kind: I, verdict: np.ndarray) -> I:
     for k in range(SCOPES):
         place = draft.places[k]
-        if place >= ZERO:
-            limit, loss = limit_of(state.limits, place, L_DAILY_LOSS), I(state.scopes[place]["day_loss"])
-            if ZERO <= limit < loss:
-                return refuse(verdict, C_DAILY_LOSS, place, limit, loss)
-    for k in range(SCOPES):
-        place = draft.places[k]
-        if place >= ZERO:
-            limit, loss = limit_of(state.limits, place, L_DRAWDOWN), I(state.scopes[place]["drawdown"])
-            if ZERO <= limit < loss:
-                return refuse(verdict, C_DRAWDOWN, place, limit, loss)
+        if place < ZERO:
+            continue
+        limit, scope = limit_of(state.limits, place, limit_kind), state.scopes[place]
+        if limit < ZERO:
+            continue
+        loss = I(scope["day_loss"] if limit_kind == L_DAILY_LOSS else scope["drawdown"])
+        if loss > limit:
+            return refuse(verdict, C_DAILY_LOSS if limit_kind == L_DAILY_LOSS else C_DRAWDOWN, place, limit, loss)
+        if scope["untold"] > ZERO:
+            return refuse(verdict, C_NO_RATE, place, limit, I(scope["untold"]))
     return ZERO
+
+
+@kernel
+def _losses(state: State, draft: Draft, verdict: np.ndarray) -> I:
+    code = _loss(state, draft, L_DAILY_LOSS, verdict)
+    return code if code != ZERO else _loss(state, draft, L_DRAWDOWN, verdict)
 
 
 @kernel
@@ -232,7 +252,7 @@ def check_size(state: State, draft: Draft, prices: Prices, verdict: np.ndarray) 
 
 @kernel
 def check_exposure(state: State, draft: Draft, verdict: np.ndarray) -> I:
-    """POSITION, OPEN_ORDERS, GROSS, NET, LEVERAGE. 0, or the code."""
+    """POSITION, OPEN_ORDERS, GROSS, NET, LEVERAGE, and what of them cannot be told. 0, or the code."""
     code, entry = ZERO, draft.seen.reducing == ZERO
     price = exposure_price(state, draft.instrument)
     if price == ZERO:
@@ -248,5 +268,5 @@ def check_exposure(state: State, draft: Draft, verdict: np.ndarray) -> I:
 
 @kernel
 def check_losses(state: State, draft: Draft, verdict: np.ndarray) -> I:
-    """DAILY_LOSS, DRAWDOWN: entries only. 0, or the code."""
+    """DAILY_LOSS, DRAWDOWN, and NO_RATE of both: entries only. 0, or the code."""
     return ZERO if draft.seen.reducing != ZERO else _losses(state, draft, verdict)
