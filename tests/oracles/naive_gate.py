@@ -70,6 +70,7 @@ class Listed:
     ask: int = 0
     heard_ns: int = 0
     frozen: bool = False
+    rated: bool = True  # whether it is known what its money is worth
 
 
 @dataclass
@@ -164,6 +165,8 @@ class NaiveGate:
         """Open orders, worst gross, worst long and worst short (below 0 when short) of a scope, measured anew."""
         orders = sum(self.within(scope, order) for order in self.orders.values())
         gross = long = short = 0
+        unknown = dict.fromkeys(("worst_gross", "worst_long", "worst_short"), 0)
+        blind = 0
         by_strategy = scope[0] == ScopeKind.STRATEGY
         for (number, listed), account, side in product(self.instruments.items(), self.hedged, PositionSide):
             inside = {
@@ -177,10 +180,27 @@ class NaiveGate:
                 strategy = scope[1] if by_strategy else None
                 up, down = (self.most(account, number, side, strategy, sell) for sell in (False, True))
                 each = listed.valued * listed.worth
+                if not listed.rated:
+                    unknown["worst_gross"] += max(up, down, 0)
+                    unknown["worst_long"] += up
+                    unknown["worst_short"] -= down
+                    blind += self.is_there(account, number, side, strategy)
+                    continue
                 gross += max(up, down, 0) * each
                 long += up * each
                 short -= down * each
-        return {"orders_open": orders, "worst_gross": gross, "worst_long": long, "worst_short": short}
+        known = {"orders_open": orders, "worst_gross": gross, "worst_long": long, "worst_short": short}
+        return known | {"blind": int(blind > 0)} | {f"unknown {name}": qty for name, qty in unknown.items()}
+
+    def is_there(self, account: int, instrument: int, side: PositionSide, strategy: int | None) -> bool:
+        """Whether a position is open or has open orders."""
+        orders = [
+            order
+            for order in self.orders.values()
+            if (order.account, order.instrument, order.side) == (account, instrument, side)
+            and strategy in (None, order.strategy)
+        ]
+        return bool(self.positions.get((account, instrument, side, strategy))) or any(each.rest() for each in orders)
 
     def room(self, order: Order) -> tuple[int, int]:
         """What there is to reduce, and what would reduce together with this order."""
@@ -295,6 +315,8 @@ class NaiveGate:
         if scope and qty > self.limit(scope, Limit.ORDER_QTY):
             return Refusal.ORDER_QTY, scope, self.limit(scope, Limit.ORDER_QTY), qty
         scope = self.tightest(order, Limit.ORDER_NOTIONAL)
+        if scope and not listed.rated:
+            return Refusal.NO_RATE, scope, self.limit(scope, Limit.ORDER_NOTIONAL), 0
         if scope and paid * qty * listed.worth > self.limit(scope, Limit.ORDER_NOTIONAL):
             return Refusal.ORDER_NOTIONAL, scope, self.limit(scope, Limit.ORDER_NOTIONAL), paid * qty * listed.worth
         return None
@@ -310,7 +332,10 @@ class NaiveGate:
                 (Limit.POSITION_QTY, will["most"]),
                 (Limit.POSITION_NOTIONAL, will["most"] * listed.valued * listed.worth),
             ):
-                if self.limit(scope, limit) >= 0 and seen > self.limit(scope, limit):
+                if limit == Limit.POSITION_NOTIONAL and self.limit(scope, limit) >= 0 and not listed.rated:
+                    if will["most"] > 0:
+                        return Refusal.NO_RATE, scope, self.limit(scope, limit), 0
+                elif self.limit(scope, limit) >= 0 and seen > self.limit(scope, limit):
                     return Refusal.POSITION, scope, self.limit(scope, limit), seen
         for scope in [] if amends else self.scopes(order):
             if 0 <= self.limit(scope, Limit.OPEN_ORDERS) < after[scope]["orders_open"]:
@@ -321,9 +346,17 @@ class NaiveGate:
             (Limit.NET, side, Refusal.NET_EXPOSURE),
         ):
             for scope in [] if reducing else self.scopes(order):
-                seen = -after[scope][name] if name == "worst_short" else after[scope][name]
-                if after[scope][name] != before[scope][name] and 0 <= self.limit(scope, limit) < seen:
+                was, will = before[scope], after[scope]
+                seen = -will[name] if name == "worst_short" else will[name]
+                grows = any(was[each] != will[each] for each in (name, f"unknown {name}"))
+                if not grows or self.limit(scope, limit) < 0:
+                    continue
+                if not listed.rated:
+                    return Refusal.NO_RATE, scope, self.limit(scope, limit), 0
+                if seen > self.limit(scope, limit):
                     return code, scope, self.limit(scope, limit), seen
+                if was["blind"]:
+                    return Refusal.NO_RATE, scope, None, None
         return None
 
     def rate(self, order: Order, limit: Limit, code: Refusal, now: int) -> Any:

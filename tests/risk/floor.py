@@ -20,9 +20,9 @@ from veloz.risk.gate import VERDICT_WORDS, judge, judge_cancel
 
 SECOND = 1_000_000_000
 BEGIN = 1_700_000_000 * SECOND
-BTC, USDT = 1, 2
+BTC, USDT, EUR = 1, 2, 3  # nobody says what a EUR is worth
 ONE_WAY, HEDGED, SPOT, COIN = 1, 2, 3, 4  # accounts
-PERP, OTHER, CASH, INVERSE = 1, 2, 3, 4  # instruments
+PERP, OTHER, CASH, INVERSE, FAR = 1, 2, 3, 4, 5  # instruments; FAR is settled in EUR
 MARKETS = {ONE_WAY: 2, HEDGED: 2, SPOT: 1, COIN: 3}
 STRATEGIES = 2
 WATCHED = ("desk", "orders", "scopes", "limits", "positions", "balances", "terms", "tallies", "breakers", "strategies")
@@ -40,7 +40,7 @@ class Said(NamedTuple):
 
 
 class Floor:
-    """Accounts with much money, four instruments (tick 5, lot 2), strategies that run, prices at 10 000.
+    """Accounts with much money, five instruments (tick 5, lot 2), strategies that run, prices at 10 000.
 
     `take` folds rows as one step and settles; `decide` folds decisions into the step in hand.
     """
@@ -52,25 +52,25 @@ class Floor:
         self.trades = 0
         scales = 2 | 3 << 8
         rows = [row(r.STARTED, 1)]
-        for number, market in ((PERP, 2), (OTHER, 2), (CASH, 1), (INVERSE, 3)):
+        for number, market in ((PERP, 2), (OTHER, 2), (CASH, 1), (INVERSE, 3), (FAR, 2)):
             rows.append(
                 row(r.LISTED, scales | market << 16, 5, 2, 10**8 if market < 3 else 10**10, 1, instrument=number)
             )
-        rows += [row(r.ASSET, BTC, 8), row(r.ASSET, USDT, 8)]
+        rows += [row(r.ASSET, asset, 8) for asset in (BTC, USDT, EUR)]
         for account, market in MARKETS.items():
             rows.append(row(r.OPENED, account, market, int(account == HEDGED), 0, USDT))
-            for asset in (BTC, USDT):
+            for asset in (BTC, USDT, EUR):
                 rows.append(row(r.BALANCE, account, 10**15, asset, 0, 0))
         rows.append(row(r.RATE, BTC, 100, 1))
-        for number, kind, settle in ((PERP, 2, USDT), (OTHER, 2, USDT), (CASH, 1, USDT), (INVERSE, 3, BTC)):
-            rows.append(row(r.ASSETS, kind, BTC, USDT, settle, instrument=number))
+        for number, kind, settle in ((PERP, 2, USDT), (OTHER, 2, USDT), (CASH, 1, USDT), (INVERSE, 3, BTC), (FAR, 2, EUR)):
+            rows.append(row(r.ASSETS, kind, BTC, EUR if settle == EUR else USDT, settle, instrument=number))
         for account in (ONE_WAY, HEDGED):
-            rows += [row(r.LEVERAGE, account, 100, 0, 0, instrument=each) for each in (PERP, OTHER)]
+            rows += [row(r.LEVERAGE, account, 100, 0, 0, instrument=each) for each in (PERP, OTHER, FAR)]
         rows.append(row(r.LEVERAGE, COIN, 100, 0, 0, instrument=INVERSE))
         for number in range(1, STRATEGIES + 1):
             rows += [row(r.COMMAND_STRATEGY, number, action, 0, 1, ONE_WAY) for action in (0, 1)]
         self.take(*rows)
-        for number in (PERP, OTHER, CASH, INVERSE):
+        for number in (PERP, OTHER, CASH, INVERSE, FAR):
             self.price(number, 10_000)
 
     def take(self, *rows: np.ndarray) -> None:

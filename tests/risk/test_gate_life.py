@@ -4,8 +4,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.engine.sessions import row
 from tests.oracles.naive_gate import GLOBAL, Listed, NaiveGate, Order
-from tests.risk.floor import HEDGED, ONE_WAY, OTHER, PERP, SECOND, Floor, name_of
+from tests.risk.floor import EUR, FAR, HEDGED, ONE_WAY, OTHER, PERP, SECOND, Floor, name_of
 from veloz.contracts import registry as r
 from veloz.contracts.codes import RESUME_PHRASE, Limit, LimitStep, Refusal, StopLevel, StopSource
 from veloz.contracts.kernel import config
@@ -49,8 +50,9 @@ class GateLife(RuleBasedStateMachine):
         self.floor = Floor()
         listed = {
             number: Listed(2, 5, 2, WORTH, mark=10_000, valued=10_000, last=10_000, bid=9_995, ask=10_005)
-            for number in (PERP, OTHER)
+            for number in (PERP, OTHER, FAR)
         }
+        listed[FAR].rated, listed[FAR].worth = False, 2 * WORTH
         self.naive = NaiveGate(listed, {ONE_WAY: False, HEDGED: True})
         for each in listed.values():
             each.heard_ns = self.floor.now
@@ -75,7 +77,7 @@ class GateLife(RuleBasedStateMachine):
     @rule(
         account=st.sampled_from([ONE_WAY, ONE_WAY, HEDGED]),
         strategy=st.integers(0, 2),
-        instrument=st.sampled_from([PERP, PERP, OTHER]),
+        instrument=st.sampled_from([PERP, PERP, OTHER, FAR]),
         side=st.sampled_from([PositionSide.LONG, PositionSide.SHORT]),
         sell=st.booleans(),
         market=st.sampled_from([False, False, False, True]),
@@ -227,7 +229,12 @@ class GateLife(RuleBasedStateMachine):
         self.floor.now += ns
         self.floor.take()
 
-    @rule(instrument=st.sampled_from([PERP, OTHER]), price=st.integers(-3, 3).map(lambda ticks: 10_000 + 5 * ticks))
+    @rule(known=st.booleans())
+    def rate(self, known) -> None:
+        self.floor.take(row(r.RATE, EUR, 2, int(known), ts=self.floor.now))
+        self.naive.instruments[FAR].rated = known
+
+    @rule(instrument=st.sampled_from([PERP, OTHER, FAR]), price=st.integers(-3, 3).map(lambda ticks: 10_000 + 5 * ticks))
     def prices(self, instrument, price) -> None:
         self.floor.price(instrument, price)
         listed = self.naive.instruments[instrument]
@@ -253,7 +260,9 @@ class GateLife(RuleBasedStateMachine):
                     name: int(state.scopes[place][name])
                     for name in ("orders_open", "worst_gross", "worst_long", "worst_short")
                 }
-                assert found == self.naive.exposures(scope), scope
+                wanted = self.naive.exposures(scope)
+                assert found == {name: wanted[name] for name in found}, scope
+                assert bool(state.scopes[place]["unvalued"]) == bool(wanted["blind"]), scope
 
 
 TestGateLife = GateLife.TestCase

@@ -241,7 +241,7 @@ def test_a_fill_is_compared_with_what_was_approved(
     floor.fill(key, price, qty)
     verdict = np.zeros(VERDICT_WORDS, np.int64)
     meta = terms.pack(terms.META, account=ONE_WAY, maker=maker)
-    assert int(check_fill(floor.state, I(floor.place_of(key)), I(price), I(meta), verdict)) == code
+    assert int(check_fill(floor.state, I(floor.place_of(key)), I(price), I(meta), I(0), verdict)) == code
     assert verdict[0] == code
 
 
@@ -255,5 +255,7 @@ def test_a_reduce_only_order_that_opened() -> None:
     floor.fill(floor.last_key(), 10_010, 2)
     floor.fill(reducing, 10_005, 4)
     verdict = np.zeros(VERDICT_WORDS, np.int64)
-    assert int(check_fill(floor.state, I(floor.place_of(reducing)), I(10_005), I(0), verdict)) == Refusal.REDUCE_ONLY
+    assert (
+        int(check_fill(floor.state, I(floor.place_of(reducing)), I(10_005), I(0), I(0), verdict)) == Refusal.REDUCE_ONLY
+    )
     assert verdict[4] == 2

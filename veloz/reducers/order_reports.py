@@ -102,7 +102,7 @@ _C_BUSTED, _C_ARITHMETIC, _C_DIFFERS = I(Refusal.TRADE_BUSTED), I(Refusal.ARITHM
 
 NO_EVENT: Final = I(-1)
 _OWNER_SHIFT: Final = I(8)
-_BUST_MARK: Final = I(1 << 41)  # an owner word with this bit: the trade was taken back
+BUST_MARK: Final = I(1 << 41)  # an owner word with this bit: the trade was taken back
 _LIMB, _LIMB_MASK = I(LIMB_BITS), I((1 << LIMB_BITS) - 1)
 _CANCELED_BIT, _REPLACED_BIT = ONE << S_CANCELED, ONE << S_REPLACED
 _REJECTED_BIT: Final = ONE << S_REJECTED
@@ -447,11 +447,11 @@ def fold_bust(state: State, order_ix: I, instrument: I, row: np.void, seq: I, no
     desk, meta, qty = state.desk[0], I(row["aux"]), I(row["qty"])
     account = part(meta, R_ACCOUNT, RM_ACCOUNT)
     owner = _owner(instrument, account)
-    if not _fits(I(row["price"]), qty) or knows_trade(state.trade_ids, owner | _BUST_MARK, I(row["ref"])):
+    if not _fits(I(row["price"]), qty) or knows_trade(state.trade_ids, owner | BUST_MARK, I(row["ref"])):
         desk["duplicates"] += ONE
         return
     known = knows_trade(state.trade_ids, owner, I(row["ref"]))
-    remember_trade(state.trade_ids, owner | _BUST_MARK, I(row["ref"]), seq)
+    remember_trade(state.trade_ids, owner | BUST_MARK, I(row["ref"]), seq)
     desk["trades_used"] += ONE
     freeze(state, instrument, _C_BUSTED, seq)
     strategy = NOBODY if order_ix < ZERO else I(state.orders[order_ix]["strategy"])

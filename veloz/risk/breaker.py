@@ -117,26 +117,33 @@ def _worse(order: np.void, spec: I, price: I) -> bool:
 
 
 @kernel
-def _opened(state: State, order: np.void, spec: I) -> I:
+def only_reduces(spec: I) -> bool:
+    """Whether an order of a one-way position is flagged reduce-only: after its fills nothing may be open on its own side."""
+    return bool(part(spec, S_REDUCE, ONE) != ZERO and part(spec, S_SIDE, M_SIDE) == _BOTH)
+
+
+@kernel
+def _opened(state: State, order: np.void, spec: I, since: I) -> I:
     """What a reduce-only order left open on its own side; 0: nothing."""
-    if part(spec, S_REDUCE, ONE) == ZERO or part(spec, S_SIDE, M_SIDE) != _BOTH:
+    if not only_reduces(spec):
         return ZERO
     at = find_position(state, I(order["account"]), I(order["instrument"]), _BOTH, NO_STRATEGY)
     if at < ZERO:
         return ZERO
-    qty = I(state.positions[at]["qty"])
+    qty = I(state.positions[at]["qty"]) - since
     return max(-qty if part(spec, S_SELL, ONE) != ZERO else qty, ZERO)
 
 
 @cold
-def check_fill(state: State, order_ix: I, price: I, meta: I, verdict: np.ndarray) -> I:
-    """Compare an execution that was folded with what was approved. A position that a reduce-only order opened is judged as it stands now.
+def check_fill(state: State, order_ix: I, price: I, meta: I, since: I, verdict: np.ndarray) -> I:
+    """Compare an execution that was folded with what was approved.
 
     Args:
-        state: With the order.filled row folded.
+        state: With the order.filled row folded, and maybe rows after it.
         order_ix: Place of its order; below 0 or of somebody else: nothing was approved, so nothing is violated.
         price: Of the execution, quanta.
         meta: Word of the row: terms.META.
+        since: Signed quantity that rows after it, folded too, brought to the account's own one-way position (asked of reduce-only orders).
         verdict: As in `gate.judge`; its first five words make the risk.violation row.
 
     Returns:
@@ -146,7 +153,7 @@ def check_fill(state: State, order_ix: I, price: I, meta: I, verdict: np.ndarray
         return ZERO
     order = state.orders[order_ix]
     spec, most = I(order["spec"]), max(I(order["qty_most"]), I(order["qty"]))
-    opened = _opened(state, order, spec)
+    opened = _opened(state, order, spec, since)
     if _worse(order, spec, price):
         refuse(verdict, _C_PRICE, NO_SCOPE, I(order["price"]), price)
     elif order["traded"] > most:
