@@ -62,7 +62,13 @@ class Floor:
             for asset in (BTC, USDT, EUR):
                 rows.append(row(r.BALANCE, account, 10**15, asset, 0, 0))
         rows.append(row(r.RATE, BTC, 100, 1))
-        for number, kind, settle in ((PERP, 2, USDT), (OTHER, 2, USDT), (CASH, 1, USDT), (INVERSE, 3, BTC), (FAR, 2, EUR)):
+        for number, kind, settle in (
+            (PERP, 2, USDT),
+            (OTHER, 2, USDT),
+            (CASH, 1, USDT),
+            (INVERSE, 3, BTC),
+            (FAR, 2, EUR),
+        ):
             rows.append(row(r.ASSETS, kind, BTC, EUR if settle == EUR else USDT, settle, instrument=number))
         for account in (ONE_WAY, HEDGED):
             rows += [row(r.LEVERAGE, account, 100, 0, 0, instrument=each) for each in (PERP, OTHER, FAR)]

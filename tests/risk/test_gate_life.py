@@ -234,7 +234,9 @@ class GateLife(RuleBasedStateMachine):
         self.floor.take(row(r.RATE, EUR, 2, int(known), ts=self.floor.now))
         self.naive.instruments[FAR].rated = known
 
-    @rule(instrument=st.sampled_from([PERP, OTHER, FAR]), price=st.integers(-3, 3).map(lambda ticks: 10_000 + 5 * ticks))
+    @rule(
+        instrument=st.sampled_from([PERP, OTHER, FAR]), price=st.integers(-3, 3).map(lambda ticks: 10_000 + 5 * ticks)
+    )
     def prices(self, instrument, price) -> None:
         self.floor.price(instrument, price)
         listed = self.naive.instruments[instrument]
