@@ -357,7 +357,7 @@ def test_every_raise_holds_only_once_it_is_confirmed(case: Case) -> None:
 
 
 def test_no_limit_is_without_a_boundary() -> None:
-    everywhere = {kind for kind in ScopeKind}
+    everywhere = set(ScopeKind)
     tried = {limit: {case.scope[0] for case in CASES if case.limit == limit} for limit in Limit}
     for case in MORE_CASES:  # each of them at every scope
         tried[case.limit] |= everywhere

@@ -11,6 +11,7 @@ from tests.risk.floor import HEDGED, ONE_WAY, OTHER, PERP, SECOND, Floor
 from veloz.contracts import registry as r
 from veloz.contracts import terms
 from veloz.contracts.codes import RESUME_PHRASE, Breaker, BreakerState, Refusal, StopLevel, StopSource, StrategyStatus
+from veloz.contracts.layout import FIRST, LAST, SNAPSHOT
 from veloz.contracts.terms import Action, OrderType, Origin, PositionSide, ScopeKind, TimeInForce
 from veloz.reducers import stops
 from veloz.reducers.stops import ASK_TABLE, BREAKER_TABLE, RESUME_TABLE, STRATEGY_TABLE, BreakerEvent, StrategyEvent
@@ -218,6 +219,48 @@ def test_losses_in_a_row_and_one_gain() -> None:
     trip(10_000, 9_995)
     assert floor.breakers() == [r.BREAKER.number, r.STOPPED.number]
     assert floor.order(PERP, 10_000, 2).code == Refusal.REDUCE_ONLY_LEVEL
+
+
+def book(*words: int, instrument: int = PERP, snapshot: bool = False) -> np.ndarray:
+    """md.level: one message of one row. Words: last id, price, quantity, first id, id before."""
+    return row(r.LEVEL, *words, instrument=instrument, flags=FIRST | LAST | (SNAPSHOT if snapshot else 0))
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_gaps_of_a_feed_open_a_breaker_and_its_cool_down_closes_it(scope: tuple[ScopeKind, int]) -> None:
+    floor = Floor()
+    floor.take(book(1, 9_000, 5, 1, 0, instrument=OTHER), book(9, 9_000, 5, 9, 8, instrument=OTHER))
+    set_breaker(floor, scope, Breaker.FEED, StopLevel.PAUSE, 2, 60 * SECOND, 10 * SECOND)
+    assert floor.breakers() == [], "what was lost before it was set up is not its business"
+    floor.take(book(10, 9_000, 5, 10, 0, snapshot=True), book(11, 9_005, 5, 11, 10))
+    floor.now += SECOND
+    floor.take()
+    assert floor.breakers() == []
+    assert floor.order(PERP, 10_000, 2, strategy=1).code == 0
+    floor.take(book(15, 9_010, 5, 14, 13))  # a gap, and by it a broken book
+    floor.now += SECOND
+    floor.take()
+    assert floor.breakers() == [r.BREAKER.number, r.STOPPED.number]
+    said = floor.judged(floor.draft(PERP, 9_995, 2, strategy=1)[0])
+    assert (said.code, said.scope) == (Refusal.PAUSED, scope)
+    floor.take(book(20, 9_000, 5, 20, 0, snapshot=True), book(21, 9_005, 5, 21, 20))
+    floor.now += 10 * SECOND - 1
+    assert floor.breakers() == []
+    floor.now += 1
+    assert floor.breakers() == [r.BREAKER.number, r.STOPPED.number]
+    assert floor.judged(floor.draft(PERP, 9_995, 2, strategy=1)[0]).code == 0
+    floor.now += SECOND
+    floor.take()
+    assert floor.breakers() == [], "an old gap is counted once"
+
+
+def test_a_feed_of_another_instrument_opens_nothing() -> None:
+    floor = Floor()
+    set_breaker(floor, (ScopeKind.INSTRUMENT, PERP), Breaker.FEED, StopLevel.HALT, 1, 60 * SECOND, 0)
+    floor.take(*(book(at, 9_000, 5, at, at - 1, instrument=OTHER) for at in (1, 9, 20)))
+    floor.now += SECOND
+    floor.take()
+    assert floor.breakers() == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from veloz.contracts.codes import Breaker, Limit
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import Action, ScopeKind
 from veloz.reducers.bits import S_SELL, part
-from veloz.reducers.buckets import debt_after, debt_now, limit_of, repeat_span, window_of
+from veloz.reducers.buckets import debt_after, debt_now, limit_of, repeat_span, tokens_used, window_of
 from veloz.reducers.places import NO_STRATEGY
 from veloz.reducers.state import State
 from veloz.reducers.survey import survey
@@ -118,12 +118,12 @@ def _take_cancel_token(state: State, place: I, now: I) -> None:
 
 @kernel
 def take_intent_token(state: State, place: I, now: I) -> None:
-    """One intent of a strategy."""
+    """One intent of a strategy; one that finds no token takes none, as an order that is refused."""
     tokens = limit_of(state.limits, place, _INTENTS)
     if tokens >= ZERO:
         scope, window = state.scopes[place], window_of(state.limits, place)
         debt = debt_now(I(scope["intent_debt"]), I(scope["intent_window"]), I(scope["intent_ns"]), tokens, window, now)
-        scope["intent_debt"] = debt_after(debt, tokens, window)
+        scope["intent_debt"] = debt + window if tokens_used(debt, window) <= tokens else debt
         scope["intent_window"] = window
         scope["intent_ns"] = now
 
