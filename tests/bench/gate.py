@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.bench.measure import Figure, alternate, median, ratio
 from tests.engine.sessions import row
-from tests.risk.floor import BEGIN, ONE_WAY, USDT, Floor
+from tests.risk.floor import BEGIN, FAR, ONE_WAY, USDT, Floor
 from veloz.contracts import registry as r
 from veloz.contracts.codes import Limit
 from veloz.contracts.kernel import entry
@@ -57,7 +57,7 @@ def crowded() -> tuple[Floor, np.ndarray]:
     """A floor with many instruments, open orders and limits, and one draft for each instrument that passes."""
     floor = Floor()
     rows = []
-    for number in range(5, 5 + INSTRUMENTS):
+    for number in range(FAR + 1, FAR + 1 + INSTRUMENTS):
         rows.append(row(r.LISTED, 2 | 3 << 8 | 2 << 16, 5, 2, 10**8, 1, instrument=number))
         rows.append(row(r.ASSETS, 2, 1, USDT, USDT, instrument=number))
         rows.append(row(r.LEVERAGE, ONE_WAY, 100, 0, 0, instrument=number))
@@ -68,7 +68,7 @@ def crowded() -> tuple[Floor, np.ndarray]:
             floor.limit(*scope, limit, MUCH)
         floor.limit(*scope, Limit.ORDERS_PER_WINDOW, RATE)
     places = []
-    for number in range(5, 5 + INSTRUMENTS):
+    for number in range(FAR + 1, FAR + 1 + INSTRUMENTS):
         floor.price(number, 10_000)
         floor.limit(ScopeKind.INSTRUMENT, number, Limit.POSITION_QTY, MUCH)
         for each in range(ORDERS // INSTRUMENTS):
