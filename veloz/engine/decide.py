@@ -1,10 +1,11 @@
 """What is decided at the end of a step, in its order, each decision folded the moment it is made.
 
-    facts       what the inputs did that needs saying: instruments frozen, fills that are not what was approved, and open orders and
-                positions where a level of CANCEL or FLATTEN holds
+    facts       what the inputs did that needs saying: instruments frozen, fills that are not what was approved, and open orders where
+                a level of CANCEL or FLATTEN holds
     statements  of venues: what differs from our state
     commands    of people and agents, by sequence number
     breakers
+    levels      positions that are to be closed, orders that are to be canceled, still: where a level of FLATTEN or CANCEL holds
     strategies  their intents, by strategy number: resolved, planned, drafted, judged
     pnl         once an engine second while something is open
 
@@ -40,7 +41,7 @@ from veloz.engine.making import (
     refuse,
 )  # fmt: skip
 from veloz.engine.manual import order_turn, other_turn
-from veloz.engine.sweep import K_STOPPED, begin_sweep, sweep_turn
+from veloz.engine.sweep import K_STOPPED, begin_standing, begin_sweep, sweep_turn
 from veloz.engine.telling import pnl_turn
 from veloz.execution.planner import PLAN
 from veloz.reducers.bits import (
@@ -64,8 +65,8 @@ from veloz.risk.commands import FINDING_WORDS, FINDINGS_ROOM
 from veloz.risk.gate import VERDICT_WORDS, judge
 
 (
-    FOLDING, FACTS, STATEMENTS, DIFFERENCES, COMMANDS, BREAKERS, MINDS, INTENTS, PNL, CLOSING, CLOSED,
-) = (I(n) for n in range(11))  # fmt: skip
+    FOLDING, FACTS, STATEMENTS, DIFFERENCES, COMMANDS, BREAKERS, LEVELS, MINDS, INTENTS, PNL, CLOSING, CLOSED,
+) = (I(n) for n in range(12))  # fmt: skip
 GROW_OUT, ASK_MINDS, ASK_STATEMENTS = I(20), I(21), I(22)  # why the work stopped, beside the fold's own reasons
 _UNTRADABLE, _DUPLICATE = I(Refusal.UNTRADABLE), I(Refusal.DUPLICATE)
 _REPEATED, _BY_STRATEGY = I(Refusal.REPEATED), I(ScopeKind.STRATEGY)
@@ -245,6 +246,9 @@ def _turn(state: State, rows: np.ndarray, said: np.ndarray, out: np.ndarray, wor
         n = decide_breakers(state, I(at["first_seq"] + at["inputs"] - ONE), I(at["now"]), work.findings, ZERO)
         make_findings(at, out, work.findings, n)
         more = False
+    elif phase == LEVELS:
+        more = at["part"] == ZERO and begin_standing(state, at)
+        at["part"] = ONE
     elif phase == INTENTS:
         more = intent_turn(state, said, out, at, work.plan, work.verdict)
     elif phase == PNL:

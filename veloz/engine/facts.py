@@ -1,7 +1,7 @@
 """What the inputs of a step did that has to be said before anything else is decided.
 
 An instrument that an input froze is said to be frozen; an execution that is not what was approved is a violation; where a level of
-CANCEL or FLATTEN holds over an order or a position that an input shows to be open, it is canceled or closed again.
+CANCEL or FLATTEN holds over an order that an input shows to be open, it is canceled.
 """
 
 from typing import Final
@@ -11,8 +11,9 @@ import numpy as np
 from veloz.contracts import registry
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import PositionSide
+from veloz.engine.closing import CANCEL_LEVEL, level_over
 from veloz.engine.making import make, make_cancel
-from veloz.engine.sweep import CANCEL_LEVEL, FLATTEN_LEVEL, INSTRUMENT, begin_close, is_spared, level_over
+from veloz.engine.sweep import INSTRUMENT, is_spared
 from veloz.execution.planner import is_cancelable
 from veloz.reducers.bits import (
     R_ACCOUNT,
@@ -53,7 +54,7 @@ _BOTH: Final = I(PositionSide.BOTH)
 
 @cold
 def fact_turn(state: State, rows: np.ndarray, out: np.ndarray, at: np.void, verdict: np.ndarray) -> bool:
-    """Say what the next input did; False when there is none left. At most three rows and one sweep an input."""
+    """Say what the next input did; False when there is none left. At most three rows an input."""
     while at["input"] < rows.shape[0]:
         row = rows[at["input"]]
         kind = row["head"] & KIND_MASK
@@ -72,7 +73,7 @@ def fact_turn(state: State, rows: np.ndarray, out: np.ndarray, at: np.void, verd
             make(at, out, _K_FROZEN, instrument, scope, I(state.terms[instrument]["frozen"]), ZERO, seq, ZERO)
         if _K_REPORTS_FIRST <= kind <= _K_REPORTS_LAST:
             _check_report(state, rows, row, kind, instrument, seq, out, at, verdict)
-        if at["made"] > made or at["sweep_level"] > ZERO:
+        if at["made"] > made:
             return True
     return False
 
@@ -95,9 +96,6 @@ def _check_report(
         account = part(row["aux"], R_ACCOUNT, RM_ACCOUNT)
         if counted_at(state.trade_ids, (instrument << _OWNER_SHIFT) | account, I(row["ref"])) == seq:
             _check_fill(state, rows, row, order_ix, key, instrument, seq, out, at, verdict)
-        strategy = I(state.orders[order_ix]["strategy"]) if order_ix >= ZERO else ZERO
-        if level_over(state, account, instrument, strategy) >= FLATTEN_LEVEL:
-            begin_close(at, instrument, seq)
     if order_ix >= ZERO and _SHOWS[kind] != ZERO and is_cancelable(state.orders[order_ix]):
         order = state.orders[order_ix]
         level = level_over(state, order["account"], instrument, order["strategy"])

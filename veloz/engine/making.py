@@ -18,7 +18,7 @@ from veloz.reducers.words import INSTRUMENT_SHIFT, ONE, VERSION_ONE, VERSION_SHI
 _CURSOR: Final = (
     "phase stage input inputs first_seq alone now made folded swept settled statements"  # alone: there are no strategies to ask
     " part order_ix intent_seq resolved_seq due"  # where within an input, an intent or the pnl the work stands
-    " sweep_scope sweep_number sweep_level sweep_cause sweep_ix sweep_part"
+    " sweep_scope sweep_number sweep_level sweep_cause sweep_ix sweep_part sweep_legs"
 )
 CURSOR: Final = np.dtype([(name, "<i8") for name in _CURSOR.split()])
 TURN_ROWS: Final = I(32)  # a turn makes no more rows than this

@@ -11,6 +11,7 @@ import numpy as np
 from veloz.contracts import registry, terms
 from veloz.contracts.codes import Refusal, SettleAction
 from veloz.contracts.kernel import cold, kernel
+from veloz.engine.closing import FLATTEN_LEVEL
 from veloz.engine.making import (
     A_AMEND,
     A_CANCEL,
@@ -23,7 +24,7 @@ from veloz.engine.making import (
     refuse,
     with_origin,
 )  # fmt: skip
-from veloz.engine.sweep import FLATTEN_LEVEL, INSTRUMENT, begin_sweep
+from veloz.engine.sweep import INSTRUMENT, begin_sweep
 from veloz.execution.planner import is_cancelable, with_action
 from veloz.reducers.bits import (
     LEG_BITS,
