@@ -13,7 +13,9 @@ from veloz.reducers.finding import place_order, remember_trade
 from veloz.reducers.state import State, blank
 from veloz.reducers.words import I
 
-FIRST: Final = {"scopes": 64, "positions": 16, "orders": 64, "lots": 64, "trade_ids": 256, "brackets": 64}
+FIRST: Final = {
+    "scopes": 512, "positions": 512, "orders": 2048, "lots": 1024, "trade_ids": 4096, "brackets": 64,
+}  # fmt: skip
 HEADROOM: Final = {
     "scopes": 4,
     "positions": 4,
