@@ -30,7 +30,7 @@ class Market:
         """The smallest step of its values."""
         if self.product == "inverse":
             return Decimal("1E-18")
-        return Decimal(1).scaleb(-self.price_places - self.qty_places) * self.multiplier
+        return Decimal(1).scaleb(-max(self.price_places + self.qty_places, 18)) * self.multiplier
 
     @property
     def pays(self) -> str:

@@ -195,7 +195,8 @@ def _entry_e8(state: State, instrument: int, at: int) -> int:
     if int(state.terms[instrument]["product"]) != codes.Product.LINEAR:
         return int(position["stated_entry_e8"])
     cost = (int(position["cost_hi"]) << LIMB_BITS) + int(position["cost_lo"])
-    return int(abs(cost) * _E8 // (abs(int(position["qty"])) * 10 ** int(known["price_scale"])))
+    places = max(18 - int(known["qty_scale"]), int(known["price_scale"]))  # of the price that inner units give
+    return int(abs(cost) * _E8 // (abs(int(position["qty"])) * 10**places))
 
 
 def _balance_differences(state: State, account: int, rows: np.ndarray) -> list[Difference]:

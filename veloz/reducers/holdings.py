@@ -134,7 +134,8 @@ def _entry(state: State, record: np.void) -> Fraction | None:
         return None
     known = state.instruments[int(record["instrument"])]
     if state.terms[int(record["instrument"])]["product"] != Product.INVERSE:
-        return Fraction(cost, qty)
+        finer = max(0, 18 - int(known["price_scale"]) - int(known["qty_scale"]))
+        return Fraction(cost, qty * 10**finer)
     power = int(known["price_scale"]) - int(known["qty_scale"]) + 18 - 8
     return Fraction(qty * int(known["multiplier_e8"]), cost) * Fraction(10) ** power
 

@@ -36,7 +36,7 @@ from veloz.reducers.wide import (
     to_word,
 )  # fmt: skip
 from veloz.reducers.words import ONE, TWO, ZERO, I
-from veloz.reducers.worth import COIN_PLACES, money_asset, to_money_at, to_money_up, value_at
+from veloz.reducers.worth import COIN_PLACES, inner_places, money_asset, to_money_at, to_money_up, value_at
 
 _PPM: Final = I(1_000_000)
 _PPM_PLACES: Final = I(6)
@@ -123,7 +123,7 @@ def _linear_price(state: State, instrument: I, places: I, wallet: I, hi: I, lo: 
     """(wallet - cost) ÷ slope for cost (hi, lo) in inner units and slope in millionths of quantity quanta."""
     known = state.instruments[instrument]
     scale = state.assets[money_asset(state, instrument)]["scale"]
-    inner = known["price_scale"] + known["qty_scale"]
+    inner = inner_places(known)
     sized = known["multiplier_e8"] != _E8
     extra = _EIGHT if sized else ZERO
     common = max(inner + extra, scale)

@@ -1,8 +1,8 @@
 """What a quantity at a price is worth: in inner units, exact, and in money of the asset an instrument pays in.
 
-Inner units: spot and linear, price quanta times quantity quanta; inverse, 10**-18 of the settlement coin, where the value of a fill is
-cut toward zero. Sums of inner units are exact; money is read from them, rounded toward minus infinity, so that no profit is
-shown too high.
+Inner units: 10**-18 of the quote or settlement asset, finer where price and quantity quanta together have more decimals; the multiplier
+of linear contracts is not in them. The value of a spot or linear fill is exact, that of an inverse one is cut toward zero. Sums of
+inner units are exact; money is read from them, rounded toward minus infinity, so that no profit is shown too high.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ from veloz.reducers.state import State
 from veloz.reducers.wide import WORD_MAX, divide, fits, is_word, negate, product, scale_tens, times, to_word
 from veloz.reducers.words import ONE, ZERO, I
 
-COIN_PLACES: Final = I(18)  # inner units of inverse instruments are 10**-18 coin
+COIN_PLACES: Final = I(18)  # decimals of inner units; of spot and linear ones at least: inner_places
 MONEY_MAX: Final = I((1 << 61) - 1)  # money of one position, so that two of them can be added
 _E8: Final = I(10**8)
 _EIGHT: Final = I(8)
@@ -47,13 +47,25 @@ def _coin_places(known: np.void) -> I:
 
 
 @kernel
+def inner_places(known: np.void) -> I:
+    """Decimals of the inner units of a spot or linear instrument (a record of State.instruments)."""
+    return max(I(known["price_scale"]) + I(known["qty_scale"]), COIN_PLACES)
+
+
+@kernel
+def _finer_by(known: np.void) -> I:
+    """Decimals that inner units have beyond price quanta times quantity quanta."""
+    return inner_places(known) - I(known["price_scale"]) - I(known["qty_scale"])
+
+
+@kernel
 def fill_value(state: State, instrument: I, price: I, qty: I) -> tuple[I, I, bool]:
     """Value of 0 <= qty <= WORD_MAX at 0 <= price <= WORD_MAX in inner units, and whether it fits."""
+    known = state.instruments[instrument]
     if state.terms[instrument]["product"] == P_INVERSE:
-        known = state.instruments[instrument]
         return _coin_value(price, qty, I(known["multiplier_e8"]), _coin_places(known))
     hi, lo = product(price, qty)
-    return hi, lo, True
+    return scale_tens(hi, lo, _finer_by(known))
 
 
 @cold
@@ -88,8 +100,7 @@ def to_money_at(state: State, instrument: I, hi: I, lo: I, finer: I) -> tuple[I,
     if state.terms[instrument]["product"] == P_INVERSE:
         return _money_words(hi, lo, _E8, scale - COIN_PLACES)
     known = state.instruments[instrument]
-    places = scale - I(known["price_scale"]) - I(known["qty_scale"])
-    return _money_words(hi, lo, I(known["multiplier_e8"]), places)
+    return _money_words(hi, lo, I(known["multiplier_e8"]), scale - inner_places(known))
 
 
 @kernel
@@ -117,7 +128,8 @@ def value_at(state: State, instrument: I, mark: I, places: I, qty: I) -> tuple[I
         hi, lo, ok = _coin_value(mark, qty, I(known["multiplier_e8"]), _coin_places(known) + finer)
         return hi, lo, ZERO, ok
     hi, lo = product(mark, qty)
-    return hi, lo, finer, fits(hi)
+    hi, lo, ok = scale_tens(hi, lo, _finer_by(known))
+    return hi, lo, finer, bool(ok and fits(hi))
 
 
 @kernel
