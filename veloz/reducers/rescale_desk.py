@@ -31,6 +31,7 @@ from veloz.reducers.state import State
 from veloz.reducers.sums import whole
 from veloz.reducers.wide import WORD_MAX, split
 from veloz.reducers.words import I
+from veloz.reducers.worth import COIN_PLACES
 
 _TERMS_PRICES: Final = ("price_min", "price_max", "last_price")
 _TERMS_QTYS: Final = ("qty_min", "qty_max", "market_qty_min", "market_qty_max", "market_lot", "last_qty")
@@ -120,11 +121,18 @@ def _plan(state: State, number: int, change: Change) -> Iterator[_Write]:
         yield from _scale_all(order, _ORDER_QTYS, qty, int(QTY_MOST) - 1)
         yield from _scale_wide(order, "value", price + qty)
     inverse = int(terms["product"]) == int(P_INVERSE)
+    places = 0 if inverse else _inner_change(state.instruments[number], price + qty)
     for position in _positions_of(state, number):
-        yield from _plan_position(state, position, change, 0 if inverse else price + qty)
+        yield from _plan_position(state, position, change, places)
         if not inverse and ratio[0] != multiplier:
-            yield from _plan_realized(position, price + qty, ratio)
+            yield from _plan_realized(position, places, ratio)
     yield from _plan_limits(state, int(terms["scope_ix"]), qty)
+
+
+def _inner_change(known: np.void, places: int) -> int:
+    """How many more decimals inner units have once price and quantity together have `places` more."""
+    before = int(known["price_scale"]) + int(known["qty_scale"])
+    return max(before + places, int(COIN_PLACES)) - max(before, int(COIN_PLACES))
 
 
 def _positions_of(state: State, number: int) -> Iterator[np.void]:
