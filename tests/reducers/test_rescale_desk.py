@@ -188,7 +188,7 @@ def test_what_rests_and_what_is_held_become_finer() -> None:
     hold = int(engine.state.orders[1]["hold"])
     engine.take(changed(LINEAR, (1, 2)))
     own, resting = positions_of(engine.state)[0], engine.state.orders[1]
-    assert (own["qty"], whole(own["cost_hi"], own["cost_lo"])) == (500, 99_000 * 500)
+    assert (own["qty"], whole(own["cost_hi"], own["cost_lo"])) == (500, 99_000 * 500 * 10**10)
     assert (resting["price"], resting["qty"], resting["hold"]) == (98_000, 700, hold)
     assert engine.state.terms[LINEAR]["frozen"] == 0
 

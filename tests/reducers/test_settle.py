@@ -116,7 +116,7 @@ def margin_left(
         cost = Fraction((int(record["cost_hi"]) << 62) + int(record["cost_lo"]))
         qty = Fraction(int(record["qty"]), 1000 if number == 1 else 1)
         if number == 1:
-            value, gain = qty * price, qty * price - cost / 10**5
+            value, gain = qty * price, qty * price - cost / 10**18
         else:
             value = qty * 100 / price
             gain = cost / 10**18 - value
@@ -331,7 +331,7 @@ def unrealized(state: State, record: np.void, prices: list[int]) -> Fraction:
     if number == 3:
         value = abs(qty) * 100 * 10**18 // mark
         return Fraction(cost - (value if qty > 0 else -value), 10**10)
-    scale = {1: 10**7, 2: 10**5}[number]
+    scale = 10**18  # inner units
     return (qty * mark / {1: 10**5, 2: 10**3}[number] - Fraction(cost, scale)) * 10**8
 
 

@@ -228,6 +228,7 @@ def test_an_order_that_lost_its_close_binds_margin() -> None:
     order = state.orders[0]
     order["instrument"], order["account"], order["qty"], order["price"] = 2, 2, 3000, 10000
     order["spec"] = terms.pack(terms.SPEC, sell=1, account=2)
+    order["key"], order["approved_seq"] = 32, 1
     state.terms[2]["orders_ix"], state.desk[0]["orders_used"], state.desk[0]["orders_open"] = 0, 1, 1
     state = tell(state, (registry.LEVERAGE, 2, 2, 3, 0))
     assert int(ask(state, I(2), I(CASH))) == 10**9  # no price, no margin of the position yet
