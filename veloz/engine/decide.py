@@ -250,7 +250,7 @@ def _turn(state: State, rows: np.ndarray, said: np.ndarray, out: np.ndarray, wor
         more = at["part"] == ZERO and begin_standing(state, at)
         at["part"] = ONE
     elif phase == INTENTS:
-        more = intent_turn(state, said, out, at, work.plan, work.verdict)
+        more = at["alone"] == ZERO and intent_turn(state, said, out, at, work.plan, work.verdict)
     elif phase == PNL:
         more = pnl_turn(state, out, at)
     else:

@@ -8,7 +8,7 @@ not a thousand. Stretches in which nothing can be decided are folded as they are
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -31,6 +31,22 @@ def _place_of(body: Body) -> int:
     return body[0]
 
 
+class Memory(Minds, Protocol):
+    """Strategies that can be taken to where they were: `strategies.host.Host`."""
+
+    def fork(self) -> "Memory":
+        """The same memory once more, which goes its own way. Raises ValueError where there is what cannot be kept."""
+
+
+class _Fed(NamedTuple):
+    """One step, or a stretch without decisions, as it was taken."""
+
+    first_seq: int
+    rows: np.ndarray
+    inputs: int  # 0: folded as it is
+    bodies: list[Body]  # of the inputs
+
+
 def copy_state(state: State) -> State:
     """A state of its own with the same bytes."""
     return State(*(array.copy() for array in state))
@@ -46,11 +62,12 @@ class Verifier:
         last_seq: Last row that `state` knows.
     """
 
-    def __init__(self, state: State, minds: Minds | None = None, *, count_from: int = 1, last_seq: int = 0) -> None:
+    def __init__(self, state: State, minds: Memory | None = None, *, count_from: int = 1, last_seq: int = 0) -> None:
         self._engine = Engine(state, minds, sends=False)
         self._count_from = count_from
-        self._copy = copy_state(state)
-        self._since: list[tuple[int, np.ndarray]] = []  # rows folded since that copy
+        self._minds = minds
+        self._since: list[_Fed] = []  # rows folded since the copy
+        self._renew()
         self.records = self.decisions = 0
         self.differences = 0  # steps that differ
         self.divergences: list[Divergence] = []
@@ -83,7 +100,7 @@ class Verifier:
             begin = end
         self.last_seq = first_seq + len(rows) - 1
         self.records += max(0, min(len(rows), self.last_seq - self._count_from + 1))
-        if sum(len(part) for _, part in self._since) >= COPY_EVERY:
+        if sum(len(each.rows) for each in self._since) >= COPY_EVERY:
             self._renew()
 
     def _calm(self, begin: int, ends: np.ndarray, busy: np.ndarray, rows: np.ndarray) -> int:
@@ -106,28 +123,30 @@ class Verifier:
 
     def _take(self, first_seq: int, rows: np.ndarray, heap: list[Body], begin: int, busy: np.ndarray) -> None:
         """Take one step, or fold a calm stretch."""
-        self._since.append((first_seq, rows))
         at = int(np.searchsorted(busy, begin))
         nothing = at >= len(busy) or int(busy[at]) >= begin + len(rows)
-        if nothing and self._is_calm():
-            self._engine.state = fold(self.state, rows, first_seq)
-            return
         decided = np.flatnonzero(is_decision(rows))
         inputs = int(decided[0]) if len(decided) else len(rows)
         whole = bool(rows["flags"][-1] & STEP_END)
-        if inputs == len(rows) and not whole:  # cut off before it was known what came in
+        if (nothing and self._is_calm()) or (
+            inputs == len(rows) and not whole
+        ):  # or cut off before it was known what came in
+            self._since.append(_Fed(first_seq, rows, 0, []))
             self._engine.state = fold(self.state, rows, first_seq)
             return
+        lo, hi = (bisect_left(heap, at, key=_place_of) for at in (begin, begin + inputs))
+        fed = _Fed(first_seq, rows, inputs, [(k - begin, body) for k, body in heap[lo:hi]])
         made = rows[:0]
         if inputs:
-            lo, hi = (bisect_left(heap, at, key=_place_of) for at in (begin, begin + inputs))
-            bodies = [(k - begin, body) for k, body in heap[lo:hi]]
-            made = self._engine.take(rows[:inputs], bodies, first_seq).decisions
-        if self._compare(first_seq, rows, made, inputs, whole) or not whole:
+            made = self._engine.take(rows[:inputs], fed.bodies, first_seq).decisions
+        differs = self._compare(fed, made, whole)
+        self._since.append(fed)
+        if differs or not whole:
             self._rebuild()
 
-    def _compare(self, first_seq: int, rows: np.ndarray, made: np.ndarray, inputs: int, whole: bool) -> bool:
+    def _compare(self, fed: _Fed, made: np.ndarray, whole: bool) -> bool:
         """Whether what was decided differs from what is on record; the first difference is kept."""
+        first_seq, rows, inputs, _ = fed
         recorded = rows[inputs:]
         counted = max(0, min(len(recorded), first_seq + len(rows) - self._count_from))
         self.decisions += counted
@@ -135,35 +154,56 @@ class Verifier:
             made = made[: len(recorded)]
         if recorded.tobytes() == made.tobytes():
             return False
-        found = _first_difference(first_seq, rows, inputs, made)
+        found = self._disguised(fed) or _first_difference(first_seq, rows, inputs, made)
         if found is not None and found.seq >= self._count_from:
             self.differences += 1
             if len(self.divergences) < DIVERGENCES_MAX:
                 self.divergences.append(found)
         return True
 
+    def _disguised(self, fed: _Fed) -> Divergence | None:
+        """The last input, if it is a decision with another kind and all else follows without it. The strategies go on so."""
+        first_seq, rows, inputs, bodies = fed
+        at = inputs - 1
+        if at < 1 or (self._minds is not None and self._minds_copy is None):
+            return None
+        engine = Engine(copy_state(self._copy), self._minds_copy, sends=False)
+        for each in self._since:
+            if each.inputs:
+                engine.take(each.rows[: each.inputs], each.bodies, each.first_seq)
+            else:
+                engine.state = fold(engine.state, each.rows, each.first_seq)
+        made = engine.take(rows[:at], [body for body in bodies if body[0] < at], first_seq).decisions
+        if not len(made) or made[1:].tobytes() != rows[inputs:].tobytes() or not _is_disguised(rows[at], made[0]):
+            return None
+        self._minds = self._engine.minds = engine.minds
+        return _difference(first_seq + at, rows[at], made[0])
+
     def _rebuild(self) -> None:
         """The state as the record has it: from the last copy and the rows since."""
         state = self._copy
-        for first_seq, rows in self._since:
-            state = fold(state, rows, first_seq)
+        for each in self._since:
+            state = fold(state, each.rows, each.first_seq)
         self._engine.state = state
         self._renew()
 
     def _renew(self) -> None:
         self._copy = copy_state(self.state)
+        self._minds_copy = _fork(self._minds)
         self._since = []
 
 
-def _first_difference(first_seq: int, rows: np.ndarray, inputs: int, made: np.ndarray) -> Divergence | None:
-    """The first row in which a step differs.
+def _fork(minds: Memory | None) -> Memory | None:
+    """The strategies as they are; None where there are none, or they keep what cannot be kept."""
+    try:
+        return None if minds is None else minds.fork()
+    except ValueError:
+        return None
 
-    A decision that was turned into something else looks like the last input, and all behind it seems to come one row late: it is told by
-    what it still has in common with what was decided first.
-    """
+
+def _first_difference(first_seq: int, rows: np.ndarray, inputs: int, made: np.ndarray) -> Divergence | None:
+    """The first row in which a step differs."""
     recorded = rows[inputs:]
-    if inputs > 1 and len(made) and _is_disguised(rows[inputs - 1], made[0]):
-        return _difference(first_seq + inputs - 1, rows[inputs - 1], made[0])
     for place in range(max(len(recorded), len(made))):
         seq = first_seq + inputs + place
         left = recorded[place] if place < len(recorded) else None

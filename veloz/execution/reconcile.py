@@ -169,7 +169,7 @@ def _position_differences(state: State, account: int, rows: np.ndarray) -> list[
         theirs.setdefault((int(position["instrument"]), int(position["side"])), (0, 0))
     found = []
     for (instrument, side), (qty, entry_e8) in theirs.items():
-        if int(state.terms[instrument]["product"]) == codes.Product.SPOT:
+        if instrument < len(state.terms) and int(state.terms[instrument]["product"]) == codes.Product.SPOT:
             continue
         at = int(find_position(state, I(account), I(instrument), I(side), I(-1)))
         ours = int(state.positions[at]["qty"]) if at >= 0 else 0

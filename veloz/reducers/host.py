@@ -6,9 +6,10 @@ instrument and day.
 
 import numpy as np
 
+from veloz.instruments.units import SCALE_MAX
 from veloz.reducers.booksync import is_futures
 from veloz.reducers.depth import EDGE
-from veloz.reducers.limits import HELD_FIRST, HELD_STEP, INSTRUMENTS_MAX
+from veloz.reducers.limits import HELD_FIRST, HELD_STEP, INSTRUMENTS_MAX, PRICE_MAX
 from veloz.reducers.rescale import rescale_slot
 from veloz.reducers.rescale_desk import Change, rescale_desk, resume, suspend
 from veloz.reducers.room import grow_desk
@@ -26,6 +27,7 @@ from veloz.reducers.words import (
 )  # fmt: skip
 
 SLOTS_FIRST = 2
+COUNT_MAX = PRICE_MAX  # of an increment or a multiplier: what kernels multiply by
 
 
 def attend(state: State, signal: np.ndarray, row: np.void) -> State:
@@ -100,22 +102,25 @@ def _grow_slots(state: State, slots: int) -> State:
 def list_instrument(state: State, row: np.void, seq: int) -> State:
     """instrument.listed or instrument.changed: scales, market and increments; what is kept at other scales is rescaled.
 
-    Where trading keeps numbers that the new terms cannot tell exactly, the old ones stay and the instrument is suspended.
+    One with a number, scales or increments that no instrument has is counted and changes nothing. Where trading keeps numbers that the new
+    terms cannot tell exactly, the old ones stay and the instrument is suspended.
     """
     head = int(row["head"])
     number, clock = (head >> 32) & 0xFFFFFFFF, state.clock[0]
     if (head >> 16) & 0xFF != VERSION_ONE:
         clock["rows_newer"] += 1
         return state
-    if not 1 <= number < INSTRUMENTS_MAX:
+    scales = int(row["venue_seq"])
+    price_scale, qty_scale = scales & 0xFF, (scales >> 8) & 0xFF
+    counts = all(0 <= int(row[name]) <= COUNT_MAX for name in ("price", "qty", "ref"))
+    if not 1 <= number < INSTRUMENTS_MAX or max(price_scale, qty_scale) > SCALE_MAX or not counts:
         clock["rows_unlisted"] += 1
         return state
     if number >= len(state.instruments):
         longer = blank("instruments", max(2 * len(state.instruments), 1 << number.bit_length()))
         longer[: len(state.instruments)] = state.instruments
         state = state._replace(instruments=longer)
-    known, scales = state.instruments[number], int(row["venue_seq"])
-    price_scale, qty_scale = scales & 0xFF, (scales >> 8) & 0xFF
+    known = state.instruments[number]
     moved = price_scale - int(known["price_scale"]), qty_scale - int(known["qty_scale"])
     if known["definition"] != 0 and not rescale_desk(state, number, Change(*moved, int(row["ref"]))):
         suspend(state, number, seq)

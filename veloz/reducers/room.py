@@ -8,7 +8,16 @@ from typing import Final
 import numpy as np
 
 from veloz.contracts.registry import ASSET, COMMAND_STRATEGY, OPENED
-from veloz.reducers.desk import ASSETS_MAX, BRACKETS_EACH, BREAKERS, LIMITS, TALLY, TRADES_KEPT
+from veloz.reducers.desk import (
+    ACCOUNTS_MAX,
+    ASSETS_MAX,
+    BRACKETS_EACH,
+    BREAKERS,
+    LIMITS,
+    STRATEGIES_MAX,
+    TALLY,
+    TRADES_KEPT,
+)  # fmt: skip
 from veloz.reducers.finding import place_order, remember_trade
 from veloz.reducers.state import State, blank
 from veloz.reducers.words import I
@@ -25,6 +34,11 @@ HEADROOM: Final = {
 }  # what one row may add
 PER_SCOPE: Final = {"limits": LIMITS, "limit_notes": LIMITS, "breakers": BREAKERS, "tallies": BREAKERS * TALLY}
 ASSETS_FIRST: Final = 16
+NAMES: Final = {  # the table in which a kind's first word is a place, and how long it may be
+    OPENED.number: ("accounts", ACCOUNTS_MAX), ASSET.number: ("assets", ASSETS_MAX),
+    COMMAND_STRATEGY.number: ("strategies", STRATEGIES_MAX),
+}  # fmt: skip
+FIRST_NAMED: Final = {"accounts": 2, "assets": ASSETS_FIRST, "strategies": 4}
 USED: Final = {name: f"{name}_used" for name in HEADROOM}
 
 
@@ -56,17 +70,15 @@ def lengthen(state: State, name: str, places: int) -> np.ndarray:
 
 
 def _named(state: State, kind: int, number: int) -> dict[str, np.ndarray]:
-    places = 1 << max(1, number.bit_length()) if number >= 0 else 2
-    if kind == OPENED.number and len(state.accounts) <= number:
-        return {
-            "accounts": lengthen(state, "accounts", places),
-            "balances": lengthen(state, "balances", places * ASSETS_MAX),
-        }
-    if kind == ASSET.number and len(state.assets) <= number:
-        return {"assets": lengthen(state, "assets", max(ASSETS_FIRST, places))}
-    if kind == COMMAND_STRATEGY.number and len(state.strategies) <= number:
-        return {"strategies": lengthen(state, "strategies", max(4, places))}
-    return {}
+    """Places for the account, asset or strategy that a row names, where there may be such a number."""
+    table, most = NAMES.get(kind, ("", 0))
+    if not table or not len(getattr(state, table)) <= number < most:
+        return {}
+    places = max(FIRST_NAMED[table], 1 << number.bit_length())
+    longer = {table: lengthen(state, table, places)}
+    if table == "accounts":
+        longer["balances"] = lengthen(state, "balances", places * ASSETS_MAX)
+    return longer
 
 
 def _rehash(state: State) -> State:

@@ -393,6 +393,16 @@ class Host:
         self._names, self._minds = names, minds
         self._wire()
 
+    def fork(self) -> "Host":
+        """Another one with the same code and memory, which goes its own way from here.
+
+        Raises:
+            ValueError: A strategy keeps what cannot be kept.
+        """
+        other = Host(self._library, self._instead)
+        other.load(self.dump())
+        return other
+
     def mind(self, number: int) -> Mind:
         """The strategy of a number, for who watches. Raises KeyError."""
         return self._minds[number]
