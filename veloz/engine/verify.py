@@ -176,7 +176,7 @@ class Verifier:
         made = engine.take(rows[:at], [body for body in bodies if body[0] < at], first_seq).decisions
         if not len(made) or made[1:].tobytes() != rows[inputs:].tobytes() or not _is_disguised(rows[at], made[0]):
             return None
-        self._minds = self._engine.minds = engine.minds
+        self._minds = self._engine.minds = self._minds_copy
         return _difference(first_seq + at, rows[at], made[0])
 
     def _rebuild(self) -> None:
