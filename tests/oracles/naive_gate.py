@@ -216,6 +216,20 @@ class NaiveGate:
             others = [each for each in others if each.reduces() and each.type not in CONDITIONAL and not conditional]
         return held if order.sell else -held, sum(each.rest() for each in others) + order.rest()
 
+    def crowd(self, order: Order) -> int:
+        """What the order and all that is open beside it on its side would close, the plain ones counted whatever it is itself."""
+        plain = [
+            other.rest()
+            for other in self.orders.values()
+            if other is not order and other.account == order.account and other.instrument == order.instrument
+            and other.side == order.side and other.sell == order.sell and not other.reduces()
+        ]  # fmt: skip
+        return self.room(order)[1] + (sum(plain) if order.reduces() else 0)
+
+    def surely_reduces(self, order: Order) -> bool:
+        """Whether it reduces, and no plain order beside it could turn the position for it."""
+        return order.rest() > 0 and self.crowd(order) <= self.room(order)[0]
+
     # verdicts
 
     def judge(
@@ -270,8 +284,8 @@ class NaiveGate:
             return Refusal.STOPPED, scope, level, order.rest()
         if level == StopLevel.PAUSE and not reducing and not (amends and qty <= order.qty and further):
             return Refusal.PAUSED, scope, level, order.rest()
-        if level == StopLevel.REDUCE and not reducing:
-            return Refusal.REDUCE_ONLY_LEVEL, scope, level, self.room(order)[1]
+        if level == StopLevel.REDUCE and not self.surely_reduces(order):
+            return Refusal.REDUCE_ONLY_LEVEL, scope, level, self.crowd(order)
         if self.instruments[order.instrument].frozen:
             return Refusal.FROZEN, (ScopeKind.INSTRUMENT, order.instrument), None, None
         if reducing:
@@ -324,7 +338,8 @@ class NaiveGate:
     def worst(self, order: Order, reducing: bool, before: Any, after: Any, amends: bool) -> Any:
         """Position, open orders, gross and net."""
         listed = self.instruments[order.instrument]
-        for scope in [] if reducing else self.scopes(order):
+        sure = reducing and self.surely_reduces(order)
+        for scope in [] if sure else self.scopes(order):
             was, will = before[scope], after[scope]
             if will["own"] <= was["own"]:
                 continue
@@ -345,7 +360,7 @@ class NaiveGate:
             (Limit.GROSS, "worst_gross", Refusal.GROSS_EXPOSURE),
             (Limit.NET, side, Refusal.NET_EXPOSURE),
         ):
-            for scope in [] if reducing else self.scopes(order):
+            for scope in [] if sure else self.scopes(order):
                 was, will = before[scope], after[scope]
                 seen = -will[name] if name == "worst_short" else will[name]
                 grows = any(was[each] != will[each] for each in (name, f"unknown {name}"))

@@ -119,12 +119,25 @@ class Order:
         return self.step
 
     @property
+    def owed(self) -> int:
+        """Stated as filled, and not shown as trades yet; of orders that are not ours nobody can tell."""
+        return max(0, max(self.stated) - self.traded) if self.ours else 0
+
+    @property
     def hold(self) -> int:
-        if self.state in OVER:
-            return 0
+        """For all that may still come: of an open order its rest, of any what it owes."""
+        return self.held_for(0)
+
+    @property
+    def confirmed(self) -> int:
+        """Of its hold what the venue may have set aside as well: not that for what was filled by its own word."""
+        return self.held_for(self.owed) if self.seen else 0
+
+    def held_for(self, less: int) -> int:
+        """For what may still come but `less` of it."""
 
         def part(amount: int, qty: int, of: int) -> int:
-            left = qty - self.progress
+            left = max(self.owed, 0 if self.state in OVER else qty - self.traded) - less
             return -(-amount * left // of) if amount > 0 and left > 0 and of > 0 else 0
 
         held = part(self.hold_full, self.qty, self.hold_qty)
@@ -144,7 +157,9 @@ class NaiveOrders:
             ("approved", "refused", "fills", "duplicates", "contradictions", "foreign", "strays"), 0
         )
         self.frozen: dict[int, int] = {}  # instrument → first row that froze it
-        self.done: list[tuple[int, int]] = []  # orders that are over, in the order in which they ended
+        self.done: list[
+            tuple[int, int]
+        ] = []  # orders that are over and owe nothing, in the order in which that came true
         self.fees: dict[int, int] = {}  # by asset
         self.held: dict[tuple[int, int], int] = {}  # by account and instrument: bought less sold
         self.fill: tuple[int, int] = (0, 0)  # row and trade of the fill just counted
@@ -205,11 +220,18 @@ class NaiveOrders:
         if order.state in OVER:
             if order.busts:
                 order.busted = True
+            asked = order.amendment
+            if order.owed and asked and asked.approved:  # what is owed is held for by the dearer terms
+                held = [-(-hold * order.owed // qty) if qty > 0 < hold else 0
+                        for hold, qty in ((order.hold_full, order.hold_qty), (asked.hold, asked.qty))]  # fmt: skip
+                if held[1] > held[0]:
+                    order.hold_full, order.hold_qty = asked.hold, asked.qty
             order.unknown, order.cancel, order.amendment = False, 0, None
-            if place not in self.done:
-                self.done.append(place)
-        elif place in self.done:
-            self.done.remove(place)
+        if order.state not in OVER or order.owed:
+            if place in self.done:
+                self.done.remove(place)
+        elif place not in self.done:
+            self.done.append(place)
 
     def judge(self, order: Order, seq: int, *, fresh: bool = False) -> None:
         """Contradictions among all that was said, and what follows."""

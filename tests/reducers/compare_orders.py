@@ -42,7 +42,7 @@ def assert_orders_equal(state: State, twin: NaiveOrders) -> None:
     balance = state.balances[ACCOUNT * ASSETS_MAX + QUOTE]
     orders = twin.orders.values()
     assert int(balance["held"]) == sum(order.hold for order in orders)
-    assert int(balance["confirmed"]) == sum(order.hold for order in orders if order.seen)
+    assert int(balance["confirmed"]) == sum(order.confirmed for order in orders)
     assert int(balance["fees"]) == twin.fees.get(QUOTE, 0)
 
 
@@ -66,7 +66,7 @@ def assert_order_equal(place: "object", order: Order) -> None:
 
 
 def assert_lists(state: State, twin: NaiveOrders, places: dict[tuple[int, int], int]) -> None:
-    """Open orders are in their instrument's list and nowhere else; finished ones in the queue, oldest first."""
+    """Open orders, and those that owe trades, are in their instrument's list and nowhere else; finished ones in the queue, oldest first."""
     found = []
     for instrument in range(len(state.terms)):
         at, before = int(state.terms[instrument]["orders_ix"]), -1
@@ -76,7 +76,9 @@ def assert_lists(state: State, twin: NaiveOrders, places: dict[tuple[int, int], 
             found.append(at)
             at, before = int(order["next_ix"]), at
     assert len(found) == state.desk[0]["orders_open"]
-    assert sorted(found) == sorted(places[name] for name, order in twin.orders.items() if order.state not in OVER)
+    assert sorted(found) == sorted(
+        places[name] for name, order in twin.orders.items() if order.state not in OVER or order.owed
+    )
     queue, at = [], int(state.desk[0]["done_head_ix"])
     while at >= 0:
         queue.append(at)

@@ -50,7 +50,7 @@ def act(state: State, what: I, account: I, asset: I, delta: I, at_ns: I) -> bool
     elif what == FEE:
         charge(state, account, asset, delta)
     else:
-        confirm(state, account, bool(delta))  # account: the place of an order
+        confirm(state, account, state.orders[account]["hold"] if delta else I(0))  # account: the place of an order
     return before
 
 

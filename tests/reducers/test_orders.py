@@ -111,6 +111,9 @@ def test_a_refused_draft_is_over_at_once() -> None:
 @pytest.mark.parametrize(("filled", "held"), [(0, 1001), (1, 991), (33, 671), (99, 11), (100, 0)])
 def test_a_hold_shrinks_with_what_remains_and_is_rounded_up(filled: int, held: int) -> None:
     story = Story(hold=1001).dispatched().say(r.ACCEPTED, 77, filled, 1, meta())
+    assert told(story).hold == 1001, "what was only stated has moved no money yet"
+    if filled:
+        story.say(r.FILLED, 50, filled, 901, meta())
     state = state_of(story)
     assert told(story).hold == held == -(-1001 * (100 - filled) // 100)
     assert state.balances[ACCOUNT * desk.ASSETS_MAX + QUOTE]["held"] == held
@@ -140,7 +143,7 @@ def test_not_sent_is_the_end_unless_it_left() -> None:
     assert state_of(left).terms[1]["frozen"] == Refusal.CONTRADICTION
     story.say(r.ACCEPTED, 77, 20, 1, meta())
     found = told(story)
-    assert (found.state, found.hold, found.remaining) == ("PARTIALLY_FILLED", 800, 80), "it lives, so it is reserved"
+    assert (found.state, found.hold, found.remaining) == ("PARTIALLY_FILLED", 1000, 80), "it lives, so it is reserved"
     assert state_of(story).terms[1]["frozen"] == Refusal.CONTRADICTION
 
 

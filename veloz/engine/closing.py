@@ -108,7 +108,7 @@ def _less_open(state: State, position: np.void, whole: I) -> tuple[I, I]:
     at = I(state.terms[position["instrument"]]["orders_ix"])
     while at >= ZERO:
         order = state.orders[at]
-        if _closes(order, position) and _counts(state, order):
+        if not is_over(order["state"]) and _closes(order, position) and _counts(state, order):
             rest = max(whole_of(order) - I(order["traded"]), ZERO)
             whole = max(whole - rest, -QTY_MOST)
             if _is_of(order, position):

@@ -36,12 +36,13 @@ from veloz.reducers.bits import (
     part,
 )  # fmt: skip
 from veloz.reducers.finding import find_order
-from veloz.reducers.order_store import progress_of, remaining_of
+from veloz.reducers.order_store import outstanding_of, progress_of
 from veloz.reducers.order_table import OrderState, is_over
 from veloz.reducers.places import find_position
 from veloz.reducers.positions import held_by, target_delta
 from veloz.reducers.state import State
 from veloz.reducers.words import INSTRUMENT_SHIFT, ONE, WORD_MASK, ZERO, I
+from veloz.reducers.worst import rest_of
 
 PLAN: Final = np.dtype(
     [
@@ -238,7 +239,7 @@ def _missing(state: State, instrument: I, account: I, strategy: I, target: I, wa
         order = state.orders[order_ix]
         against = (_sells(I(order["spec"])) == ONE) == (wanted > ZERO)
         if order["account"] == account and order["strategy"] == strategy and against:
-            missing -= max(I(order["qty"] - order["traded"]), ZERO)
+            missing -= rest_of(order, I(order["qty"]))
         order_ix = I(order["next_ix"])
     return missing
 
@@ -293,7 +294,7 @@ def _closable(state: State, instrument: I, spec: I, sell: I) -> I:
     while order_ix >= ZERO:
         order = state.orders[order_ix]
         if is_own(order, spec) and _sells(I(order["spec"])) == sell and part(order["spec"], S_SIDE, M_SIDE) == side:
-            left -= remaining_of(order)
+            left -= outstanding_of(order)
         order_ix = I(order["next_ix"])
     return max(left, ZERO)
 

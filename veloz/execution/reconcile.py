@@ -19,13 +19,14 @@ from veloz.contracts.terms import META, SPEC, Action, OrderType, Origin, Why, pa
 from veloz.reducers.desk import ASSETS_MAX
 from veloz.reducers.finding import find_order
 from veloz.reducers.order_store import SEEN
-from veloz.reducers.order_view import OrderView, open_orders, order
+from veloz.reducers.order_view import OrderView, open_orders, order, owing_orders
 from veloz.reducers.places import find_position
 from veloz.reducers.state import State
 from veloz.reducers.sums import LIMB_BITS
 from veloz.reducers.words import I
 
 _E8: Final = 10**8
+_QTY: Final = (ROW.names or ()).index("qty")
 
 
 class Difference(NamedTuple):
@@ -80,7 +81,8 @@ def differences(state: State, rows: np.ndarray, since: int = 0) -> list[Differen
             are newer are not expected in it. 0: every foreign order is told of.
 
     Returns:
-        Orders in the order stated, then orders of ours that are missed, positions, balances. Nothing when all agrees.
+        Orders in the order stated, then orders of ours that are missed, those that were over before it began and owe trades still,
+        positions, balances. Nothing when all agrees.
     """
     marks = rows[rows["kind"] == r.STATEMENT.number]
     if not len(marks):
@@ -89,6 +91,20 @@ def differences(state: State, rows: np.ndarray, since: int = 0) -> list[Differen
     stated = _stated_orders(rows)
     found = [each for there in stated for each in _order_differences(state, account, there, since)]
     found += _missed_orders(state, account, stated, since)
+    found += [
+        Difference(
+            codes.Difference.ORDER_FILLED,
+            codes.Severity.ERROR,
+            account,
+            each.instrument,
+            0,
+            each.key,
+            each.traded,
+            each.filled,
+        )
+        for each in owing_orders(state, account=account)
+        if since == 0 or each.last_seq < since
+    ]
     found += _position_differences(state, account, rows)
     return found + _balance_differences(state, account, rows)
 
@@ -250,12 +266,16 @@ def _adopt(state: State, difference: Difference, now: int) -> list[tuple[int, ..
     if kind == codes.Difference.POSITION:
         sell, side = int(moved < 0), difference.side
         about = pack(META, account=difference.account, sell=sell, position_side=side, why=Why.ADOPTED)
+        owed = _adopt_owed(state, difference, about, now)
+        moved = abs(moved) - sum(row[_QTY] for row in owed)
         at = int(find_position(state, I(difference.account), I(difference.instrument), I(difference.side), I(-1)))
         price = max(0, int(state.positions[at]["stated_entry_e8"])) if at >= 0 else 0
         price = price * 10 ** int(state.instruments[difference.instrument]["price_scale"]) // _E8
         spec = pack(SPEC, account=difference.account, sell=sell, position_side=side)
-        whole = _row(r.ORDER_STATED, difference.instrument, now, trade, price, abs(moved), now, spec)
-        return [whole, _row(r.FILLED, difference.instrument, now, trade, price, abs(moved), trade, about)]
+        if moved == 0:
+            return owed
+        whole = _row(r.ORDER_STATED, difference.instrument, now, trade, price, moved, now, spec)
+        return [*owed, whole, _row(r.FILLED, difference.instrument, now, trade, price, moved, trade, about)]
     if here is None:
         return []
     side, next_seq = here.spec["position_side"], _newest(state, here.key, here.instrument) + 1
@@ -263,6 +283,8 @@ def _adopt(state: State, difference: Difference, now: int) -> list[tuple[int, ..
     about = pack(META, **parts)
     if kind == codes.Difference.ORDER_UNKNOWN_THERE:
         return [_row(r.EXPIRED, here.instrument, now, here.key, here.venue_order, here.filled, next_seq, about)]
+    if here.over:
+        moved = here.filled - here.traded  # what came since the difference was told of is not owed any more
     if kind == codes.Difference.ORDER_FILLED and moved > 0:
         return [_row(r.FILLED, here.instrument, now, here.key, here.price, moved, trade, about)]
     if kind in (codes.Difference.ORDER_QTY, codes.Difference.ORDER_PRICE):
@@ -271,6 +293,19 @@ def _adopt(state: State, difference: Difference, now: int) -> list[tuple[int, ..
         about = pack(META, action=Action.AMEND, **parts)
         return [_row(r.REPLACED, here.instrument, now, here.key, price, qty, next_seq, about)]
     return []
+
+
+def _adopt_owed(state: State, difference: Difference, about: int, now: int) -> list[tuple[int, ...]]:
+    """Trades of the orders that are over and owe what a position is said to have moved by, at their prices, as far as it goes."""
+    moved, found = difference.theirs - difference.ours, list[tuple[int, ...]]()
+    left = abs(moved)
+    for each in owing_orders(state, instrument=difference.instrument, account=difference.account):
+        qty = min(left, each.filled - each.traded)
+        if qty > 0 and each.sell == (moved < 0) and each.spec["position_side"] == difference.side:
+            trade = -now - 1 - len(found)
+            found.append(_row(r.FILLED, each.instrument, now, each.key, each.price, qty, trade, about))
+            left -= qty
+    return found
 
 
 def _flatten(difference: Difference, now: int) -> list[tuple[int, ...]]:

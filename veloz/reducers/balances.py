@@ -164,12 +164,12 @@ def hold(state: State, account: I, asset: I, delta: I) -> None:
 
 
 @cold
-def confirm(state: State, order_ix: I, taken: bool) -> None:
-    """Whether the venue has taken an order, so that what it holds may be in `locked` too. To be called whenever an order's hold or
-    state has changed, with False for the last time before the record goes; calling it again changes nothing.
+def confirm(state: State, order_ix: I, known: I) -> None:
+    """How much of what an order holds may be in `locked` too (0 … its hold): nothing before the venue has taken it, nor of what was
+    stated as filled. To be called whenever an order's hold or state has changed, with 0 for the last time before the
+    record goes; calling it again changes nothing.
     """
     order = state.orders[order_ix]
-    known = I(order["hold"]) if taken else ZERO
     delta = known - I(order["hold_confirmed"])
     if delta == ZERO:
         return

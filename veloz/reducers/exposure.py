@@ -8,6 +8,7 @@ import numpy as np
 
 from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.bits import M_SIDE, S_SELL, S_SIDE, part
+from veloz.reducers.order_table import is_over
 from veloz.reducers.places import NO_STRATEGY, NOWHERE, find_position
 from veloz.reducers.rates import to_worth_up
 from veloz.reducers.state import State
@@ -18,8 +19,8 @@ from veloz.reducers.worth import money_asset, to_money_up, value_at
 
 
 @kernel
-def _note_order(position: np.void, sells: I, reduces: bool, rest: I) -> None:
-    position["orders"] += ONE
+def _note_order(position: np.void, sells: I, reduces: bool, rest: I, is_open: I) -> None:
+    position["orders"] += is_open
     if sells == ZERO:
         position["buys"] = bounded_sum(I(position["buys"]), rest)
         if reduces:
@@ -32,7 +33,7 @@ def _note_order(position: np.void, sells: I, reduces: bool, rest: I) -> None:
 
 @cold
 def gather_orders(state: State, instrument: I) -> None:
-    """What open orders of an instrument would bring into its positions (their places exist), and how many there are."""
+    """What listed orders of an instrument would bring into its positions (their places exist), and how many of them are open."""
     at = I(state.terms[instrument]["positions_ix"])
     while at >= ZERO:
         position = state.positions[at]
@@ -50,14 +51,14 @@ def gather_orders(state: State, instrument: I) -> None:
         if not is_committed(order):
             continue
         sells, side, reduces = part(spec, S_SELL, ONE), part(spec, S_SIDE, M_SIDE), is_reducing_kind(spec)
-        rest = open_rest(order)
+        rest, is_open = open_rest(order), I(not is_over(order["state"]))
         own = find_position(state, account, instrument, side, NO_STRATEGY)
         if own >= ZERO:
-            _note_order(state.positions[own], sells, reduces, rest)
+            _note_order(state.positions[own], sells, reduces, rest, is_open)
         if strategy != NO_STRATEGY:
             theirs = find_position(state, account, instrument, side, strategy)
             if theirs >= ZERO:
-                _note_order(state.positions[theirs], sells, reduces, rest)
+                _note_order(state.positions[theirs], sells, reduces, rest, is_open)
 
 
 @kernel

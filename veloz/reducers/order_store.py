@@ -1,8 +1,9 @@
 """Where orders lie: places, the list of an instrument's open orders, the queue of finished ones, and what an order holds.
 
-A finished order stays for a while, so that late reports find it; then the oldest is forgotten and its place used again.
-What an order holds follows from its quantity: the hold that was approved, times what remains, over what it was approved for, rounded up.
-While an amendment is under way it is the larger of both.
+An order that is over and owes trades (more was stated as filled than shown) stays in the list until they have come. A finished order
+stays for a while, so that late reports find it; then the oldest is forgotten and its place used again.
+What an order holds follows from its quantity: the hold that was approved, times what it may still bring, over what it was approved for,
+rounded up. While an amendment is under way it is the larger of both.
 """
 
 from typing import Final
@@ -31,6 +32,7 @@ from veloz.reducers.tables import CONTRADICTION as _CONTRADICTION
 from veloz.reducers.tables import STAY as _STAY
 from veloz.reducers.wide import mul_div_up
 from veloz.reducers.words import ONE, ZERO, I
+from veloz.reducers.worst import owed_of, rest_of
 
 # Bits of ORDER.marks.
 SEEN: Final = I(1)  # the venue has shown that it has, or had, the order
@@ -42,6 +44,7 @@ FILLED_AFTER_END: Final = I(32)
 FILLED_BEYOND: Final = I(64)
 FILLED_FOREIGN: Final = I(128)
 HAS_BUST: Final = I(256)
+OWING: Final = I(512)  # over, and still in the open list for the trades that are owed
 
 QTY_MOST: Final = I(1 << 61)  # no quantity, and no sum of quantities, reaches this
 PRICE_MOST: Final = I((1 << 62) - 1)
@@ -110,14 +113,38 @@ def _unlink(state: State, order_ix: I) -> None:
     state.desk[0]["orders_open"] -= ONE
 
 
-@cold
+@kernel
 def _finish(state: State, order_ix: I, now: I) -> None:
-    """From the open list into the queue of finished orders, whose oldest makes room."""
-    order, desk = state.orders[order_ix], state.desk[0]
-    _unlink(state, order_ix)
+    """An order is over: nothing is asked of it any more."""
+    order = state.orders[order_ix]
     order["done_ns"] = now
     order["cancel_seq"] = ZERO
+    if amending(order) and owed_of(order) > ZERO and _dearer(order):
+        order["hold_full"] = order["pending_hold"]
+        order["hold_qty"] = order["pending_qty"]
     drop_amendment(order)
+    if owed_of(order) > ZERO:
+        order["marks"] = order["marks"] | OWING
+    else:
+        _shelve(state, order_ix)
+
+
+@kernel
+def _dearer(order: np.void) -> bool:
+    """Whether the amendment under way holds more of a quantity than the terms in force."""
+    rest = owed_of(order)
+    return bool(
+        _share(I(order["pending_hold"]), rest, I(order["pending_qty"]))
+        > _share(I(order["hold_full"]), rest, I(order["hold_qty"]))
+    )
+
+
+@cold
+def _shelve(state: State, order_ix: I) -> None:
+    """From the open list into the queue of finished orders, whose oldest makes room."""
+    order, desk = state.orders[order_ix], state.desk[0]
+    order["marks"] = order["marks"] & ~OWING
+    _unlink(state, order_ix)
     if desk["done_tail_ix"] >= ZERO:
         state.orders[desk["done_tail_ix"]]["done_ix"] = order_ix
     else:
@@ -141,8 +168,8 @@ def _forget_oldest(state: State) -> None:
 
 
 @cold
-def _reopen(state: State, order_ix: I) -> None:
-    """A finished order lives: out of the queue, however deep it lies, and back into the open list."""
+def _take_back(state: State, order_ix: I) -> None:
+    """Out of the queue of finished orders, however deep it lies, and back into the open list."""
     order, desk = state.orders[order_ix], state.desk[0]
     before, at = NOWHERE, I(desk["done_head_ix"])
     while at != order_ix:
@@ -154,9 +181,30 @@ def _reopen(state: State, order_ix: I) -> None:
     if desk["done_tail_ix"] == order_ix:
         desk["done_tail_ix"] = before
     order["done_ix"] = NOWHERE
-    order["done_ns"] = ZERO
     desk["done_n"] -= ONE
     _link(state, order_ix)
+
+
+@kernel
+def _reopen(state: State, order_ix: I) -> None:
+    """A finished order lives."""
+    order = state.orders[order_ix]
+    if order["marks"] & OWING == ZERO:
+        _take_back(state, order_ix)
+    order["marks"] = order["marks"] & ~OWING
+    order["done_ns"] = ZERO
+
+
+@kernel
+def _follow_owed(state: State, order_ix: I) -> None:
+    """An order that is over stays in the open list while it owes trades, and no longer."""
+    order = state.orders[order_ix]
+    owes, listed = owed_of(order) > ZERO, order["marks"] & OWING != ZERO
+    if owes and not listed:
+        _take_back(state, order_ix)
+        order["marks"] = order["marks"] | OWING
+    elif listed and not owes:
+        _shelve(state, order_ix)
 
 
 @kernel
@@ -235,6 +283,12 @@ def remaining_of(order: np.void) -> I:
 
 
 @kernel
+def outstanding_of(order: np.void) -> I:
+    """What an order may still bring into positions: what it can trade, and what was stated as filled and is not in them yet."""
+    return I(remaining_of(order) + owed_of(order))
+
+
+@kernel
 def _share(amount: I, part: I, whole: I) -> I:
     """amount · part ÷ whole, rounded up; at most MONEY_MOST."""
     if amount <= ZERO or part <= ZERO or whole <= ZERO:
@@ -243,20 +297,25 @@ def _share(amount: I, part: I, whole: I) -> I:
     return I(min(share, MONEY_MOST)) if fits else MONEY_MOST
 
 
+@kernel
+def _hold_for(order: np.void, less: I) -> I:
+    """What is to be held for all that an order may still bring but `less` of it."""
+    want = _share(I(order["hold_full"]), rest_of(order, I(order["qty"])) - less, I(order["hold_qty"]))
+    if amending(order):
+        pending = I(order["pending_qty"])
+        want = max(want, _share(I(order["pending_hold"]), rest_of(order, pending) - less, pending))
+    return want
+
+
 @cold
 def rehold(state: State, order_ix: I) -> None:
-    """Set aside for an order what it still needs, and release the rest."""
+    """Set aside for an order what it still needs, and release the rest; and one that is over into the list where it belongs."""
     order = state.orders[order_ix]
-    want = ZERO
-    if not is_over(order["state"]):
-        progress = progress_of(order)
-        want = _share(I(order["hold_full"]), I(order["qty"]) - progress, I(order["hold_qty"]))
-        if amending(order):
-            want = max(
-                want, _share(I(order["pending_hold"]), I(order["pending_qty"]) - progress, I(order["pending_qty"]))
-            )
+    if is_over(order["state"]):
+        _follow_owed(state, order_ix)
+    want = _hold_for(order, ZERO)
     delta = want - order["hold"]
     if delta != ZERO:
         order["hold"] = want
         hold(state, I(order["account"]), I(order["hold_asset"]), delta)
-    confirm(state, order_ix, order["marks"] & SEEN != ZERO)
+    confirm(state, order_ix, _hold_for(order, owed_of(order)) if order["marks"] & SEEN != ZERO else ZERO)

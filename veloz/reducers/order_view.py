@@ -7,7 +7,7 @@ import numpy as np
 
 from veloz.contracts.terms import SPEC, client_id, read_client_id, unpack
 from veloz.reducers.finding import find_order
-from veloz.reducers.order_store import amending, remaining_of
+from veloz.reducers.order_store import OWING, amending, remaining_of
 from veloz.reducers.order_table import OrderState, is_over
 from veloz.reducers.state import State
 from veloz.reducers.sums import LIMB_BITS
@@ -110,8 +110,26 @@ def open_orders(
     state: State, instrument: int | None = None, account: int | None = None, strategy: int | None = None
 ) -> list[OrderView]:
     """Open orders, by the place they were given; of an instrument, account or strategy where one is named."""
+    return _chosen(state, ~_over(state), instrument, account, strategy)
+
+
+def owing_orders(
+    state: State, instrument: int | None = None, account: int | None = None, strategy: int | None = None
+) -> list[OrderView]:
+    """Orders that are over and owe trades: more was stated as filled than shown. By place, as open orders are."""
+    owing = state.orders["marks"] & OWING != 0
+    return _chosen(state, owing, instrument, account, strategy)
+
+
+def _over(state: State) -> np.ndarray:
+    return np.isin(state.orders["state"], [each for each in OrderState if is_over(I(each))])
+
+
+def _chosen(
+    state: State, wanted: np.ndarray, instrument: int | None, account: int | None, strategy: int | None
+) -> list[OrderView]:
     table = state.orders
-    wanted = (table["key"] != 0) & ~np.isin(table["state"], [state for state in OrderState if is_over(I(state))])
+    wanted = wanted & (table["key"] != 0)
     for name, number in (("instrument", instrument), ("account", account), ("strategy", strategy)):
         if number is not None:
             wanted &= table[name] == number

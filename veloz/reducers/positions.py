@@ -24,6 +24,7 @@ from veloz.reducers.scopes import note_close
 from veloz.reducers.state import State
 from veloz.reducers.wide import WORD_MAX, add, bounded_sum, fits, from_word, magnitude, negate, share, subtract
 from veloz.reducers.words import ONE, TWO, ZERO, I
+from veloz.reducers.worst import rest_of
 from veloz.reducers.worth import MONEY_MAX, base_money, fill_value, money_asset, to_money
 
 _ARITHMETIC, _CAPACITY = I(codes.Refusal.ARITHMETIC), I(codes.Refusal.CAPACITY)
@@ -333,7 +334,7 @@ def target_delta(state: State, account: I, instrument: I, strategy: I, target: I
     """Signed quantity that is missing from a strategy's target: target, less its position, less what its open orders would bring.
 
     `target` within ±WORD_MAX. What an order would bring is all that was ordered less the trades counted: one whose outcome is not known
-    or that is being canceled still brings its whole rest.
+    or that is being canceled still brings its whole rest, and one that is over what was stated as filled.
     """
     missing = bounded_sum(target, -held_by(state, account, instrument, strategy))
     if not ZERO < instrument < state.terms.shape[0]:
@@ -342,7 +343,7 @@ def target_delta(state: State, account: I, instrument: I, strategy: I, target: I
     while at >= ZERO:
         order = state.orders[at]
         if order["account"] == account and order["strategy"] == strategy:
-            rest = max(ZERO, min(order["qty"] - order["traded"], WORD_MAX))
+            rest = rest_of(order, I(order["qty"]))
             missing = bounded_sum(missing, rest if part(order["spec"], S_SELL, ONE) != ZERO else -rest)
         at = I(order["next_ix"])
     return missing

@@ -7,6 +7,8 @@ sum at its bound, something that could be told and cannot any more) the caller s
 
 from typing import Final
 
+import numpy as np
+
 from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.accounts import available
 from veloz.reducers.bits import P_SPOT
@@ -126,12 +128,18 @@ def _worths(state: State, at: I) -> tuple[I, I, bool]:
     return long, short, bool(ok and fine)
 
 
+@kernel
+def _counts(position: np.void) -> bool:
+    """Whether there is something to value: a quantity, or what orders may bring."""
+    return bool(position["qty"] != ZERO or position["buys"] != ZERO or position["sells"] != ZERO)
+
+
 @cold
 def _put_in(state: State, at: I) -> None:
     """Into the sums: what the orders of a position are now."""
     position = state.positions[at]
     long, short, told = ZERO, ZERO, True
-    if position["qty"] != ZERO or position["orders"] != ZERO:
+    if _counts(position):
         long, short, told = _worths(state, at)
         if not told:
             long, short = ZERO, ZERO
@@ -166,7 +174,7 @@ def _bind(state: State, at: I) -> None:
     instrument = I(position["instrument"])
     if position["strategy"] != NO_STRATEGY or state.terms[instrument]["product"] == P_SPOT:
         return
-    if position["qty"] == ZERO and position["orders"] == ZERO:
+    if not _counts(position):
         return
     position["bound"] = bounded_sum(I(position["initial"]), uncovered(state, at))
     balance = state.balances[position["account"] * _ASSETS_MAX + money_asset(state, instrument)]

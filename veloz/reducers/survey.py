@@ -25,6 +25,7 @@ from veloz.reducers.bits import (
     S_TYPE,
     part,
 )  # fmt: skip
+from veloz.reducers.order_table import is_over
 from veloz.reducers.places import NO_STRATEGY
 from veloz.reducers.state import State
 from veloz.reducers.words import NONE, ONE, ZERO, I
@@ -36,6 +37,7 @@ from veloz.reducers.worst import (
     most_long,
     most_short,
     open_rest,
+    owed_of,
     rest_of,
 )  # fmt: skip
 
@@ -70,6 +72,8 @@ class Survey(NamedTuple):
     reducing: I  # 1: it can only make the position smaller, whatever else is filled
     room: I  # what there is to reduce
     queued: I  # what reduces already, and this draft
+    sure: I  # 1: it reduces, and nothing beside it that is not bound to reduce can turn the position
+    crowd: I  # all that is open on its side, bound to reduce or not, and this draft
     rest: I  # what the draft may trade
     own_more: I  # by how much the worst case of the account's position grows, whichever way it lies
     share_more: I
@@ -171,19 +175,21 @@ def _walk(state: State, order_ix: I, own: Open, everyone: Open, share: Open) -> 
         order = state.orders[at]
         if at != order_ix and is_committed(order):
             words = I(order["spec"])
-            order_sell = part(words, S_SELL, ONE)
+            order_sell, is_live = part(words, S_SELL, ONE), not is_over(order["state"])
             if part(words, S_SIDE, M_SIDE) == side:
                 rest, reducing = open_rest(order), is_reducing_kind(words)
                 everyone = _add_order(everyone, order_sell, reducing, rest)
                 if order["account"] == draft["account"]:
                     own = _add_order(own, order_sell, reducing, rest)
-                    if reducing and order_sell == sell and not is_conditional(words):
-                        queued = clip(queued + rest)
+                    if reducing and order_sell == sell:
+                        queued = clip(queued + (owed_of(order) if is_conditional(words) else rest))
                     if order["strategy"] == draft["strategy"]:
                         share = _add_order(share, order_sell, reducing, rest)
-                        if is_twin(spec, I(draft["price"]), I(draft["qty"]), words, I(order["price"]), I(order["qty"])):
+                        if is_live and is_twin(
+                            spec, I(draft["price"]), I(draft["qty"]), words, I(order["price"]), I(order["qty"])
+                        ):
                             twin_ns = max(twin_ns, I(order["created_ns"]))
-            if not is_conditional(words):
+            if is_live and not is_conditional(words):
                 if order_sell != ZERO:
                     ask = _best(order, words, ONE, ask)
                 else:
@@ -206,17 +212,19 @@ def survey(state: State, order_ix: I) -> Survey:
         before = rest
         rest = rest_of(draft, max(I(draft["pending_qty"]), I(draft["qty"])))
     room = own.qty if sell != ZERO else -own.qty
+    plain = own.sells if sell != ZERO else own.buys
     if not kind:
-        queued = clip(own.sells + own.sells_reducing) if sell != ZERO else clip(own.buys + own.buys_reducing)
+        queued = clip(plain + (own.sells_reducing if sell != ZERO else own.buys_reducing))
     elif is_conditional(spec):
         queued = ZERO
     queued = clip(queued + rest)
-    reducing = I(ZERO < queued <= room and rest > ZERO)
+    crowd = clip(queued + plain) if kind else queued
+    reducing, sure = I(ZERO < queued <= room and rest > ZERO), I(ZERO < crowd <= room and rest > ZERO)
     own_before, share_before = _add_order(own, sell, kind, before), _add_order(share, sell, kind, before)
     own, share = _add_order(own, sell, kind, rest), _add_order(share, sell, kind, rest)
     everyone = _add_order(everyone, sell, kind, rest)
     return Survey(
-        reducing, max(room, ZERO), queued, rest,
+        reducing, max(room, ZERO), queued, sure, crowd, rest,
         max(_worst(own) - _worst(own_before), ZERO),
         max(_worst(share) - _worst(share_before), ZERO),
         max(_most(own, sell) - _most(own_before, sell), ZERO),

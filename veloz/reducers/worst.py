@@ -1,9 +1,11 @@
 """What a position could become: the position and every open order of one side, and what that is worth.
 
 An order counts with all it may still trade: the larger of its quantity and of an amendment under way, less what was traded. An order whose
-outcome is not known counts in full. Orders that can only reduce (flagged so, or closing a side of hedge mode) never carry a
-position through zero by themselves, but they can use up what would have absorbed the others: long 10, with 10 to sell
-reducing and 15 to sell plainly, may end at short 15. So
+outcome is not known counts in full. What a venue has stated as filled and has not shown the trades of (`owed_of`) is in no position
+and no balance yet: it counts like what may still trade, of an order that is over, too.
+
+Orders that can only reduce (flagged so, or closing a side of hedge mode) never carry a position through zero by themselves, but they can
+use up what would have absorbed the others: long 10, with 10 to sell reducing and 15 to sell plainly, may end at short 15. So
 
     most long  = position + plain buys  + min(reducing buys,  what is short)
     most short = plain sells + min(reducing sells, what is long) - position
@@ -18,6 +20,7 @@ import numpy as np
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import Action, OrderType, PositionSide
 from veloz.reducers.bits import M_SIDE, M_TYPE, P_INVERSE, P_SPOT, S_REDUCE, S_SELL, S_SIDE, S_TYPE, part
+from veloz.reducers.order_table import is_over
 from veloz.reducers.prices import mark_places, mark_price
 from veloz.reducers.state import State
 from veloz.reducers.wide import TENS, WORD_MAX, divide_up, is_word, product, scale_tens, times
@@ -40,14 +43,25 @@ def clip(qty: I) -> I:
 
 
 @kernel
+def owed_of(order: np.void) -> I:
+    """What was stated as filled of an order and not shown as trades yet; 0 of orders that are not ours: what was filled of them before
+    they were heard of shows in positions and balances.
+    """
+    return I(max(order["filled"] - order["traded"], ZERO)) if order["strategy"] >= ZERO else ZERO
+
+
+@kernel
 def rest_of(order: np.void, qty: I) -> I:
-    """What an order of this whole quantity may still trade, within 0 … QTY_TOP."""
-    return max(ZERO, clip(clip(qty) - clip(order["traded"])))
+    """What an order of this whole quantity may still bring, within 0 … QTY_TOP; of one that is over, what it owes."""
+    rest = owed_of(order)
+    if not is_over(order["state"]):
+        rest = max(rest, clip(qty) - clip(order["traded"]))
+    return max(ZERO, clip(rest))
 
 
 @kernel
 def open_rest(order: np.void) -> I:
-    """What an open order may still trade, with an amendment that is under way."""
+    """What an order of the open list may still bring, with an amendment that is under way."""
     if order["pending_action"] == _AMEND:
         return rest_of(order, max(order["qty"], order["pending_qty"]))
     return rest_of(order, I(order["qty"]))
@@ -55,8 +69,8 @@ def open_rest(order: np.void) -> I:
 
 @kernel
 def is_committed(order: np.void) -> bool:
-    """Whether an order of the open list may be at the venue: approved, or of somebody else."""
-    return bool(order["approved_seq"] > ZERO or order["key"] < ZERO)
+    """Whether an order of the open list may be at the venue: approved, of somebody else, or filled by the venue's own word."""
+    return bool(order["approved_seq"] > ZERO or order["key"] < ZERO or owed_of(order) > ZERO)
 
 
 @kernel

@@ -9,7 +9,8 @@
   account's, and for the global and venue scope that scope's.
 - Where a scope holds what has no price or no rate, its sums are too small: exposures, leverage, losses that have a limit there cannot be
   told, and the verdict is NO_RATE with the number of things that are missing, unless what is known is too much already.
-- What can only reduce (survey.reducing) is not held up by positions, exposures, losses, repeats, nor by the state of the book.
+- What can only reduce (survey.reducing) is not held up by losses, repeats, nor by the state of the book; nor, where the plain orders beside
+  it can not turn the position either (survey.sure), by positions and exposures.
 - ORDERS_PER_WINDOW counts orders and amendments; a bucket as in `buckets.py`.
 - REPEATS: entries in a row on one side, each within REPEAT_NS of the one before.
 - DUPLICATE_NS: the same order again (account, strategy, side, type, time in force, price, quantity), open or just approved. The longest of
@@ -253,7 +254,7 @@ def check_size(state: State, draft: Draft, prices: Prices, verdict: np.ndarray) 
 @kernel
 def check_exposure(state: State, draft: Draft, verdict: np.ndarray) -> I:
     """POSITION, OPEN_ORDERS, GROSS, NET, LEVERAGE, and what of them cannot be told. 0, or the code."""
-    code, entry = ZERO, draft.seen.reducing == ZERO
+    code, entry = ZERO, draft.seen.sure == ZERO
     price = exposure_price(state, draft.instrument)
     if price == ZERO:
         price = draft.paid

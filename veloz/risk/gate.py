@@ -2,8 +2,9 @@
 
 Checks run in the order of codes.Refusal, and the first that fails is the verdict; NO_REFERENCE and NO_RATE come where something cannot be
 measured. An amendment is judged as what it would make of the order; what it adds is the difference. Which orders a stop level lets
-pass: PAUSE those that only reduce and amendments that shrink an order without bettering its price; REDUCE those that only reduce; from
-HALT on none. The engine's own orders that only reduce (FLATTEN) pass levels, freezes and limits; the venue's rules hold for them too.
+pass: PAUSE those that only reduce and amendments that shrink an order without bettering its price; REDUCE those that, with every open
+order of their side, flagged or not, close no more than there is (a plain order that others overtake would open); from HALT on none.
+The engine's own orders that only reduce (FLATTEN) pass levels, freezes and limits; the venue's rules hold for them too.
 """
 
 from typing import Final
@@ -25,6 +26,7 @@ from veloz.reducers.state import State
 from veloz.reducers.survey import survey
 from veloz.reducers.wide import TENS, WORD_MAX, mul_div_up
 from veloz.reducers.words import K_LEVEL, K_PARTIAL, K_QUOTE, NONE, ONE, TWO, ZERO, I
+from veloz.reducers.worst import rest_of
 from veloz.risk.bounds import check_exposure, check_losses, check_size, order_rate
 from veloz.risk.conduct import crosses_own, duplicated, must_reduce, repeated
 from veloz.risk.venue_rules import C_BAD_TERMS, MARKET, MARKETS, TRAILING, check_filters, terms_fit
@@ -143,8 +145,8 @@ def _stops(state: State, draft: Draft, verdict: np.ndarray) -> I:
         return refuse(verdict, _C_STOPPED, place, level, draft.seen.rest)
     if level == _PAUSE and draft.seen.reducing == ZERO and not _shrinks(state, draft):
         return refuse(verdict, _C_PAUSED, place, level, draft.seen.rest)
-    if level == _REDUCE and draft.seen.reducing == ZERO:
-        return refuse(verdict, _C_LEVEL, place, level, draft.seen.queued)
+    if level == _REDUCE and draft.seen.sure == ZERO:
+        return refuse(verdict, _C_LEVEL, place, level, draft.seen.crowd)
     return ZERO
 
 
@@ -242,8 +244,7 @@ def _funds(state: State, draft: Draft, verdict: np.ndarray) -> I:
         return refuse(verdict, code, NO_SCOPE, ZERO, draft.paid)
     need = whole
     if draft.amends:
-        rest = draft.qty - max(I(order["filled"]), I(order["traded"]))
-        need, _ = mul_div_up(whole, max(rest, ZERO), draft.qty)
+        need, _ = mul_div_up(whole, rest_of(order, draft.qty), draft.qty)
         need -= order["hold"]
     if need > ZERO:
         there = available(state, draft.account, asset)

@@ -14,7 +14,7 @@ from veloz.reducers.bits import M_TIF, M_TYPE, S_SELL, S_TIF, S_TYPE, part
 from veloz.reducers.book import find_below
 from veloz.reducers.booksync import BookState
 from veloz.reducers.limits import BARS_KEPT
-from veloz.reducers.order_table import OrderState
+from veloz.reducers.order_table import OrderState, is_over
 from veloz.reducers.state import State
 from veloz.reducers.view import slot_of, top
 from veloz.reducers.words import (
@@ -207,7 +207,7 @@ def _show_orders(state: State, instrument: I, strategy: I, n: I, orders: np.ndar
     while order_ix >= 0:
         order = state.orders[order_ix]
         order_ix = order["next_ix"]
-        if order["strategy"] != strategy:
+        if order["strategy"] != strategy or is_over(order["state"]):
             continue
         if n < orders.shape[0]:
             own = orders[n]
