@@ -35,6 +35,8 @@ class Order:
     traded: int = 0
     pending: tuple[int, int] | None = None
     unknown: bool = False
+    stated: int = 0  # filled by the venue's word
+    over: bool = False  # nothing more can trade; it stays for what was stated and not shown
 
     def terms(self) -> tuple[Any, ...]:
         """What makes two orders the same."""
@@ -44,8 +46,13 @@ class Order:
         )  # fmt: skip
 
     def rest(self) -> int:
-        """What it may still trade."""
-        return max(self.qty, self.pending[1] if self.pending else 0) - self.traded
+        """What it may still bring: what can trade, and what the venue says has traded and has not shown."""
+        most = 0 if self.over else max(self.qty, self.pending[1] if self.pending else 0)
+        return max(most, self.stated) - self.traded
+
+    def progress(self) -> int:
+        """What was executed, by word or by trades."""
+        return max(self.stated, self.traded)
 
     def reduces(self) -> bool:
         """Whether it can do nothing else."""
@@ -163,7 +170,7 @@ class NaiveGate:
 
     def exposures(self, scope: Scope) -> dict[str, int]:
         """Open orders, worst gross, worst long and worst short (below 0 when short) of a scope, measured anew."""
-        orders = sum(self.within(scope, order) for order in self.orders.values())
+        orders = sum(self.within(scope, order) for order in self.orders.values() if not order.over)
         gross = long = short = 0
         unknown = dict.fromkeys(("worst_gross", "worst_long", "worst_short"), 0)
         blind = 0
@@ -302,7 +309,7 @@ class NaiveGate:
         scope = self.tightest(order, Limit.STALE_NS)
         if scope and not reducing and now - listed.heard_ns > self.limit(scope, Limit.STALE_NS):
             return Refusal.BOOK_STALE, scope, self.limit(scope, Limit.STALE_NS), now - listed.heard_ns
-        if amends and qty <= order.traded:
+        if amends and qty <= order.progress():
             return Refusal.BAD_TERMS, None, None, None
         if price % listed.tick:
             return Refusal.TICK, None, listed.tick, price
@@ -405,7 +412,7 @@ class NaiveGate:
         span, scope = max(
             ((self.limit(each, Limit.DUPLICATE_NS), each) for each in self.scopes(order)), key=lambda pair: pair[0]
         )
-        others = [each for at, each in self.orders.items() if at != key]
+        others = [each for at, each in self.orders.items() if at != key and not each.over]
         others += [self.newest[order.instrument]] if order.instrument in self.newest else []
         made = [each.made_ns for each in others if each.terms() == order.terms()]
         if span > 0 and made and now - max(made) <= span:
@@ -421,7 +428,7 @@ class NaiveGate:
         against = [
             (0 if other.sell else top) if other.type == OrderType.MARKET else at
             for number, other in self.orders.items()
-            if number != key and other.instrument == order.instrument and other.sell != order.sell
+            if number != key and other.instrument == order.instrument and other.sell != order.sell and not other.over
             and other.type not in CONDITIONAL
             for at in ([other.price] + ([other.pending[0]] if other.pending else []))
         ]  # fmt: skip
@@ -462,7 +469,15 @@ class NaiveGate:
         for strategy in (None, order.strategy):
             at = (order.account, order.instrument, order.side, strategy)
             self.positions[at] = self.positions.get(at, 0) + (-qty if order.sell else qty)
-        if order.traded >= order.qty and not order.pending:
+        self.state(key, 0)
+
+    def state(self, key: int, filled: int, *, ends: bool = False) -> None:
+        """Fold a word on what is filled, maybe the last."""
+        order = self.orders[key]
+        order.stated = max(order.stated, filled)
+        if ends or (order.progress() >= order.qty and not order.pending):
+            order.over, order.pending = True, None
+        if order.over and order.rest() <= 0:
             del self.orders[key]
 
     # limits

@@ -26,7 +26,7 @@ from veloz.reducers.order_store import (
     FILLED_FOREIGN,
     HAS_BUST,
 )  # fmt: skip
-from veloz.reducers.order_table import OrderState
+from veloz.reducers.order_table import OrderState, is_over
 from veloz.reducers.places import find_position
 from veloz.reducers.state import State, new_state
 from veloz.reducers.words import I
@@ -113,6 +113,16 @@ CASES = {
         "sent",
         [accepted(0, 1), fill(30, 0), end(r.CANCELED, 30, 3), fill(40, 1), fill(30, 2), accepted(30, 2), accepted(100, 5)],
         "FILLED", 100, 100, FILLED_AFTER_END,
+    ),
+    "filled, and half of it was never shown": Case(
+        "sent",
+        [accepted(0, 1), fill(30, 0), accepted(30, 2), accepted(60, 3), fill(20, 1), accepted(100, 4), accepted(100, 4)],
+        "FILLED", 100, 50,
+    ),
+    "canceled, and a part was never shown": Case(
+        "cancel",
+        [accepted(0, 1), fill(30, 0), accepted(30, 2), end(r.CANCELED, 70, 4), fill(10, 1), accepted(70, 3), end(r.CANCELED, 70, 4)],
+        "CANCELED", 70, 40,
     ),
     "two ends": Case(
         "sent",
@@ -202,6 +212,18 @@ def tell(case: Case, orderings: Sequence[Sequence[int]]) -> tuple[State, list[in
     return state, [int(find_order(state.orders, state.order_places, I(key), I(1))) for key in keys]
 
 
+def check_listed(case: Case, state: State, places: list[int]) -> None:
+    """What is not over, or owes trades, is in the open list; what is owed is held for, at the terms that were approved."""
+    listed, at = set(), int(state.terms[1]["orders_ix"])
+    while at >= 0:
+        listed.add(at)
+        at = int(state.orders[at]["next_ix"])
+    owed = max(0, case.filled - case.held) if case.state.name in ("FILLED", "CANCELED") else 0
+    assert (set(places) <= listed) if owed or not is_over(I(case.state)) else listed.isdisjoint(places)
+    if owed:
+        assert (state.orders[places]["hold"] == -(-1001 * owed // 100)).all()
+
+
 def check(case: Case, orderings: Sequence[Sequence[int]]) -> None:
     """All ended the same, where the case says."""
     first = None
@@ -223,6 +245,7 @@ def check(case: Case, orderings: Sequence[Sequence[int]]) -> None:
         assert (int(position["qty"]) if position is not None else 0) == case.held * len(part)
         assert state.desk[0]["contradictions"] == int(case.flaws).bit_count() * len(part)
         assert (state.terms[1]["frozen"] != 0) == (case.flaws != 0)
+        check_listed(case, state, places)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -13,7 +13,7 @@ from tests.engine.sessions import row
 from tests.risk.floor import BTC, CASH, COIN, HEDGED, INVERSE, ONE_WAY, OTHER, PERP, SECOND, SPOT, Floor, Said, name_of
 from veloz.contracts import registry as r
 from veloz.contracts import terms
-from veloz.contracts.codes import Limit, Refusal
+from veloz.contracts.codes import Limit, Refusal, StopLevel, StopSource
 from veloz.contracts.terms import Action, OrderType, Origin, PositionSide, ScopeKind, TimeInForce
 
 WORTH = 1_000  # reporting money of one price quantum times one quantity quantum
@@ -325,3 +325,63 @@ def test_what_cannot_be_traded() -> None:
     assert floor.order(OTHER, 10_000, 2, strategy=7).code == Refusal.STRATEGY_OFF
     floor.take(row(r.COMMAND_STRATEGY, 1, 2, 0, 1, ONE_WAY))
     assert floor.order(OTHER, 10_000, 2, strategy=1).code == Refusal.STRATEGY_OFF
+
+
+def test_what_is_stated_as_filled_fills_the_limit_until_its_trades_come() -> None:
+    for before, ends in ((0, False), (0, True), (3, True)):
+        for bound in (9, 10, 11):
+            floor = Floor()
+            floor.limit(ScopeKind.GLOBAL, 0, Limit.POSITION_QTY, bound)
+            assert floor.order(PERP, 10_000, 8, strategy=1).code == 0
+            key = floor.last_key()
+            if before:
+                floor.fill(key, 10_000, before)
+            floor.report(r.CANCELED if ends else r.ACCEPTED, key, 1, 4 if ends else 8, floor.seq)
+            held = 4 if ends else 8
+            said = floor.order(PERP, 9_995, 10 - held, strategy=1)
+            assert name_of(said.code) == (name_of(Refusal.POSITION) if bound < 10 else name_of(0)), (
+                before,
+                ends,
+                bound,
+            )
+            if said.code:
+                assert (said.limit, said.observed) == (bound, 10)
+            floor.fill(key, 10_000, held - before)
+            assert floor.state.orders[floor.place_of(key)]["hold"] == 0
+            assert floor.state.scopes[0]["orders_open"] == (0 if said.code else 1)
+
+
+def test_an_order_that_owes_trades_is_not_open() -> None:
+    floor = Floor()
+    floor.limit(ScopeKind.GLOBAL, 0, Limit.OPEN_ORDERS, 1)
+    assert floor.order(PERP, 10_000, 4, strategy=1).code == 0
+    floor.report(r.ACCEPTED, floor.last_key(), 1, 4, floor.seq)
+    assert floor.order(PERP, 10_005, 2, sell=1).code == 0, "neither counted, nor crossed"
+    assert floor.order(PERP, 9_990, 2).code == Refusal.OPEN_ORDERS
+
+
+@pytest.mark.parametrize("first", ["plain", "flagged", "stated"])
+def test_at_reduce_all_that_closes_together_is_the_position_at_most(first: str) -> None:
+    for last in (4, 6):
+        floor = Floor()
+        assert floor.order(PERP, 10_000, 10).code == 0
+        floor.fill(floor.last_key(), 10_000, 10)
+        floor.stop(ScopeKind.GLOBAL, 0, StopLevel.REDUCE, StopSource.PERSON)
+        assert floor.order(PERP, 10_010, 6, sell=1, reduce_only=int(first == "flagged")).code == 0
+        if first == "stated":
+            floor.report(r.ACCEPTED, floor.last_key(), 1, 6, floor.seq)
+        said = floor.order(PERP, 10_005, last, sell=1, reduce_only=int(first != "flagged"))
+        assert name_of(said.code) == name_of(0 if last == 4 else Refusal.REDUCE_ONLY_LEVEL)
+        if said.code:
+            assert said.observed == 12
+
+
+def test_a_flagged_order_does_not_free_a_plain_one_to_pass_the_limit() -> None:
+    for bound in (5, 6):
+        floor = Floor()
+        assert floor.order(PERP, 10_000, 4).code == 0
+        floor.fill(floor.last_key(), 10_000, 4)
+        floor.limit(ScopeKind.GLOBAL, 0, Limit.POSITION_QTY, bound)
+        assert floor.order(PERP, 10_010, 6, sell=1).code == 0, "may end at short 2"
+        said = floor.order(PERP, 10_005, 4, sell=1, reduce_only=1)
+        assert name_of(said.code) == name_of(0 if bound == 6 else Refusal.POSITION), "the two may end at short 6"

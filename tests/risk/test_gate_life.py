@@ -106,33 +106,47 @@ class GateLife(RuleBasedStateMachine):
         if not said.code:
             self.naive.approve(made, key, self.floor.now)
 
+    def living(self) -> list[int]:
+        return sorted(key for key, order in self.naive.orders.items() if not order.over)
+
     def pick(self, at: int) -> int:
-        keys = sorted(self.naive.orders)
+        keys = self.living()
         return keys[at % len(keys)]
+
+    @precondition(lambda self: self.living())
+    @rule(at=st.integers(0, 20), part=st.integers(1, 6), whole=st.booleans())
+    def report_ahead_of_its_fills(self, at, part, whole) -> None:
+        key = self.pick(at)
+        order = self.naive.orders[key]
+        left = order.qty - order.progress() - (1 if order.pending else 0)
+        filled = order.progress() + (left if whole else min(part, left))
+        order.unknown = False
+        self.floor.report(r.ACCEPTED, key, 77, filled, self.floor.seq)
+        self.naive.state(key, filled)
 
     @precondition(lambda self: self.naive.orders)
     @rule(at=st.integers(0, 20), part=st.integers(1, 6), whole=st.booleans())
     def fill(self, at, part, whole) -> None:
-        key = self.pick(at)
+        key = sorted(self.naive.orders)[at % len(self.naive.orders)]
         order = self.naive.orders[key]
-        open_qty = order.qty - order.traded - (1 if order.pending else 0)
+        open_qty = order.rest() if order.over else order.qty - order.traded - (1 if order.pending else 0)
         qty = open_qty if whole else min(part, open_qty)
         if qty > 0:
             order.unknown = False
             self.floor.fill(key, order.price or 10_000, qty)
             self.naive.fill(key, qty)
 
-    @precondition(lambda self: self.naive.orders)
+    @precondition(lambda self: self.living())
     @rule(at=st.integers(0, 20))
     def silence(self, at) -> None:
         key = self.pick(at)
-        if not self.naive.orders[key].traded and not self.naive.orders[key].pending:
+        if not self.naive.orders[key].progress() and not self.naive.orders[key].pending:
             self.naive.orders[key].unknown = True
             self.floor.report(r.SILENT, key, Action.PLACE, self.floor.now + SECOND, 1)
 
-    @precondition(lambda self: self.naive.orders)
-    @rule(at=st.integers(0, 20))
-    def cancel(self, at) -> None:
+    @precondition(lambda self: self.living())
+    @rule(at=st.integers(0, 20), late=st.sampled_from([0, 0, 1, 2]))
+    def cancel(self, at, late) -> None:
         key = self.pick(at)
         order = self.naive.orders[key]
         code = self.floor.cancel(key)
@@ -141,10 +155,11 @@ class GateLife(RuleBasedStateMachine):
         if not code:
             for scope in self.naive.scopes(order):
                 self.naive.spend(scope, Limit.CANCELS_PER_WINDOW, self.floor.now)
-            self.floor.report(r.CANCELED, key, 1, order.traded, self.floor.seq)
-            del self.naive.orders[key]
+            filled = min(order.progress() + late, order.qty - 1)
+            self.floor.report(r.CANCELED, key, 1, filled, self.floor.seq)
+            self.naive.state(key, filled, ends=True)
 
-    @precondition(lambda self: self.naive.orders)
+    @precondition(lambda self: self.living())
     @rule(at=st.integers(0, 20), price=PRICES, qty=QTYS)
     def amend(self, at, price, qty) -> None:
         key = self.pick(at)
@@ -167,7 +182,7 @@ class GateLife(RuleBasedStateMachine):
         key = next(key for key, order in self.naive.orders.items() if order.pending)
         order = self.naive.orders[key]
         price, qty = order.pending
-        taken = taken and qty > order.traded
+        taken = taken and qty > order.progress()
         if taken:
             self.floor.report(r.REPLACED, key, price, qty, self.floor.seq, action=Action.AMEND)
             order.price, order.qty = price, qty
