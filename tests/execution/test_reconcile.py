@@ -11,6 +11,7 @@ from veloz.contracts.layout import ROW
 from veloz.contracts.terms import SPEC, Action, unpack
 from veloz.execution.reconcile import Difference, answer, differences
 from veloz.reducers.fold import fold
+from veloz.reducers.order_view import owing_orders
 from veloz.reducers.state import State, new_state
 
 LINEAR = 3
@@ -143,3 +144,37 @@ def test_flattening_cancels_or_closes() -> None:
 def test_a_statement_about_nothing() -> None:
     assert differences(new_state(), np.zeros(0, ROW)) == []
     assert compare(Story().dispatched(), statement())[1] == []
+
+
+def test_what_an_order_that_is_over_owes_is_told_and_adopted() -> None:
+    story = known().say(r.CANCELED, 77, 50, 3, meta())
+    state, (found,) = compare(story, statement(position()))
+    assert (found.difference, found.severity, found.ours, found.theirs) == (What.ORDER_FILLED, Severity.ERROR, 30, 50)
+    assert [each.key for each in owing_orders(state, account=ACCOUNT)] == [KEY]
+    state = fold(state, answer(state, found, SettleAction.ADOPT, NOW), int(state.clock[0]["seq"]) + 1)
+    assert owing_orders(state) == []
+    assert len(answer(state, found, SettleAction.ADOPT, NOW + 1)) == 0, "it is not owed twice"
+
+
+def test_a_position_is_adopted_by_the_orders_that_owe_it() -> None:
+    story = known()
+    story.key = KEY + 32
+    story.say(r.DRAFTED, 2000, 4, story.key >> 5, spec(), instrument=LINEAR)
+    story.say(r.APPROVED, 100, QUOTE, len(story.rows), 1, instrument=LINEAR)
+    story.say(r.ACCEPTED, 77, 4, 1, meta(), instrument=LINEAR)
+    said = statement(*ours(), position(qty=10))
+    state, found = compare(story, said)
+    assert [(each.difference, each.ours, each.theirs) for each in found] == [
+        (What.ORDER_FILLED, 0, 4),
+        (What.POSITION, 5, 10),
+    ]
+    taken = answer(state, found[1], SettleAction.ADOPT, NOW)
+    assert [(int(each["kind"]), int(each["qty"])) for each in taken] == [
+        (r.FILLED.number, 4),
+        (r.ORDER_STATED.number, 1),
+        (r.FILLED.number, 1),
+    ]
+    seq = int(state.clock[0]["seq"]) + 1
+    state = fold(state, taken, seq)
+    assert owing_orders(state) == []
+    assert differences(state, np.array(said, ROW), seq) == []
