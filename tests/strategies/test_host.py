@@ -13,7 +13,7 @@ from veloz.strategies.intents import Nonsense
 from veloz.strategies.loader import Library, read_source
 
 SOURCE = '''
-import numpy as np
+from fractions import Fraction
 
 from veloz.strategies import sdk
 
@@ -73,17 +73,17 @@ class Greedy(Steady):
 
 
 class Quitting(Steady):
-    """Tries to end the program."""
+    """Raises at once."""
 
     def on_event(self, view, event):
-        raise SystemExit(1)
+        raise StopIteration(1)
 
 
 class Unkept(Steady):
     """Keeps what cannot be kept."""
 
     def __init__(self):
-        self.array = np.zeros(3)
+        self.share = Fraction(1, 3)
 
 
 class Newer(Steady):

@@ -38,20 +38,22 @@ class Plain(sdk.Strategy):
 @pytest.mark.parametrize(
     "line",
     [
-        "import os", "import time", "from random import random", "import veloz.reducers.state", "from veloz.strategies import host",
+        "import os", "import numpy", "import time", "from random import random", "import veloz.reducers.state",
+        "from veloz.strategies import host",
         "from veloz.strategies.host import Host", "import journal", "from . import host", "import numpy.random", "x = open('f')",
         "print(1)", "x = eval('1')", "x = __import__('os')", "x = id(1)", "x = hash('a')", "x = {1, 2}", "x = {k for k in (1, 2)}",
-        "x = set()", "x = getattr(1, 'real')", "x = ().__class__.__bases__", "x = np.random.rand()", "x = np.load('f')",
-        "def f():\n    global g\n    g = 1", "async def f():\n    pass", "x = globals()", "x = np.empty(3)", "x = datetime.now()",
+        "x = set()", "x = getattr(1, 'real')",
+        "x = ().__class__.__bases__", "x = np.random.rand()",
+        "def f():\n    global g\n    g = 1", "async def f():\n    pass", "x = globals()", "x = datetime.now()",
         "import enum\nx = enum.sys", "from enum import sys", "import collections\nx = collections._sys", "import operator",
         "sdk.Order = None", "del math.floor", "import decimal\ndecimal.getcontext().prec = 3", "import typing\ntyping.get_type_hints(1)",
-        "x = [].append.__self__", "def f():\n    yield f.gi_frame", "from numpy import random", "x = np.save", "sdk.guest(1)",
+        "x = [].append.__self__", "def f():\n    yield f.gi_frame", "from numpy import random", "sdk.guest(1)",
         "def f(self):\n    self.m = math\n    return self.m.sys",
     ],
 )  # fmt: skip
 def test_what_is_not_the_same_twice_is_refused(line: str) -> None:
     with pytest.raises(Refused, match=r"bad\.py:\d+ "):
-        read_source("bad.py", f"import numpy as np\n{PLAIN}\n{line}\n")
+        read_source("bad.py", f"{PLAIN}\n{line}\n")
 
 
 def test_what_is_its_own_is_not_refused() -> None:
@@ -86,7 +88,7 @@ def test_what_is_no_python_is_one_sentence(text: str) -> None:
         ('written_for = "1.0"', 'written_for = "1.0"\n    params = (sdk.Param("x", "metres", "1"),)', "parameter x"),
         ("class Plain(sdk.Strategy)", "class Plain", "has no strategy in it"),
         ("import math", "import math\nx = 1 // 0", "cannot be loaded: ZeroDivisionError"),
-        ("import math", "raise SystemExit", "cannot be loaded: SystemExit"),
+        ("import math", "raise SystemExit", "uses SystemExit"),
     ],
 )
 def test_declarations_that_mean_nothing(old: str, new: str, sentence: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from veloz.cli.code import CODE, TRUST, read_code
 from veloz.cli.main import add_common
 from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table
 from veloz.cli.place import add_journal, check_range, head_of, journal_dir, parse_seq
@@ -166,7 +167,8 @@ def _snapshot(args: argparse.Namespace) -> int:
     with Bar("fold") as bar:
         found = recall_newest(path, at, bar.update)
     keep = read_settings(args.set).value("journal.snapshots_kept")
-    file, digest = save_snapshot(path, at, found.state, keep, memory_at(path, at))
+    memory = memory_at(path, at, [read_code(each) for each in args.code], trust=args.trust_journal_code)
+    file, digest = save_snapshot(path, at, found.state, keep, memory)
     _print(args, f"snapshot of {path}", {"seq": at, "state_hash": digest, "bytes": file.stat().st_size})
     return EXIT_OK
 
@@ -195,6 +197,6 @@ VERBS: dict[str, tuple[Verb, str, list[tuple[tuple[str, ...], dict[str, Any]]]]]
     "restore": (_restore, "make a journal of archives", [_FILES]),
     "compact": (_compact, "give free pages back to the disk", []),
     "expire": (_expire, "drop old raw frames; rows stay", [_BEFORE]),
-    "snapshot": (_snapshot, "keep the state as of a row, so that later reads start there", [_AT]),
+    "snapshot": (_snapshot, "keep the state as of a row, so that later reads start there", [_AT, CODE, TRUST]),
     "backup": (_backup, "a hot copy, checked", [_OUT_DIR]),
 }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from veloz.cli.code import CODE, TRUST, read_code
 from veloz.cli.main import add_common
 from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table
 from veloz.cli.place import add_journal, check_range, journal_dir, parse_seq, parse_time
@@ -29,13 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     begin.add_argument("--from-time", type=parse_time, metavar="T", help="the same, from a point in engine time")
     parser.add_argument("--to", dest="last", type=parse_seq, metavar="N", help="stop after this row")
     parser.add_argument("--verify", action="store_true", help="take every decision again and compare")
-    parser.add_argument(
-        "--code",
-        action="append",
-        default=[],
-        metavar="FILE.py",
-        help="code of strategies, as it was when it ran; may repeat",
-    )
+    for words, options in (CODE, TRUST):
+        parser.add_argument(*words, **options)
     parser.add_argument(
         "--what-if",
         action="append",
@@ -64,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         use_snapshot=not args.no_snapshot,
         code=args.code,
         what_if=args.what_if,
+        trust=args.trust_journal_code,
     )
     answer["seconds"] = time.perf_counter() - begun
     if args.json:
@@ -98,6 +95,7 @@ def replay_journal(
     use_snapshot: bool = True,
     code: Sequence[str] = (),
     what_if: Sequence[str] = (),
+    trust: bool = False,
 ) -> dict[str, object]:
     """Fold rows up to `last`, counting from `first`; the answer of `veloz replay` without `seconds`."""
     from pathlib import Path
@@ -110,7 +108,7 @@ def replay_journal(
     if decode:
         answers.append(_decode(directory, first, last))
     if verify:
-        answers.append(_verify(directory, first, last, use_snapshot, code, what_if))
+        answers.append(_verify(directory, first, last, use_snapshot, code, what_if, trust=trust))
     if not answers:
         answers.append(_fold(directory, first, last, use_snapshot))
     answer = {**answers[0], **answers[-1]}
@@ -141,11 +139,18 @@ def _decode(path: "Path", first: int, last: int) -> dict[str, Any]:
 
 
 def _verify(
-    path: "Path", first: int, last: int, use_snapshot: bool, code: Sequence[str], what_if: Sequence[str]
+    path: "Path",
+    first: int,
+    last: int,
+    use_snapshot: bool,
+    code: Sequence[str],
+    what_if: Sequence[str],
+    *,
+    trust: bool,
 ) -> dict[str, Any]:
     from veloz.cli.progress import Bar
     from veloz.engine.warm import warm_step
-    from veloz.history.verify import CodeMissing, verify_journal
+    from veloz.history.verify import CodeMissing, NoSuchStrategy, verify_journal
     from veloz.strategies.loader import Refused
 
     warm_step()
@@ -156,14 +161,21 @@ def _verify(
                 last=last,
                 count_from=first,
                 use_snapshot=use_snapshot,
-                sources=[_read_code(each) for each in code],
+                sources=[read_code(each) for each in code],
+                trust=trust,
                 instead=_read_changes(what_if),
                 on_progress=bar.update,
             )
     except CodeMissing as error:
         raise CommandError(str(error), code="no_code", hint=error.hint) from error
+    except NoSuchStrategy as error:
+        raise CommandError(
+            str(error), code="no_such_strategy", hint="Write --what-if NAME=FILE.py with one of these."
+        ) from error
     except Refused as error:
-        raise CommandError(f"{error}", code="bad_code", hint="Give the code as it was when it ran.") from error
+        raise CommandError(
+            f"{str(error).rstrip('.')}.", code="bad_code", hint="Give the code as it was when it ran."
+        ) from error
     verifier = found.verifier
     answer = _answer(found.state, verifier.records, verifier.divergences, found.snapshot_used, found.records_per_second)
     return {**answer, "decisions_checked": verifier.decisions, "differences": verifier.differences}
@@ -187,22 +199,6 @@ def _answer(
     }
 
 
-def _read_code(file: str) -> tuple[str, str]:
-    """(name, text) of a file with strategies.
-
-    Raises:
-        CommandError: It cannot be read.
-    """
-    from pathlib import Path
-
-    try:
-        return Path(file).name, Path(file).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise CommandError(
-            f"{file} cannot be read as text: {error}.", code="no_such_file", hint="Check the path."
-        ) from error
-
-
 def _read_changes(words: Sequence[str]) -> dict[str, tuple[str, str]]:
     """The code to run instead, by strategy."""
     changes = {}
@@ -212,5 +208,5 @@ def _read_changes(words: Sequence[str]) -> dict[str, tuple[str, str]]:
             raise CommandError(
                 f"{word} names no strategy and file.", code="usage", hint="Write --what-if NAME=FILE.py."
             )
-        changes[name] = _read_code(file)
+        changes[name] = read_code(file)
     return changes

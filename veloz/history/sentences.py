@@ -7,6 +7,7 @@ import numpy as np
 
 from veloz.contracts import codes, terms
 from veloz.history.names import Names
+from veloz.history.telling import Teller
 from veloz.instruments.lexicon import Lexicon
 from veloz.instruments.units import decimal_text
 
@@ -31,6 +32,7 @@ class Sentences:
 
     def __init__(self, lexicon: Lexicon, names: Names, limits: Sequence[tuple[int, int, int, int]]) -> None:
         self._lexicon, self._names, self._limits = lexicon, names, limits
+        self._teller = Teller(lexicon, names.newest)
 
     def say(self, told: dict[str, Any], row: np.void) -> str:
         """One sentence.
@@ -118,8 +120,7 @@ class Sentences:
             parts = terms.unpack(terms.SCOPE, scope)
             other = parts["kind"] == terms.ScopeKind.INSTRUMENT and parts["number"] != int(row["instrument"])
             if value >= 0 and not other and limit in list(codes.Limit):
-                kind = terms.ScopeKind(parts["kind"]).name.lower()
-                where = kind if parts["kind"] == terms.ScopeKind.GLOBAL else f"{kind} {parts['number']}"
+                where = self._teller.scope_name(parts["kind"], parts["number"]).replace(":", " ", 1)
                 said.append(f"{codes.Limit(limit).name} {self._number(codes.Limit(limit), value, row)} ({where})")
         return ", ".join(said)
 

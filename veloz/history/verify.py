@@ -1,12 +1,12 @@
 """Verify a journal: take every decision again, with the strategies' own code, and compare it with the one on record.
 
 Strategies remember, and their memory is not part of the state. So where any were known, a verification begins at the newest snapshot that
-has their memory, else at row 1. Their code comes with the program, from the journal (the commands that loaded it carry its text) or from
-files that are given.
+has their memory, else at row 1. Their code comes with the program or from files that are given. The commands that loaded it carry its
+text too, but a journal may come from anybody: that text is run only where the user says that it is trusted.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from veloz.engine.verify import Verifier
 from veloz.history.recall import Kept, Progress, find_kept
 from veloz.reducers.state import State, new_state
 from veloz.strategies.host import Host
-from veloz.strategies.loader import Code, Library, Refused, number_of, read_source
+from veloz.strategies.loader import Code, Library, Refused, hash_of, number_of, read_source
 
 _BODY = msgspec.msgpack.Decoder(StrategyBody)
 _WITH_CODE = (StrategyAction.LOAD, StrategyAction.REPLACE)
@@ -31,7 +31,14 @@ _WITH_CODE = (StrategyAction.LOAD, StrategyAction.REPLACE)
 class CodeMissing(ValueError):
     """Code that a journal's strategies ran is not at hand. The message names it; `hint` is the way out."""
 
-    hint = "Give its file with --code FILE.py, as it was when it ran."
+    hint = (
+        "Give its file with --code FILE.py, as it was when it ran, "
+        "or --trust-journal-code to run the text in the journal as a program of your own."
+    )
+
+
+class NoSuchStrategy(LookupError):
+    """A name that no command of the journal gave to a strategy. The message lists those there are."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ def verify_journal(
     count_from: int = 1,
     use_snapshot: bool = True,
     sources: Iterable[tuple[str, str]] = (),
+    trust: bool = False,
     instead: Mapping[str, tuple[str, str]] | None = None,
     on_progress: Progress | None = None,
 ) -> Verified:
@@ -83,16 +91,18 @@ def verify_journal(
         count_from: Decisions from here on are compared.
         use_snapshot: False begins at row 1.
         sources: (name, text) of files with strategies.
+        trust: Run the texts that stand in the journal too. Whoever wrote the journal then runs code here.
         instead: By a strategy's name, (file name, text) of the code to run in its place, whatever was recorded.
         on_progress: Called after every batch.
 
     Raises:
         CodeMissing: Strategies ran code that is not at hand.
+        NoSuchStrategy: `instead` names none of the journal's.
         veloz.strategies.loader.Refused: A text that was given, or that the journal holds, cannot be run.
         journal.ReadError: The journal cannot be read, or a batch is damaged.
     """
     loads = find_loads(path, last)
-    host = _host(path, last, loads, tuple(sources), dict(instead or {}))
+    host = _host(path, last, loads, _texts(loads, tuple(sources), trust=trust), dict(instead or {}))
     found = _begin(path, count_from - 1, loads, host) if use_snapshot and not instead else None
     seq = found.seq if found else 0
     verifier = Verifier(
@@ -138,20 +148,25 @@ def _ends_step(path: Path, seq: int) -> bool:
         return batch is not None and bool(batch.rows.view(ROW)["flags"][seq - batch.first] & STEP_END)
 
 
-def memory_at(path: Path, seq: int) -> bytes:
+def memory_at(path: Path, seq: int, sources: Iterable[tuple[str, str]] = (), *, trust: bool = False) -> bytes:
     """What strategies remember after a record, for a snapshot; empty where there are none, or where it cannot be known.
 
     Args:
         path: The journal's directory.
         seq: The record. Within a step nothing is known of it.
+        sources: As in `verify_journal`.
+        trust: As in `verify_journal`.
     """
     if not find_loads(path, seq) or not _ends_step(path, seq):
         return b""
     try:
-        found = verify_journal(path, last=seq, count_from=seq + 1)
+        found = verify_journal(path, last=seq, count_from=seq + 1, sources=sources, trust=trust)
     except (CodeMissing, Refused):
         return b""
-    return found.host.dump()
+    try:
+        return found.host.dump()
+    except ValueError:
+        return b""
 
 
 def find_loads(path: Path, last: int) -> list[Loaded]:
@@ -176,20 +191,34 @@ def _loads_of(first: int, rows: np.ndarray, bodies: Iterable[tuple[int, bytes]])
         yield Loaded(first + at, int(row["strategy"]), int(row["code_hash"]), body)
 
 
+def _texts(loads: list[Loaded], given: tuple[tuple[str, str], ...], *, trust: bool) -> list[tuple[str, str]]:
+    """(name, text) of what may be run: what was given, also by the journal's name for the same text; what the journal says, if trusted."""
+    texts = dict.fromkeys(given)
+    for load in loads:
+        name = load.body.code.partition(":")[0]
+        if trust and load.body.source:
+            texts[name, load.body.source] = None
+        texts.update({(name, text): None for _, text in given if number_of(hash_of(text)) == load.number})
+    return list(texts)
+
+
 def _host(
     path: Path,
     last: int,
     loads: list[Loaded],
-    given: tuple[tuple[str, str], ...],
+    texts: Sequence[tuple[str, str]],
     instead: dict[str, tuple[str, str]],
 ) -> Host:
-    texts = {(each.body.code.partition(":")[0], each.body.source): None for each in loads if each.body.source}
-    library = Library([*texts, *given])
+    library = Library(texts)
+    unknown = instead.keys() - {each.body.name for each in loads}
+    if unknown:
+        known = ", ".join(sorted({each.body.name for each in loads})) or "none"
+        raise NoSuchStrategy(f"No strategy of this journal is called {min(unknown)}: there are {known}.")
     missing = [each for each in loads if each.body.name not in instead and _is_missing(library, each)]
     for each in missing:
         if not _was_refused(path, last, each.seq):
             raise CodeMissing(
-                f"Strategy {each.body.name} ran {each.body.code}, hash {each.body.code_hash[:16]}, and that code is not at hand."
+                f"Strategy {each.body.name} ran {each.body.code}, hash {each.body.code_hash[:16]}, and no code given here has that hash."
             )
     return Host(library, {each.strategy: _code_instead(each, instead) for each in loads if each.body.name in instead})
 

@@ -106,6 +106,8 @@ def _candidates(view: View, lexicon: Lexicon, text: str, last: int | None) -> It
     number = text.removeprefix("venue:")
     if not number.removeprefix("-").isdigit() or not number.isascii():
         return
+    if not int(number):
+        return  # reports without a number of the venue's have a 0 there
     if number == text:
         yield int(number)
     for _, rows in _scan(view, _REPORTS, last):

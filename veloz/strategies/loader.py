@@ -1,57 +1,26 @@
 """From source text to strategies. The text is given by whoever reads files; nothing is run that was not given here.
 
 A text has a name, its hash and its classes. A journal names code by hash only: what stands in a body is never run, it is looked up
-here. Before anything of a text runs it is read: what would make a strategy differ from its own replay is refused in one sentence. That
-check keeps honest authors honest; it is no prison for hostile code.
+here. Before anything of a text runs it is read (`law.py`); it runs among a few names only (`world.py`), and what it leaves outside of
+`self` must not be able to change (`still.py`). All of it keeps honest authors honest; it is no prison for hostile code.
 """
 
-import ast
-import builtins
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 from veloz.contracts.command import StrategyBody
 from veloz.contracts.registry import BY_NAME, DECISIONS
 from veloz.reducers.bars import INTERVAL_NAMES
 from veloz.strategies import sdk
+from veloz.strategies.law import checked, faults_of
+from veloz.strategies.still import first_loose
+from veloz.strategies.world import BUILTINS
 
 BUILT_IN: Final = ("quoter", "trend")  # modules of this package
 FORMS: Final = ("python", "kernel")
-SDK_MODULE: Final = "veloz.strategies.sdk"
-_ALLOWED_IMPORTS: Final = (
-    "__future__", "abc", "bisect", "collections", "collections.abc", "dataclasses", "decimal", "enum", "fractions", "functools", "heapq",
-    "itertools", "math", "numpy", "statistics", "typing",
-)  # fmt: skip
-_FORBIDDEN_NAMES: Final = (
-    "open", "print", "input", "exec", "eval", "compile", "__import__", "id", "hash", "set", "frozenset", "globals", "locals", "vars",
-    "getattr", "setattr", "delattr", "breakpoint", "memoryview", "exit", "quit", "help", "dir",
-)  # fmt: skip
-_FORBIDDEN_ATTRIBUTES: Final = (
-    # not the same twice, or of the world
-    "random", "default_rng", "load", "loads", "save", "savez", "savez_compressed", "savetxt", "loadtxt", "genfromtxt", "fromfile",
-    "fromregex", "tofile", "dump", "dumps", "memmap", "DataSource", "ctypeslib", "ctypes", "lib", "f2py", "testing", "empty",
-    "empty_like", "now", "today", "utcnow", "environ", "getcontext", "setcontext",
-    # what other modules have lying about, and ways to code by text
-    "sys", "os", "builtins", "modules", "inspect", "types", "operator", "guest", "msgspec", "get_type_hints", "ForwardRef",
-    "f_globals", "f_locals", "f_back", "f_builtins", "tb_frame", "gi_frame", "make_dataclass",
-)  # fmt: skip
-_OWN: Final = ("self", "cls")
-_KEPT_DUNDERS: Final = (
-    "__init__",
-    "__name__",
-    "__post_init__",
-    "__len__",
-    "__getitem__",
-    "__iter__",
-    "__eq__",
-    "__repr__",
-)
-_BUILTINS: Final[Mapping[str, Any]] = MappingProxyType({
-    name: value for name, value in vars(builtins).items() if name not in _FORBIDDEN_NAMES or name == "__import__"
-})  # fmt: skip
 
 
 class Refused(ValueError):
@@ -85,64 +54,6 @@ def is_compatible(wanted: Version | None) -> bool:
     """Whether this SDK keeps what a version promised: the same first number, and not newer than ours."""
     assert OURS is not None
     return wanted is not None and wanted.major == OURS.major and wanted.minor <= OURS.minor
-
-
-def faults_of(source: str, name: str) -> list[str]:
-    """Everything in a text that a strategy must not do, each in one sentence with its line; nothing of it is run."""
-    try:
-        tree = ast.parse(source, filename=name)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        return [f"{name} is not Python: {error}"]
-    return [f"{name}:{line} {what}" for line, what in sorted(_faults(tree))]
-
-
-def _faults(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
-        line = getattr(node, "lineno", 0)
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield from ((line, what) for what in _import_faults(node))
-        elif isinstance(node, ast.Name) and node.id in _FORBIDDEN_NAMES:
-            yield line, f"uses {node.id}: a strategy has no world, no names by text, and no order that a hash gives"
-        elif isinstance(node, ast.Attribute) and _is_forbidden(node):
-            yield line, f"reaches for .{node.attr}: that is no part of the SDK, or not the same twice"
-        elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load) and not _is_own(node.value):
-            yield line, f"changes .{node.attr} of what is not its own: memory is kept in self"
-        elif isinstance(node, ast.Set | ast.SetComp):
-            yield line, "keeps a set, whose order is a hash's: use a dict or a list"
-        elif isinstance(node, ast.Global | ast.Nonlocal):
-            yield line, "keeps memory outside of self, which no snapshot carries"
-        elif isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith):
-            yield line, "waits: a strategy answers at once"
-
-
-def _is_forbidden(node: ast.Attribute) -> bool:
-    """Names of the world, and private ones of anybody but the strategy itself."""
-    name = node.attr
-    if name.startswith("__") and name.endswith("__"):
-        return name not in _KEPT_DUNDERS
-    own = isinstance(node.value, ast.Name) and node.value.id in _OWN
-    return not own and (name in _FORBIDDEN_ATTRIBUTES or name.startswith("_"))
-
-
-def _is_own(node: ast.expr) -> bool:
-    """Whether an expression is self or a part of it."""
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        node = node.value
-    return isinstance(node, ast.Name) and node.id in _OWN
-
-
-def _import_faults(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
-    if isinstance(node, ast.ImportFrom):
-        module = "." * node.level + (node.module or "")
-        names = [f"{module}.{alias.name}" for alias in node.names] if module == "veloz.strategies" else [module]
-    else:
-        names = [alias.name for alias in node.names]
-    for name in names:
-        if name != SDK_MODULE and name not in _ALLOWED_IMPORTS:
-            yield f"imports {name}: a strategy imports {SDK_MODULE} and plain arithmetic of the standard library only"
-    for alias in node.names:
-        if isinstance(node, ast.ImportFrom) and (alias.name in _FORBIDDEN_ATTRIBUTES or alias.name.startswith("_")):
-            yield f"imports {alias.name} from {node.module}: that is no part of the SDK, or not the same twice"
 
 
 class Code(NamedTuple):
@@ -197,22 +108,27 @@ def read_source(name: str, source: str) -> list[Code]:
     faults = faults_of(source, name)
     if faults:
         raise Refused(faults[0])
-    module = ModuleType(name.removesuffix(".py"))
-    vars(module)["__builtins__"] = {**_BUILTINS, "__import__": _import}
+    module = ModuleType(f"strategy:{name.removesuffix('.py')}")  # no module of ours or of Python is called so
+    vars(module)["__builtins__"] = dict(BUILTINS)
     try:
         # pure: the text is an argument, and was checked
-        exec(compile(source, f"<{name}>", "exec", dont_inherit=True), vars(module))
-    except (Exception, SystemExit) as error:
-        raise Refused(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
+        exec(compile(checked(source, name), f"<{name}>", "exec", dont_inherit=True), vars(module))
+    except KeyboardInterrupt:  # a text cannot say this name: it is the user's own
+        raise
+    except BaseException as error:
+        raise Refused(f"{name} cannot be loaded: {_sentence(error)}") from error
+    loose = first_loose(module)
+    if loose is not None:
+        raise Refused(
+            f"{name} keeps {loose} outside of self, where it can change and no snapshot carries it: keep it in self, or make it a tuple."
+        )
     return _codes(module, name, source)
 
 
-def _import(name: str, *scope: Any) -> ModuleType:
-    """What `import` means in a strategy's text: the static check again, at run time."""
-    if name not in (*_ALLOWED_IMPORTS, SDK_MODULE, "veloz.strategies"):
-        raise ImportError(f"a strategy cannot import {name}")
-    loaded: ModuleType = builtins.__import__(name, *scope)
-    return loaded
+def _sentence(error: BaseException) -> str:
+    """What an error says, where no code of the text has a say in it."""
+    ours = type(error).__module__ == "builtins" and all(type(word) in (str, int) for word in error.args)
+    return f"{type(error).__name__}: {error}" if ours else type(error).__name__
 
 
 def _codes(module: ModuleType, name: str, source: str) -> list[Code]:

@@ -106,7 +106,7 @@ class Mind:
             pack_plain(self.instance.state())
         except NotPlain:
             return Fault(Refusal.NONSENSE, 0, Nonsense.NOT_PLAIN)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             return self.raised(error)
         return None
 
@@ -172,7 +172,7 @@ class Mind:
     def _call(self, stimulus: Stimulus) -> list[Draft] | Fault:
         try:
             return self._call_kernel(stimulus) if self.form == "kernel" else self._call_handler(stimulus)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             return self.raised(error)
 
     def _call_kernel(self, stimulus: Stimulus) -> list[Draft] | Fault:
@@ -217,7 +217,12 @@ class Mind:
         return Fault(Refusal.NONSENSE, *drafts) if isinstance(drafts, tuple) else drafts
 
     def raised(self, error: BaseException) -> Fault:
-        """RAISED, with the last line of the strategy's own text; 0 in a kernel, which has no lines."""
+        """RAISED, with the last line of the strategy's own text; 0 in a kernel, which has no lines.
+
+        Whatever a strategy raises is its own matter, but a KeyboardInterrupt goes on: no text can name it, so it is the user's Ctrl-C.
+        """
+        if isinstance(error, KeyboardInterrupt):
+            raise error
         line, at = 0, error.__traceback__
         while isinstance(at, TracebackType) and self.form == "python":
             if at.tb_frame.f_globals.get("__name__") == self.code.made.__module__:
@@ -227,7 +232,14 @@ class Mind:
 
     def dump(self) -> list[Any]:
         """Everything but what the code itself gives, in plain values. Raises NotPlain."""
-        state = self.instance.state() if self.instance is not None else None
+        state = None
+        if self.instance is not None:
+            try:
+                state = self.instance.state()
+            except BaseException as error:
+                raise NotPlain(
+                    f"what strategy {self.number} keeps: it raised at line {self.raised(error).observed}"
+                ) from error
         return [
             self.number, self.account, self.code.name, self.code.number, self.form, list(self.instruments), self.status, self.begun,
             self.settings.texts, self.settings.revision, self.numbers, [list(pair) for pair in self.scales], self.dues,
@@ -236,7 +248,7 @@ class Mind:
 
 
 def revive(parts: Sequence[Any], code: Code) -> Mind:
-    """What `Mind.dump` told, at work again with its code."""
+    """What `Mind.dump` told, at work again with its code. Raises ValueError where the code does not take its memory back."""
     number, account, _, _, form, instruments, status, begun, texts, revision, numbers, scales, dues, buckets = parts[
         :14
     ]
@@ -251,8 +263,12 @@ def revive(parts: Sequence[Any], code: Code) -> Mind:
         mind.sights = new_sights(number, numbers, made.wakes.bars, made.depth, made.history)
     mind.dues, mind.buckets = dues, buckets
     if parts[14] is not None:
-        mind.instance = made()
-        mind.instance.restore(parts[14])
+        try:
+            mind.instance = made()
+            mind.instance.restore(parts[14])
+        except BaseException as error:
+            line = mind.raised(error).observed
+            raise ValueError(f"Strategy {number} does not take its memory back: it raised at line {line}.") from error
     mind.memory[:] = np.frombuffer(parts[15], np.int64)
     mind.opinions[:] = np.frombuffer(parts[16], np.float64)
     return mind
@@ -275,7 +291,7 @@ def succeed(new: Mind, old: Mind) -> Fault | None:
             new.instance.restore(unpack_plain(pack_plain(old.instance.state())))
         except NotPlain:
             return Fault(Refusal.NONSENSE, 0, Nonsense.NOT_PLAIN)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             return new.raised(error)
     return None
 

@@ -390,8 +390,8 @@ class Strategy:
     """Base of every strategy. Handlers return an intent, a list or tuple of intents, or None; what is not overridden asks for nothing.
 
     Whatever a handler keeps in `self` is the strategy's memory: plain values only (None, bool, int, float, str, bytes, list, tuple,
-    dict, deque of these, no two names for one list), because snapshots carry it. Memory elsewhere (globals, class attributes) is
-    not kept and makes a strategy differ from its own replay.
+    dict, deque of these, no two names for one list), because snapshots carry it. Memory elsewhere (globals, class attributes)
+    would be shared and not kept, and is refused when the text is loaded.
     """
 
     written_for: ClassVar[str] = ""  # version of the SDK, like "1.0"; required
