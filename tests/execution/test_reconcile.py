@@ -8,8 +8,8 @@ from veloz.contracts import registry as r
 from veloz.contracts.codes import Difference as What
 from veloz.contracts.codes import SettleAction, Severity
 from veloz.contracts.layout import ROW
-from veloz.contracts.terms import SPEC, Action, unpack
-from veloz.execution.reconcile import Difference, answer, differences
+from veloz.execution.adopting import answer
+from veloz.execution.reconcile import Difference, differences
 from veloz.reducers.fold import fold
 from veloz.reducers.order_view import owing_orders
 from veloz.reducers.state import State, new_state
@@ -113,32 +113,26 @@ def test_what_a_balance_has_drifted_is_told() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if "entry" not in name])
+@pytest.mark.parametrize("name", CASES)
 def test_adopting_brings_the_two_together(name: str) -> None:
     rows, _ = CASES[name]
     state, (found,) = compare(known(), statement(*rows))
-    taken = answer(state, found, SettleAction.ADOPT, NOW)
     seq = int(state.clock[0]["seq"]) + 1
+    taken = answer(state, [found], SettleAction.ADOPT, seq, NOW)
     frozen = [int(terms["frozen_seq"]) for terms in state.terms]
     state = fold(state, taken, seq)
     assert differences(state, np.array(statement(*rows), ROW), seq) == []
     assert [int(terms["frozen_seq"]) for terms in state.terms] == frozen, "adopting freezes nothing anew"
-    assert len(answer(state, found, SettleAction.IGNORE, NOW)) == 0
+    assert len(answer(state, [found], SettleAction.IGNORE, seq, NOW)) == 0
 
 
-def test_flattening_cancels_or_closes() -> None:
+def test_flattening_adopts_what_is_held_and_leaves_closing_to_the_engine() -> None:
     state, (found,) = compare(known(), statement(*CASES["another position"][0]))
-    (close,) = answer(state, found, SettleAction.FLATTEN, NOW)
-    parts = unpack(SPEC, int(close["aux"]))
-    assert (int(close["kind"]), int(close["qty"]), parts["sell"], parts["reduce_only"]) == (
-        r.COMMAND_ORDER.number,
-        2,
-        0,
-        1,
-    )
+    flat, adopted = (answer(state, [found], action, 900, NOW) for action in (SettleAction.FLATTEN, SettleAction.ADOPT))
+    assert flat.tobytes() == adopted.tobytes()
+    assert r.COMMAND_ORDER.number not in flat["kind"]
     state, (found,) = compare(known(), statement(*CASES["an order that we do not know"][0]))
-    (cancel,) = answer(state, found, SettleAction.FLATTEN, NOW)
-    assert (int(cancel["venue_seq"]), unpack(SPEC, int(cancel["aux"]))["action"]) == (-9, Action.CANCEL)
+    assert len(answer(state, [found], SettleAction.FLATTEN, 900, NOW)) == 0
 
 
 def test_a_statement_about_nothing() -> None:

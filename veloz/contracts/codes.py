@@ -253,6 +253,7 @@ class BalanceReason(IntEnum):
     CONVERSION = 7
     OPTIONS = 8
     ORDER = 9
+    ADOPTED = 10  # a person took over what nothing explains: drift becomes a change, the total stays
 
 
 class StrategyAction(IntEnum):

@@ -10,7 +10,7 @@ import numpy as np
 
 from veloz.contracts import registry
 from veloz.contracts.kernel import cold, kernel
-from veloz.contracts.terms import PositionSide
+from veloz.contracts.terms import PositionSide, Why
 from veloz.engine.closing import CANCEL_LEVEL, level_over
 from veloz.engine.making import make, make_cancel
 from veloz.engine.sweep import INSTRUMENT, is_spared
@@ -19,8 +19,10 @@ from veloz.reducers.bits import (
     R_ACCOUNT,
     R_SELL,
     R_SIDE,
+    R_WHY,
     RM_ACCOUNT,
     RM_SIDE,
+    RM_WHY,
     ROOM_ACCOUNTS,
     ROOM_OF,
     ROOM_ORDERS,
@@ -50,6 +52,7 @@ for _kind in (registry.ACCEPTED, registry.REPLACED, registry.FILLED, registry.OR
 _K_REPORTS_FIRST, _K_REPORTS_LAST = I(registry.DISPATCHED.number), I(registry.ORDER_STATED.number)
 _OWNER_SHIFT: Final = I(8)
 _BOTH: Final = I(PositionSide.BOTH)
+_ADOPTED: Final = I(Why.ADOPTED)
 
 
 @cold
@@ -136,6 +139,8 @@ def _check_fill(
     at: np.void,
     verdict: np.ndarray,
 ) -> None:
+    if part(row["aux"], R_WHY, RM_WHY) == _ADOPTED:  # nobody executed it, its price was made here
+        return
     since = ZERO
     if order_ix >= ZERO and only_reduces(I(state.orders[order_ix]["spec"])):
         account = part(row["aux"], R_ACCOUNT, RM_ACCOUNT)

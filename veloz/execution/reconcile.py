@@ -1,8 +1,8 @@
-"""Our state against a venue's statement: what differs, how bad that is, and what a person's answer to it would mean.
+"""Our state against a venue's statement: what differs, and how bad that is.
 
 A statement is whole: every order, contract position and balance of an account, between two account.statement rows. Its rows are folded like
 all others, so orders we did not know are known (and counted) by the time they are looked at here, and nothing is corrected by
-the looking: a difference becomes a system.diverged row, its instrument is frozen, and a person adopts, ignores or flattens.
+the looking: a difference becomes a system.diverged row, its instrument is frozen, and a person adopts, ignores or flattens (`adopting.py`).
 
 Of one moment both sides speak only nearly: what the venue says is left aside where ours is newer by the venue's own sequence, and
 an order whose outcome is not known yet, or that was drafted after the statement began, is not missed in it.
@@ -14,8 +14,7 @@ import numpy as np
 
 from veloz.contracts import codes
 from veloz.contracts import registry as r
-from veloz.contracts.layout import ROW
-from veloz.contracts.terms import META, SPEC, Action, OrderType, Origin, Why, pack, unpack
+from veloz.contracts.terms import META, unpack
 from veloz.reducers.desk import ASSETS_MAX
 from veloz.reducers.finding import find_order
 from veloz.reducers.order_store import SEEN
@@ -26,11 +25,14 @@ from veloz.reducers.sums import LIMB_BITS
 from veloz.reducers.words import I
 
 _E8: Final = 10**8
-_QTY: Final = (ROW.names or ()).index("qty")
 
 
 class Difference(NamedTuple):
-    """One thing that differs. `ours`, `theirs`: quantities or prices in quanta, money of balances, entry prices times 10**8."""
+    """One thing that differs. `ours`, `theirs`: quantities or prices in quanta, money of balances, entry prices times 10**8.
+
+    `held`, `entry_e8`: what the statement says of the position that an order's fills, or the difference itself, belong to; None: it says
+    nothing of it.
+    """
 
     difference: codes.Difference
     severity: codes.Severity
@@ -41,6 +43,8 @@ class Difference(NamedTuple):
     ours: int = 0
     theirs: int = 0
     side: int = 0  # terms.PositionSide
+    held: int | None = None
+    entry_e8: int = 0
 
     @property
     def what(self) -> int:
@@ -89,8 +93,10 @@ def differences(state: State, rows: np.ndarray, since: int = 0) -> list[Differen
         return []
     account = int(marks[0]["venue_seq"])
     stated = _stated_orders(rows)
+    held = _stated_positions(account, rows)
     found = [each for there in stated for each in _order_differences(state, account, there, since)]
     found += _missed_orders(state, account, stated, since)
+    told = [(each.key, each.instrument) for each in stated]
     found += [
         Difference(
             codes.Difference.ORDER_FILLED,
@@ -101,12 +107,35 @@ def differences(state: State, rows: np.ndarray, since: int = 0) -> list[Differen
             each.key,
             each.traded,
             each.filled,
+            each.spec["position_side"],
         )
         for each in owing_orders(state, account=account)
-        if since == 0 or each.last_seq < since
+        if (since == 0 or each.last_seq < since) and (each.key, each.instrument) not in told
     ]
-    found += _position_differences(state, account, rows)
+    found += _position_differences(state, account, held)
+    found = [_with_position(state, each, held) for each in found]
     return found + _balance_differences(state, account, rows)
+
+
+def _stated_positions(account: int, rows: np.ndarray) -> dict[tuple[int, int], tuple[int, int]]:
+    """Quantity and entry price of what the statement says is held, by instrument and side."""
+    theirs: dict[tuple[int, int], tuple[int, int]] = {}
+    for row in rows[rows["kind"] == r.POSITION.number]:
+        about = unpack(META, int(row["venue_seq"]))
+        if about["account"] == account:
+            theirs[int(row["instrument"]), about["position_side"]] = int(row["price"]), int(row["qty"])
+    return theirs
+
+
+def _with_position(state: State, found: Difference, held: dict[tuple[int, int], tuple[int, int]]) -> Difference:
+    """A difference of contracts, with what is held of them: a statement that names no position says that there is none."""
+    told = (codes.Difference.ORDER_FILLED, codes.Difference.POSITION, codes.Difference.ENTRY)
+    if found.difference not in told or found.instrument >= len(state.terms):
+        return found
+    if int(state.terms[found.instrument]["product"]) == codes.Product.SPOT:
+        return found
+    qty, entry_e8 = held.get((found.instrument, found.side), (0, 0))
+    return found._replace(held=qty, entry_e8=max(entry_e8, 0))
 
 
 def _order_differences(state: State, account: int, there: _Stated, since: int) -> list[Difference]:
@@ -116,8 +145,8 @@ def _order_differences(state: State, account: int, there: _Stated, since: int) -
     if here is None or (here.strategy < 0 and here.drafted_seq >= since):
         severity = codes.Severity.ERROR
         return [Difference(unknown, severity, account, there.instrument, 0, there.key, 0, left)]
-    newer = _newest(state, there.key, there.instrument) > there.venue_seq
-    if here.over:
+    newer = newest(state, there.key, there.instrument) > there.venue_seq
+    if here.over and (newer or left > 0):
         if newer:
             return []
         return [Difference(unknown, codes.Severity.CRITICAL, account, there.instrument, 0, there.key, 0, left)]
@@ -129,9 +158,19 @@ def _order_differences(state: State, account: int, there: _Stated, since: int) -
         severity = codes.Severity.ERROR if missing else codes.Severity.WARNING
         what = codes.Difference.ORDER_FILLED
         found.append(
-            Difference(what, severity, account, there.instrument, 0, there.key, here.traded - here.busted, there.filled)
+            Difference(
+                what,
+                severity,
+                account,
+                there.instrument,
+                0,
+                there.key,
+                here.traded - here.busted,
+                there.filled,
+                here.spec["position_side"],
+            )
         )
-    if here.amending or newer:
+    if here.amending or newer or here.over:
         return found
     for what, ours, theirs in (
         (codes.Difference.ORDER_QTY, here.qty, there.qty),
@@ -143,7 +182,7 @@ def _order_differences(state: State, account: int, there: _Stated, since: int) -
     return found
 
 
-def _newest(state: State, key: int, instrument: int) -> int:
+def newest(state: State, key: int, instrument: int) -> int:
     """The venue's newest sequence number that we have of an order."""
     at = int(find_order(state.orders, state.order_places, I(key), I(instrument)))
     return max(int(state.orders[at][name]) for name in ("venue_seq", "end_seq", "terms_seq", "reject_seq"))
@@ -173,13 +212,11 @@ def _expected(state: State, here: OrderView) -> bool:
     return bool(state.orders[at]["marks"] & SEEN)
 
 
-def _position_differences(state: State, account: int, rows: np.ndarray) -> list[Difference]:
+def _position_differences(
+    state: State, account: int, stated: dict[tuple[int, int], tuple[int, int]]
+) -> list[Difference]:
     """Contracts only: what is held of spot instruments is a balance."""
-    theirs: dict[tuple[int, int], tuple[int, int]] = {}
-    for row in rows[rows["kind"] == r.POSITION.number]:
-        about = unpack(META, int(row["venue_seq"]))
-        if about["account"] == account:
-            theirs[int(row["instrument"]), about["position_side"]] = int(row["price"]), int(row["qty"])
+    theirs = dict(stated)
     used = state.positions[: int(state.desk[0]["positions_used"])]
     for position in used[(used["account"] == account) & (used["strategy"] == -1) & (used["qty"] != 0)]:
         theirs.setdefault((int(position["instrument"]), int(position["side"])), (0, 0))
@@ -231,90 +268,3 @@ def _balance_differences(state: State, account: int, rows: np.ndarray) -> list[D
             what = codes.Difference.BALANCE
             found.append(Difference(what, severity, account, 0, asset, 0, ours, theirs))
     return found
-
-
-def answer(state: State, difference: Difference, action: codes.SettleAction, now: int) -> np.ndarray:
-    """What a person's answer to a difference means, as rows.
-
-    Args:
-        state: The state they are for.
-        difference: What differs.
-        action: ADOPT: reports that bring our state to theirs, trades among them at the order's price (0 where it has none) with
-            an id of their own, below 0. IGNORE: none. FLATTEN: commands that cancel the order, or close what they say is held.
-        now: Their receive time.
-
-    Returns:
-        ROW[n]. Orders we did not know, and balances, are adopted by their own rows: nothing more is needed.
-    """
-    made: list[tuple[int, ...]] = []
-    if action == codes.SettleAction.ADOPT:
-        made = _adopt(state, difference, now)
-    elif action == codes.SettleAction.FLATTEN:
-        made = _flatten(difference, now)
-    return np.array(made, ROW)
-
-
-def _row(kind: r.Kind, instrument: int, now: int, *words: int) -> tuple[int, ...]:
-    return (kind.number, kind.version, 0, instrument, now, 0, *words)
-
-
-def _adopt(state: State, difference: Difference, now: int) -> list[tuple[int, ...]]:
-    here = order(state, difference.order, difference.instrument) if difference.order else None
-    moved = difference.theirs - difference.ours
-    kind = difference.difference
-    trade = -now
-    if kind == codes.Difference.POSITION:
-        sell, side = int(moved < 0), difference.side
-        about = pack(META, account=difference.account, sell=sell, position_side=side, why=Why.ADOPTED)
-        owed = _adopt_owed(state, difference, about, now)
-        moved = abs(moved) - sum(row[_QTY] for row in owed)
-        at = int(find_position(state, I(difference.account), I(difference.instrument), I(difference.side), I(-1)))
-        price = max(0, int(state.positions[at]["stated_entry_e8"])) if at >= 0 else 0
-        price = price * 10 ** int(state.instruments[difference.instrument]["price_scale"]) // _E8
-        spec = pack(SPEC, account=difference.account, sell=sell, position_side=side)
-        if moved == 0:
-            return owed
-        whole = _row(r.ORDER_STATED, difference.instrument, now, trade, price, moved, now, spec)
-        return [*owed, whole, _row(r.FILLED, difference.instrument, now, trade, price, moved, trade, about)]
-    if here is None:
-        return []
-    side, next_seq = here.spec["position_side"], _newest(state, here.key, here.instrument) + 1
-    parts = {"account": here.account, "sell": int(here.sell), "position_side": side, "why": Why.ADOPTED}
-    about = pack(META, **parts)
-    if kind == codes.Difference.ORDER_UNKNOWN_THERE:
-        return [_row(r.EXPIRED, here.instrument, now, here.key, here.venue_order, here.filled, next_seq, about)]
-    if here.over:
-        moved = here.filled - here.traded  # what came since the difference was told of is not owed any more
-    if kind == codes.Difference.ORDER_FILLED and moved > 0:
-        return [_row(r.FILLED, here.instrument, now, here.key, here.price, moved, trade, about)]
-    if kind in (codes.Difference.ORDER_QTY, codes.Difference.ORDER_PRICE):
-        by_qty = kind == codes.Difference.ORDER_QTY
-        price, qty = (here.price, difference.theirs) if by_qty else (difference.theirs, here.qty)
-        about = pack(META, action=Action.AMEND, **parts)
-        return [_row(r.REPLACED, here.instrument, now, here.key, price, qty, next_seq, about)]
-    return []
-
-
-def _adopt_owed(state: State, difference: Difference, about: int, now: int) -> list[tuple[int, ...]]:
-    """Trades of the orders that are over and owe what a position is said to have moved by, at their prices, as far as it goes."""
-    moved, found = difference.theirs - difference.ours, list[tuple[int, ...]]()
-    left = abs(moved)
-    for each in owing_orders(state, instrument=difference.instrument, account=difference.account):
-        qty = min(left, each.filled - each.traded)
-        if qty > 0 and each.sell == (moved < 0) and each.spec["position_side"] == difference.side:
-            trade = -now - 1 - len(found)
-            found.append(_row(r.FILLED, each.instrument, now, each.key, each.price, qty, trade, about))
-            left -= qty
-    return found
-
-
-def _flatten(difference: Difference, now: int) -> list[tuple[int, ...]]:
-    parts = {"account": difference.account, "origin": Origin.PERSON}
-    if difference.order:
-        spec = pack(SPEC, action=Action.CANCEL, **parts)
-        return [_row(r.COMMAND_ORDER, difference.instrument, now, difference.order, 0, 0, 0, spec)]
-    if difference.difference != codes.Difference.POSITION or difference.theirs == 0:
-        return []
-    sell, side = int(difference.theirs > 0), difference.side
-    spec = pack(SPEC, type=OrderType.MARKET, sell=sell, reduce_only=1, position_side=side, **parts)
-    return [_row(r.COMMAND_ORDER, difference.instrument, now, 0, 0, abs(difference.theirs), 0, spec)]

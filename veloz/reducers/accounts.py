@@ -8,11 +8,12 @@ from typing import Final
 import numpy as np
 
 from veloz.contracts import registry
-from veloz.contracts.codes import Market
+from veloz.contracts.codes import BalanceReason, Market
 from veloz.contracts.kernel import cold
 from veloz.contracts.terms import ScopeKind
 from veloz.reducers.balances import (
     CHANGED,
+    adopt_drift,
     available,
     book,
     can_move,
@@ -48,6 +49,7 @@ _ASSETS_MAX: Final = I(ASSETS_MAX)
 _MARKETS: Final = I(len(Market) + 1)
 _SCOPE_VENUE, _SCOPE_ACCOUNT = I(ScopeKind.VENUE), I(ScopeKind.ACCOUNT)
 _K_OPENED, _K_ASSET, _K_RATE = I(registry.OPENED.number), I(registry.ASSET.number), I(registry.RATE.number)
+_ADOPTED: Final = I(BalanceReason.ADOPTED)
 _K_BALANCE, _K_CHANGED = I(registry.BALANCE.number), I(registry.BALANCE_CHANGED.number)
 _K_POSITION, _K_FUNDING = I(registry.POSITION.number), I(registry.FUNDING.number)
 _K_LEVERAGE, _K_BRACKET, _K_FEES = I(registry.LEVERAGE.number), I(registry.BRACKET.number), I(registry.FEES.number)
@@ -124,6 +126,8 @@ def fold_account(state: State, kind: I, row: np.void, seq: I, now: I) -> None:
     instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
     if kind == _K_BALANCE:
         state_balance(state, row["venue_seq"], row["qty"], row["price"], row["aux"], row["ref"])
+    elif kind == _K_CHANGED and row["aux"] == _ADOPTED:
+        adopt_drift(state, row["venue_seq"], row["qty"], row["price"])
     elif kind == _K_CHANGED:
         book(state, row["venue_seq"], row["qty"], row["price"], CHANGED, row["ref"])
     elif kind == _K_POSITION:

@@ -96,6 +96,19 @@ def book(state: State, account: I, asset: I, delta: I, what: I, at_ns: I) -> boo
 
 
 @cold
+def adopt_drift(state: State, account: I, asset: I, delta: I) -> None:
+    """A person took over `delta` of what no report explains: it is a change from here on, and no drift. The total stays."""
+    at = balance_place(state, account, asset)
+    if at < ZERO:
+        state.desk[0]["unplaced"] += ONE
+    elif not can_move(state, account, asset, delta):
+        state.desk[0]["overflows"] += ONE
+    else:
+        state.balances[at]["drift"] -= delta
+        state.balances[at]["changed"] += delta
+
+
+@cold
 def state_balance(state: State, account: I, asset: I, total: I, locked: I, at_ns: I) -> None:
     """The venue says what is there. Older than the last statement: counted, and nothing else changed. Time 0: not stated, so as it came."""
     at = balance_place(state, account, asset)

@@ -83,7 +83,7 @@ from veloz.reducers.order_table import (
     is_over,
 )  # fmt: skip
 from veloz.reducers.places import open_places
-from veloz.reducers.positions import apply_fee, apply_fill, bust_fill
+from veloz.reducers.positions import adopt_fill, apply_fee, apply_fill, bust_fill
 from veloz.reducers.scopes import freeze, note_answer
 from veloz.reducers.state import State
 from veloz.reducers.sums import LIMB_BITS, multiply
@@ -401,14 +401,17 @@ def fold_fill(state: State, order_ix: I, key: I, instrument: I, row: np.void, se
     if order_ix < ZERO:
         order_ix = adopt_order(state, key, instrument, account, sell, side, seq, now)
     strategy = NOBODY if order_ix < ZERO else I(state.orders[order_ix]["strategy"])
-    code = apply_fill(state, account, instrument, sell, side, strategy, I(row["price"]), qty, seq, now)
+    why = part(meta, R_WHY, RM_WHY)
+    if why == _ADOPTED:
+        code = adopt_fill(state, account, instrument, sell, side, strategy, I(row["price"]), qty, seq, now)
+    else:
+        code = apply_fill(state, account, instrument, sell, side, strategy, I(row["price"]), qty, seq, now)
     if code != ZERO:
         desk["overflows"] += ONE
         freeze(state, instrument, code, seq)
     desk["fill_ix"] = order_ix
     desk["fill_seq"] = seq
     desk["fill_trade"] = row["ref"]
-    why = part(meta, R_WHY, RM_WHY)
     foreign = _C_LIQUIDATED if why in (_LIQUIDATION, _ADL) else _C_UNKNOWN_ORDER
     if order_ix < ZERO:
         freeze(state, instrument, foreign, seq)
@@ -424,7 +427,8 @@ def fold_fill(state: State, order_ix: I, key: I, instrument: I, row: np.void, se
     _see(order)
     if strategy == NOBODY and why != _ADOPTED:
         contradict(state, order_ix, FILLED_FOREIGN, foreign, True, seq)
-    _answer(state, order_ix, ZERO, now)
+    if why != _ADOPTED:
+        _answer(state, order_ix, ZERO, now)
     conclude(state, order_ix, unseen, True, seq, now)
 
 

@@ -128,8 +128,8 @@ def _average_cost(position: np.void, closing: I) -> tuple[I, I]:
 
 
 @cold
-def _close(state: State, at: I, price: I, closing: I) -> None:
-    """Release the cost of `closing` and realize what it brought."""
+def _close(state: State, at: I, price: I, closing: I, counts: I) -> None:
+    """Release the cost of `closing` and realize what it brought; adopted (`counts` 0), it leaves at its cost and realizes nothing."""
     position = state.positions[at]
     instrument = I(position["instrument"])
     held = I(position["qty"])
@@ -143,10 +143,11 @@ def _close(state: State, at: I, price: I, closing: I) -> None:
     else:
         cost_hi, cost_lo = _average_cost(position, closing)
     position["cost_hi"], position["cost_lo"] = subtract(position["cost_hi"], position["cost_lo"], cost_hi, cost_lo)
-    hi, lo = subtract(hi, lo, cost_hi, cost_lo)
-    if state.terms[instrument]["product"] == P_INVERSE:
-        hi, lo = negate(hi, lo)
-    position["real_hi"], position["real_lo"] = add(position["real_hi"], position["real_lo"], hi, lo)
+    if counts != ZERO:
+        hi, lo = subtract(hi, lo, cost_hi, cost_lo)
+        if state.terms[instrument]["product"] == P_INVERSE:
+            hi, lo = negate(hi, lo)
+        position["real_hi"], position["real_lo"] = add(position["real_hi"], position["real_lo"], hi, lo)
     position["qty"] = held - closing if held > ZERO else held + closing
 
 
@@ -180,18 +181,19 @@ def realized_money(state: State, at: I) -> I:
 
 @cold
 def _take(state: State, at: I, price: I, signed: I, seq: I, now: I, counts: I) -> I:
-    """One fill into one position; the money that it realized. `counts`: 1 for a trade, -1 where one is taken back."""
+    """One fill into one position; the money that it realized. `counts`: 1 for a trade, -1 where one is taken back, 0 where one is
+    adopted."""
     position = state.positions[at]
     before, was_real = I(position["qty"]), realized_money(state, at)
     closing = closed_by(before, signed)
     if closing > ZERO:
-        _close(state, at, price, closing)
+        _close(state, at, price, closing, counts)
     opening = signed + closing if signed < ZERO else signed - closing
     if opening != ZERO:
         _open(state, at, price, opening, seq)
     position["trades"] += counts
     hi, lo = from_word(signed)
-    if (signed > ZERO) == (counts > ZERO):
+    if (signed > ZERO) == (counts >= ZERO):
         position["bought_hi"], position["bought_lo"] = add(position["bought_hi"], position["bought_lo"], hi, lo)
     else:
         position["sold_hi"], position["sold_lo"] = subtract(position["sold_hi"], position["sold_lo"], hi, lo)
@@ -254,6 +256,20 @@ def apply_fill(
     if not ZERO < qty <= WORD_MAX:
         return _ARITHMETIC
     return I(_execute(state, account, instrument, side, strategy, price, qty if sell == ZERO else -qty, seq, now, ONE))
+
+
+@cold
+def adopt_fill(
+    state: State, account: I, instrument: I, sell: I, side: I, strategy: I, price: I, qty: I, seq: I, now: I
+) -> I:
+    """An execution that nobody has told of, taken over from a venue's statement. 0, or a codes.Refusal as above.
+
+    What it opens costs `price`. What it closes leaves at its own cost whatever the price is: the profit is not known here, so none is
+    realized, no loss is counted, and it is no trade.
+    """
+    if not ZERO < qty <= WORD_MAX:
+        return _ARITHMETIC
+    return I(_execute(state, account, instrument, side, strategy, price, qty if sell == ZERO else -qty, seq, now, ZERO))
 
 
 @cold

@@ -283,7 +283,7 @@ def _parameter(statement: Statement, making: Making) -> None:
 
 
 def _settle(statement: Statement, making: Making) -> None:
-    """The command and, where a difference is adopted, the reports that bring our side to the venue's."""
+    """The command and, unless differences are ignored, the reports that bring our side to the venue's."""
     args, line, names = statement.args, statement.line, making.names
     traded = names.traded(line, args["symbol"]) if "symbol" in args else None
     if traded is None and "difference" not in args:
@@ -293,16 +293,14 @@ def _settle(statement: Statement, making: Making) -> None:
     instrument = one.difference.instrument if one else traded.number if traded else 0
     market = traded.instrument.market if traded else 0
     account = one.difference.account if one else names.account(line, args.get("account", ""), market).number
-    making.add(
+    seq = making.add(
         line, registry.COMMAND_SETTLE, instrument, event=False, difference=one.seq if one else 0, action=args["action"],
         account=account, principal=args.get("by", PERSON),
     )  # fmt: skip
     for each in found:
         each.settled = True
-        if args["action"] is codes.SettleAction.ADOPT:  # to flatten is the engine's own decision
-            making.made += [
-                Made(np.array([row])) for row in names.answer(each.difference, args["action"], making.now_ns)
-            ]
+    rows = names.answer([each.difference for each in found], args["action"], seq, making.now_ns)
+    making.made += [Made(np.array([row])) for row in rows]
 
 
 def _meant(line: int, names: Names, args: dict[str, Any], traded: Traded | None) -> list[Found]:

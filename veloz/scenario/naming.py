@@ -106,7 +106,9 @@ class OrderName:
 
 
 CodeOf = Callable[[int, str, str, str], tuple[Code, str]]  # line, kind, what it says, block → code, source
-Answer = Callable[[Difference, SettleAction, int], np.ndarray]  # what differs, what is to be done, when → ROW[n]
+Answer = Callable[
+    [list[Difference], SettleAction, int, int], np.ndarray
+]  # what differs, what is to be done, number and time of the command → ROW[n]
 TermsOf = Callable[[OrderName], tuple[int, int]]
 
 
@@ -128,7 +130,7 @@ class Names:
         self.requests: dict[tuple[int, int], int] = {}  # number of the newest request, by order key and terms.Action
         self.made: dict[str, int] = {}  # how many orders a strategy, or the engine, has placed
         self.differences: list[Found] = []
-        self.answer: Answer = lambda difference, action, now: np.zeros(0, ROW)
+        self.answer: Answer = lambda found, action, seq, now: np.zeros(0, ROW)
         self.reporting = ""
         self.epoch = 1
         self.venue_seq = 0

@@ -13,7 +13,8 @@ from veloz.contracts.layout import ROW
 from veloz.contracts.registry import BY_NUMBER
 from veloz.engine.outbox import Request
 from veloz.engine.step import Engine, Step
-from veloz.execution.reconcile import Difference, answer, differences
+from veloz.execution.adopting import answer
+from veloz.execution.reconcile import Difference, differences
 from veloz.history.telling import Teller
 from veloz.instruments.lexicon import Lexicon
 from veloz.reducers.finding import find_order
@@ -67,7 +68,7 @@ class Session:
         self.auto = True
         self.records = 0
         names.terms_of = self._terms_of
-        names.answer = lambda difference, action, now: answer(self.state, difference, action, now)
+        names.answer = lambda found, action, seq, now: answer(self.state, found, action, seq, now)
 
     @property
     def state(self) -> State:
