@@ -22,6 +22,7 @@ from veloz.reducers.sums import LIMB_BITS
 
 LINEAR, NOW, E8 = 3, 100 * SECOND, 10**8
 TICK_E8 = E8 // 100  # of the instrument: prices have two decimals
+FINER = 10**16  # inner units are so much finer than price times quantity quanta there
 KEYS = [order_key(1000), order_key(1001)]
 Figures = dict[str, Any]
 
@@ -94,6 +95,7 @@ def position(state: State, side: int = 0) -> Figures:
     for each in state.positions[: int(state.desk[0]["positions_used"])]:
         if each["instrument"] == LINEAR and each["strategy"] == -1 and each["side"] == side:
             cost = (int(each["cost_hi"]) << LIMB_BITS) + int(each["cost_lo"])
+            cost //= 1 if state.terms[LINEAR]["product"] == Product.INVERSE else FINER
             real = (int(each["real_hi"]) << LIMB_BITS) + int(each["real_lo"])
             return {"qty": int(each["qty"]), "cost": cost, "real": real, "trades": int(each["trades"])}
     return {"qty": 0, "cost": 0, "real": 0, "trades": 0}
