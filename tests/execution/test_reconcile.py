@@ -145,9 +145,10 @@ def test_what_an_order_that_is_over_owes_is_told_and_adopted() -> None:
     state, (found,) = compare(story, statement(position()))
     assert (found.difference, found.severity, found.ours, found.theirs) == (What.ORDER_FILLED, Severity.ERROR, 30, 50)
     assert [each.key for each in owing_orders(state, account=ACCOUNT)] == [KEY]
-    state = fold(state, answer(state, found, SettleAction.ADOPT, NOW), int(state.clock[0]["seq"]) + 1)
+    seq = int(state.clock[0]["seq"]) + 1
+    state = fold(state, answer(state, [found], SettleAction.ADOPT, seq, NOW), seq)
     assert owing_orders(state) == []
-    assert len(answer(state, found, SettleAction.ADOPT, NOW + 1)) == 0, "it is not owed twice"
+    assert len(answer(state, [found], SettleAction.ADOPT, seq + 9, NOW + 1)) == 0, "it is not owed twice"
 
 
 def test_a_position_is_adopted_by_the_orders_that_owe_it() -> None:
@@ -162,13 +163,13 @@ def test_a_position_is_adopted_by_the_orders_that_owe_it() -> None:
         (What.ORDER_FILLED, 0, 4),
         (What.POSITION, 5, 10),
     ]
-    taken = answer(state, found[1], SettleAction.ADOPT, NOW)
+    seq = int(state.clock[0]["seq"]) + 1
+    taken = answer(state, found[1:], SettleAction.ADOPT, seq, NOW)
     assert [(int(each["kind"]), int(each["qty"])) for each in taken] == [
         (r.FILLED.number, 4),
         (r.ORDER_STATED.number, 1),
         (r.FILLED.number, 1),
     ]
-    seq = int(state.clock[0]["seq"]) + 1
     state = fold(state, taken, seq)
     assert owing_orders(state) == []
     assert differences(state, np.array(said, ROW), seq) == []
