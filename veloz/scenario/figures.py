@@ -64,7 +64,8 @@ def whole_of(record: np.void, name: str) -> int:
 def inner_scale(traded: Traded) -> int:
     """Decimals of cost and realized pnl in inner units, but for the multiplier."""
     known = traded.instrument
-    return COIN_SCALE if traded.product == Product.INVERSE else known.price_scale + known.qty_scale
+    least = 0 if traded.product == Product.INVERSE else known.price_scale + known.qty_scale
+    return max(COIN_SCALE, least)
 
 
 def position_figures(session: Session) -> dict[str, dict[str, Any]]:
@@ -125,7 +126,8 @@ def entry_text(traded: Traded, qty: int, cost: int) -> str | None:
         return None
     known = traded.instrument
     if traded.product != Product.INVERSE:
-        return decimal_text(abs(cost) * 10**E8_SCALE // (abs(qty) * 10**known.price_scale), E8_SCALE)
+        places = inner_scale(traded) - known.qty_scale
+        return decimal_text(abs(cost) * 10**E8_SCALE // (abs(qty) * 10**places), E8_SCALE)
     worth = abs(qty) * known.multiplier_e8 * 10 ** (COIN_SCALE - known.qty_scale)
     return decimal_text(worth // abs(cost), E8_SCALE)
 
