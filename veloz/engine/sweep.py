@@ -23,7 +23,7 @@ from veloz.reducers.trading import must_settle
 from veloz.reducers.words import ONE, ZERO, I
 
 ORDERS, SHARES, POSITIONS, SWEPT = I(0), I(1), I(2), I(3)  # parts of a sweep, in this order
-LEGS_MOST: Final = I(32)  # orders on one position a step
+LEGS_MOST: Final = I(32)  # orders on one position a sweep
 _VENUE, _ACCOUNT = I(terms.ScopeKind.VENUE), I(terms.ScopeKind.ACCOUNT)
 INSTRUMENT, _STRATEGY = I(terms.ScopeKind.INSTRUMENT), I(terms.ScopeKind.STRATEGY)
 _STANDING: Final = I(-1)  # instead of a scope: all that lies under a level of CANCEL or FLATTEN
