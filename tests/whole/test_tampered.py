@@ -176,7 +176,7 @@ parameter q set qty={qty}
 def test_a_changed_parameter_is_found_at_the_first_decision_that_no_longer_follows():
     """Of the quoter, told its spread and its size before it quotes, and of all scenarios with strategies."""
     done = 0
-    for k in range(7):
+    for k in range(9):
         with TemporaryDirectory() as folder:
             text = QUOTES.format(bid=f"{100 + k}.0", ask=f"{100 + k}.4", spread=3 + k % 4, qty=4 - k % 2)
             run(text, Path(folder), Path(folder) / "j")

@@ -66,10 +66,18 @@ class Shelf:
         file, colon, name = said.removeprefix('"').rpartition(":")
         if not colon or not name.isidentifier() or not file.endswith(".py"):
             refuse(line, f"{said} names no class; write FILE.py:Class.")
+        return self.text(line, file), f"{Path(file).name}:{name}"
+
+    def text(self, line: int, file: str) -> str:
+        """The text of a file that lies beside the scenario, or below it.
+
+        Raises:
+            ScenarioError: It does not, or cannot be read.
+        """
         path = (self._folder / file).resolve()
         if self._folder.resolve() not in path.parents:
             refuse(line, f"{file} does not lie beside the scenario.")
         try:
-            return path.read_text(encoding="utf-8"), f"{path.name}:{name}"
+            return path.read_text(encoding="utf-8")
         except (OSError, ValueError):
             refuse(line, f"{file} cannot be read.")

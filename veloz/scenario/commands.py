@@ -8,6 +8,7 @@ from veloz.contracts import codes, registry, terms
 from veloz.contracts.codes import Limit
 from veloz.contracts.command import ParameterBody, StrategyBody
 from veloz.contracts.terms import Action, Form, OrderType, Origin
+from veloz.risk.limits import LimitsError, Numbering, read_limits, seed
 from veloz.scenario.grammar import Statement
 from veloz.scenario.naming import Found, Names, OrderName, StrategyName, Traded, count, refuse
 from veloz.scenario.rows import Builder, Made, Making
@@ -189,6 +190,7 @@ def _qty_scale(line: int, names: Names, scope: tuple[str, str], what: str) -> in
 
 def _limit(statement: Statement, making: Making) -> None:
     args, line, names = statement.args, statement.line, making.names
+    names.limited = True
     value = limit_value(line, names, args["scope"], args["limit"], args["value"])
     words = {
         "scope": names.scope(line, args["scope"]), "limit": int(args["limit"]), "value": value,
@@ -201,6 +203,31 @@ def _limit(statement: Statement, making: Making) -> None:
         if statement.label in names.limits:
             refuse(line, f"a limit command is called {statement.label} already.")
         names.limits[statement.label] = (seq, words)
+
+
+def _seed(statement: Statement, making: Making) -> None:
+    """The limits that an empty journal begins with: before any other limit, order or running strategy."""
+    args, line, names = statement.args, statement.line, making.names
+    if names.limited or names.orders or names.strategies:
+        refuse(
+            line,
+            "limits are seeded before any other limit, any order and any strategy; change them by `limit` afterwards.",
+        )
+    if not names.reporting:
+        refuse(line, "limits are money of the reporting asset; open an account first, or write `reporting`.")
+    known = Numbering(
+        {name: each.number for name, each in names.accounts.items()},
+        {f"{symbol}@{venue}": (each.number, each.instrument.qty_scale) for (venue, symbol), each in names.instruments.items()},
+        {}, names.assets[names.reporting].scale,
+    )  # fmt: skip
+    try:
+        entries = read_limits(names.text_of(line, args["file"]), known)
+    except LimitsError as error:
+        refuse(line, str(error))
+    names.limited = True
+    for row in seed(entries, making.next_seq, 0, args.get("by", PERSON)).view(registry.COMMAND_LIMIT.view):
+        words = {name: int(row[name]) for name in ("scope", "limit", "value", "principal", "confirm")}
+        making.add(line, registry.COMMAND_LIMIT, 0, words, event=False)
 
 
 def _confirm(statement: Statement, making: Making) -> None:
@@ -328,6 +355,6 @@ def _restart(statement: Statement, making: Making) -> None:
 
 BUILDERS: Final[dict[str, Builder]] = {
     "buy": _place, "sell": _place, "cancel": _cancel, "amend": _amend, "stop": _stop, "resume": _stop,
-    "limit": _limit, "confirm": _confirm, "breaker": _breaker, "strategy": _strategy, "parameter": _parameter,
+    "limit": _limit, "confirm": _confirm, "seed": _seed, "breaker": _breaker, "strategy": _strategy, "parameter": _parameter,
     "settle": _settle, "timer": _timer, "restart": _restart,
 }  # fmt: skip

@@ -121,6 +121,8 @@ class Names:
 
     def __init__(self, code_of: CodeOf) -> None:
         self.code_of = code_of
+        self.text_of: Callable[[int, str], str] = lambda line, file: refuse(line, f"{file} is not at hand.")
+        self.limited = False  # a limit was set
         self.assets: dict[str, AssetName] = {}
         self.instruments: dict[tuple[str, str], Traded] = {}
         self.accounts: dict[str, AccountName] = {}

@@ -72,7 +72,7 @@ def try_out(script: Script, shelf: Shelf) -> None:
     Raises:
         ScenarioError: A line cannot be made into rows.
     """
-    names = Names(shelf.find)
+    names = _names_of(shelf)
     names.dry = True
     seq = 2  # system.started is the first
     for item in script.items:
@@ -80,6 +80,12 @@ def try_out(script: Script, shelf: Shelf) -> None:
             seq += len(make_step(item, names, seq)[0])
         elif isinstance(item, Check):
             require_known(item, names)
+
+
+def _names_of(shelf: Shelf) -> Names:
+    names = Names(shelf.find)
+    names.text_of = shelf.text
+    return names
 
 
 def run(text: str, folder: Path, journal: Path | None = None) -> Result:
@@ -125,7 +131,7 @@ def _take_away(path: Path, made: list[Path]) -> None:
 
 
 def _run_into(script: Script, shelf: Shelf, journal: Path) -> Result:
-    session = Session(journal, Names(shelf.find), shelf.library)
+    session = Session(journal, _names_of(shelf), shelf.library)
     unlike: Unlike | None = None
     try:
         session.start(script.start_ns)

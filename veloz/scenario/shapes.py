@@ -449,6 +449,7 @@ SHAPES: Final[dict[str, Shape]] = {
         (("name", _name("a strategy")), ("timer", _whole("the number of the timer"))),
         {"due": Option("due", _moment("the due time"))},
     ),
+    "seed": Shape((("what", lambda words, now: words.choice("what is seeded", ("limits",))), ("file", _name("a file"))), {**_BY}),
     "restart": Shape(),
     # what became of requests
     "dispatched": Shape(_REPORT, _REQUEST),
@@ -489,7 +490,7 @@ SHAPES: Final[dict[str, Shape]] = {
     "settlement": _FORCED,
 }  # fmt: skip
 COMMANDS: Final = (
-    "asset", "buy", "sell", "cancel", "amend", "stop", "resume", "limit", "confirm", "breaker", "strategy", "parameter",
+    "asset", "buy", "sell", "cancel", "amend", "stop", "resume", "limit", "confirm", "seed", "breaker", "strategy", "parameter",
     "settle", "timer", "restart", "dispatched", "not-sent", "silent",
 )  # fmt: skip
 _EVENT: Final = Option("event", _moment("the venue's time"))
