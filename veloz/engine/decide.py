@@ -99,7 +99,10 @@ def take_step(
     rows: np.ndarray,
     said: np.ndarray,
     out: np.ndarray,
-    work: Work,
+    cursor: np.ndarray,
+    plan: np.ndarray,
+    verdict: np.ndarray,
+    findings: np.ndarray,
     signal: np.ndarray,
 ) -> None:
     """Go on with a step: fold its inputs, then decide.
@@ -109,11 +112,13 @@ def take_step(
         rows: RAW[n], the inputs, none flagged STEP_END.
         said: RAW[m], what the host answered when it was asked last.
         out: RAW, the decisions; at least `TURN_ROWS` free, else signal GROW_OUT.
-        work: `work.cursor` all zeros but `inputs`, `first_seq` and `alone` at the beginning of a step.
+        cursor, plan, verdict, findings: The arrays of a `Work`. `cursor` is all zeros but `inputs`, `first_seq` and `alone`
+            at the beginning of a step.
         signal: i8[4]: DONE when the step is over; a reason of the fold (`stage` and `input`, or `folded`, say at which row); GROW_OUT;
             ASK_MINDS, ASK_STATEMENTS: what strategies want, what statements differ in.
     """
-    at = work.cursor[0]
+    work = Work(cursor, plan, verdict, findings)
+    at = cursor[0]
     signal[0] = DONE
     if at["phase"] == FOLDING:
         at["input"] = fold_rows(state, rows, I(at["input"]), I(at["stage"]), signal, I(at["first_seq"]))

@@ -9,6 +9,7 @@ from typing import Any, Final, Never, NoReturn, Protocol, SupportsIndex, final
 
 import numpy as np
 
+from veloz.contracts.kernel import entry
 from veloz.contracts.registry import AMEND_REQUESTED, APPROVED, CANCEL_REQUESTED, DRAFTED, REQUESTED
 from veloz.contracts.terms import SPEC, Action, client_id, shift_of
 from veloz.reducers.desk import ORDER
@@ -115,10 +116,15 @@ def mint(step: Decided, state: State) -> list[Request]:
     return [_mint_one(rows, place, base, state) for place, row in enumerate(rows) if row[0] & _KIND in _KINDS]
 
 
+@entry
+def _place_of(state: State, key: I, instrument: I) -> I:
+    return find_order(state.orders, state.order_places, key, instrument)
+
+
 def _mint_one(rows: list[list[int]], place: int, base: int, state: State) -> Request:
     head, _, _, key, price, qty, _, spec = rows[place]
     seq, instrument, action = base + place, head >> _INSTRUMENT, _KINDS[head & _KIND]
-    order_ix = int(find_order(state.orders, state.order_places, I(key), I(instrument)))
+    order_ix = int(_place_of(state, I(key), I(instrument)))
     if order_ix < 0:
         raise UnapprovedError(f"Row {seq} asks for order {key}, which the state does not know.")
     order = dict(zip(_FIELDS, state.orders[order_ix].item(), strict=True))

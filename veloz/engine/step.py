@@ -122,7 +122,7 @@ class Engine:
         rows.flags.writeable = False
         said = _NOTHING
         while True:
-            take_step(self.state, rows, said, self._out, self._work, signal)
+            take_step(self.state, rows, said, self._out, *self._work, signal)
             why = signal[0]
             if why == DONE:
                 return int(at[_MADE])
