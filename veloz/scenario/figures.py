@@ -108,7 +108,7 @@ def _position(session: Session, position: np.void, traded: Traded) -> dict[str, 
     return {
         "qty": known.qty_text(qty),
         "entry": entry_text(traded, qty, whole_of(position, "cost")),
-        "cost": decimal_text(whole_of(position, "cost"), inner_scale(traded)),
+        "cost": decimal_text(whole_of(position, "cost") // 10 ** (inner_scale(traded) - COIN_SCALE), COIN_SCALE),
         "realized": decimal_text(int(position["realized"]), scale),
         "unrealized": decimal_text(int(position["unrealized"]), scale),
         "fees": decimal_text(int(position["fees"]), scale),
