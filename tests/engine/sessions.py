@@ -126,6 +126,10 @@ class Script:
     def __init__(self, say: Callable[[State, np.ndarray, int], Iterable[np.ndarray]]) -> None:
         self._say = say
 
+    def fork(self) -> "Script":
+        """It remembers nothing, so it is its own copy."""
+        return self
+
     def wake(self, state: State, rows: np.ndarray, first_seq: int, now: int, bodies: Any = ()) -> list[Said]:
         """See `engine.step.Minds`."""
         said = list(self._say(state, rows, now))

@@ -128,8 +128,10 @@ def test_life_of_positions(raw: bytes) -> None:
     for position in state.positions[: int(state.desk[0]["positions_used"])]:
         key = tuple(int(position[name]) for name in ("account", "instrument", "side", "strategy"))
         assert position["qty"] != 0 or (cost_of(position) == 0 and position["lots_ix"] < 0)
-        if LISTINGS[key[1] - 1].product != "inverse":
-            assert cost_of(position) - real_of(position) == paid[key]
+        listing = LISTINGS[key[1] - 1]
+        if listing.product != "inverse":
+            finer = 10 ** max(0, 18 - listing.price_scale - listing.qty_scale)
+            assert cost_of(position) - real_of(position) == paid[key] * finer
 
 
 def check(state: State, book: Ledger) -> None:
