@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from veloz.contracts.kernel import cold, kernel
+from veloz.contracts.kernel import kernel
 from veloz.reducers.words import ONE, ZERO, I
 
 _LOW: Final = I((1 << 31) - 1)
@@ -77,22 +77,8 @@ def forget_order(orders: np.ndarray, order_places: np.ndarray, order_ix: I) -> N
 
 
 @kernel
-def knows_trade(trade_ids: np.ndarray, owner: I, trade_id: I) -> bool:
-    """Whether a trade was counted already. `owner`: instrument << 8 | account."""
-    places = I(trade_ids.shape[0])
-    if places == 0:
-        return False
-    at = home_of(trade_id, owner, places)
-    while trade_ids[at]["seq"] > 0:
-        if trade_ids[at]["trade_id"] == trade_id and trade_ids[at]["owner"] == owner:
-            return True
-        at = (at + ONE) & (places - ONE)
-    return False
-
-
-@cold
-def trade_seq(trade_ids: np.ndarray, owner: I, trade_id: I) -> I:
-    """The record that counted a trade; 0: none did."""
+def counted_at(trade_ids: np.ndarray, owner: I, trade_id: I) -> I:
+    """The sequence number of the row by which a trade was counted; 0: it was not. `owner`: instrument << 8 | account."""
     places = I(trade_ids.shape[0])
     if places == 0:
         return ZERO
@@ -105,17 +91,9 @@ def trade_seq(trade_ids: np.ndarray, owner: I, trade_id: I) -> I:
 
 
 @kernel
-def counted_at(trade_ids: np.ndarray, owner: I, trade_id: I) -> I:
-    """The sequence number of the row by which a trade was counted; 0: it was not."""
-    places = I(trade_ids.shape[0])
-    if places == 0:
-        return ZERO
-    at = home_of(trade_id, owner, places)
-    while trade_ids[at]["seq"] > 0:
-        if trade_ids[at]["trade_id"] == trade_id and trade_ids[at]["owner"] == owner:
-            return I(trade_ids[at]["seq"])
-        at = (at + ONE) & (places - ONE)
-    return ZERO
+def knows_trade(trade_ids: np.ndarray, owner: I, trade_id: I) -> bool:
+    """Whether a trade was counted already."""
+    return bool(counted_at(trade_ids, owner, trade_id) > ZERO)
 
 
 @kernel

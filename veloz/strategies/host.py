@@ -37,7 +37,7 @@ from veloz.contracts.layout import ROW
 from veloz.contracts.registry import BY_NAME
 from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS
 from veloz.reducers.desk import STRATEGIES_MAX
-from veloz.reducers.finding import find_order, trade_seq
+from veloz.reducers.finding import counted_at, find_order
 from veloz.reducers.state import State
 from veloz.reducers.stops import STRATEGY_TABLE
 from veloz.reducers.tables import STAY
@@ -191,7 +191,7 @@ class Host:
         wakes = mind.code.made.wakes
         if kind == registry.FILLED.number:
             account = terms.unpack(terms.META, int(row["aux"]))["account"]
-            counted = trade_seq(step.state.trade_ids, I(int(row["instrument"]) << 8 | account), I(row["ref"]))
+            counted = counted_at(step.state.trade_ids, I(int(row["instrument"]) << 8 | account), I(row["ref"]))
             if wakes.fills and counted == step.first_seq + k:
                 step.tell(owner, k, step.stimulus(k, ON_FILL))
         elif wakes.orders:
