@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from veloz.contracts import registry
 from veloz.contracts.account import NameBody
-from veloz.contracts.codes import VENUES, Product
+from veloz.contracts.codes import VENUES, Product, TradingStatus
 from veloz.contracts.instrument import InstrumentBody
 from veloz.instruments.instrument import PRICE_SCALE_MAX, define, is_sound, significant_decimals
 from veloz.instruments.units import SCALE_MAX, read_decimal
@@ -165,7 +165,9 @@ def _filters(line: int, making: Making, traded: Traded) -> None:
             market_qty_max=quanta("market_max_qty", qty), market_lot=quanta("market_lot", qty),
         )  # fmt: skip
     if "status" in given:
-        making.add(line, registry.STATUS, traded.number, status=int(str(int(given["status"]))))  # type: ignore[call-overload]
+        status = given["status"]
+        assert isinstance(status, TradingStatus)
+        making.add(line, registry.STATUS, traded.number, status=status)
 
 
 def _status(statement: Statement, making: Making) -> None:
