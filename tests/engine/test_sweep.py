@@ -25,6 +25,7 @@ from veloz.contracts import terms
 from veloz.contracts.codes import StopLevel
 from veloz.contracts.terms import Origin, order_key
 from veloz.engine.sweep import LEGS_MOST
+from veloz.reducers.holdings import positions
 
 GLOBAL = terms.scope(terms.ScopeKind.GLOBAL)
 
@@ -151,6 +152,22 @@ def test_what_was_stated_as_filled_is_not_closed_twice_before_its_trade_is_told(
     assert closing(engine.take(report(r.ACCEPTED, key, 70, 10, 9, ts=BEGIN + 6))) == []
     assert closing(engine.take(trade(LINEAR, 9_990, 80, BEGIN + 2 * SECOND))) == []
     assert closing(engine.take(report(r.FILLED, key, 9_990, 10, 71, sell=1, ts=BEGIN + 2 * SECOND))) == []
+
+
+@pytest.mark.parametrize("instrument", [LINEAR, SPOT])
+def test_what_is_owed_is_never_ordered_again_however_long_it_takes(instrument):
+    engine = begun()
+    hold(engine, 10, instrument)
+    ((key, _),) = closing(engine.take(level()))
+    rest = closing(engine.take(report(r.CANCELED, key, 70, 6, 9, instrument=instrument, ts=BEGIN + 6)))
+    assert [qty for _, qty in rest] == [4], "what the venue did not execute"
+    fill = report(r.FILLED, rest[0][0], 9_990, 4, 72, instrument=instrument, sell=1, ts=BEGIN + 7)
+    assert closing(engine.take(fill)) == []
+    for n in range(1, 400):
+        assert closing(engine.take(trade(SPOT, 9_990, n, BEGIN + n * SECOND))) == []
+    fill = report(r.FILLED, key, 9_990, 6, 71, instrument=instrument, sell=1, ts=BEGIN + 400 * SECOND)
+    assert closing(engine.take(fill)) == []
+    assert [each.qty for each in positions(engine.state) if each.qty] == []
 
 
 def test_a_new_command_does_not_wait_for_the_pause():

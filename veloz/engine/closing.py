@@ -1,8 +1,8 @@
 """How much of a position the engine may order closed now, while a level of FLATTEN holds over it.
 
-All that may still make the position smaller is left out first: open orders, those that are being canceled among them, and quantity of
-finished orders that was stated and whose trades are still to come. So the engine's orders never carry a position through zero. Spot sells
-what is there and no more. An order that comes to nothing is followed by a pause as long as the row of failures before it, within
+All that may still make the position smaller is left out first: open orders, those that are being canceled among them, and what was stated
+of orders as executed and not shown as trades, however long ago that was: it is reserved until it is shown, or a person adopts what the
+venue states. So the engine's orders never carry a position through zero. Spot sells what is there and no more. An order that comes to nothing is followed by a pause as long as the row of failures before it, within
 `PAUSE_LEAST_NS` and `PAUSE_MOST_NS`: it doubles. What no order can hold is drafted once, so that the gate's refusal tells of it.
 """
 
@@ -34,7 +34,7 @@ from veloz.reducers.places import NO_STRATEGY, find_position
 from veloz.reducers.state import State
 from veloz.reducers.wide import TENS
 from veloz.reducers.words import ONE, ZERO, I
-from veloz.reducers.worst import is_conditional, is_reducing_kind
+from veloz.reducers.worst import is_conditional, is_reducing_kind, owed_of, rest_of
 
 CANCEL_LEVEL, FLATTEN_LEVEL = I(codes.StopLevel.CANCEL), I(codes.StopLevel.FLATTEN)
 PAUSE_LEAST_NS, PAUSE_MOST_NS = I(1_000_000_000), I(64_000_000_000)
@@ -88,7 +88,7 @@ def closing_qty(state: State, place: I, now: I) -> I:
     if min(whole, share) <= ZERO:
         return ZERO
     waits = share < abs(position["qty"])
-    whole, share = _less_untold(state, position, whole, share, now)
+    whole, share = _less_strangers(state, position, whole, share, now)
     if min(whole, share) <= ZERO:
         return ZERO
     since = _newest_good(state, position)
@@ -103,13 +103,13 @@ def closing_qty(state: State, place: I, now: I) -> I:
 
 @kernel
 def _less_open(state: State, position: np.void, whole: I) -> tuple[I, I]:
-    """Of the account's position and of this one, what open orders leave."""
+    """Of the account's position and of this one, what open orders leave, and those that are over and owe trades."""
     share = abs(I(position["qty"]))
     at = I(state.terms[position["instrument"]]["orders_ix"])
     while at >= ZERO:
         order = state.orders[at]
-        if not is_over(order["state"]) and _closes(order, position) and _counts(state, order):
-            rest = max(whole_of(order) - I(order["traded"]), ZERO)
+        if _closes(order, position):
+            rest = rest_of(order, whole_of(order)) if _counts(state, order) else owed_of(order)
             whole = max(whole - rest, -QTY_MOST)
             if _is_of(order, position):
                 share = max(share - rest, -QTY_MOST)
@@ -129,16 +129,19 @@ def _counts(state: State, order: np.void) -> bool:
 
 
 @cold
-def _less_untold(state: State, position: np.void, whole: I, share: I, now: I) -> tuple[I, I]:
-    """Less what finished orders stated as executed and whose trades have not come, for as long as they may be on their way."""
+def _less_strangers(state: State, position: np.void, whole: I, share: I, now: I) -> tuple[I, I]:
+    """Less what finished orders that are not ours stated beyond their trades. How much of that was in the position before they were heard of
+    is not known, so it counts only as long as its trades may be on their way.
+    """
     for k in range(state.desk[0]["orders_used"]):
         order = state.orders[k]
-        if not _closes(order, position) or not is_over(order["state"]) or now - order["done_ns"] >= PAUSE_MOST_NS:
+        if order["strategy"] >= ZERO or not _closes(order, position) or not is_over(order["state"]):
             continue
-        untold = max(I(order["filled"] - order["traded"]), ZERO)
-        whole = max(whole - untold, -QTY_MOST)
-        if _is_of(order, position):
-            share = max(share - untold, -QTY_MOST)
+        if now - order["done_ns"] < PAUSE_MOST_NS:
+            untold = max(I(order["filled"] - order["traded"]), ZERO)
+            whole = max(whole - untold, -QTY_MOST)
+            if _is_of(order, position):
+                share = max(share - untold, -QTY_MOST)
     return whole, share
 
 
