@@ -130,8 +130,8 @@ def _counts(state: State, order: np.void) -> bool:
 
 @cold
 def _less_strangers(state: State, position: np.void, whole: I, share: I, now: I) -> tuple[I, I]:
-    """Less what finished orders that are not ours stated beyond their trades. How much of that was in the position before they were heard of
-    is not known, so it counts only as long as its trades may be on their way.
+    """Less what finished orders that are not ours stated beyond their trades. How much of that was in the position before they were
+    heard of is not known, so it counts only as long as its trades may be on their way.
     """
     for k in range(state.desk[0]["orders_used"]):
         order = state.orders[k]
