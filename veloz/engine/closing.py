@@ -2,8 +2,9 @@
 
 All that may still make the position smaller is left out first: open orders, those that are being canceled among them, and what was stated
 of orders as executed and not shown as trades, however long ago that was: it is reserved until it is shown, or a person adopts what the
-venue states. So the engine's orders never carry a position through zero. Spot sells what is there and no more. An order that comes to nothing is followed by a pause as long as the row of failures before it, within
-`PAUSE_LEAST_NS` and `PAUSE_MOST_NS`: it doubles. What no order can hold is drafted once, so that the gate's refusal tells of it.
+venue states. So the engine's orders never carry a position through zero. Spot sells what is there and no more. An order that comes to
+nothing is followed by a pause as long as the row of failures before it, within `PAUSE_LEAST_NS` and `PAUSE_MOST_NS`: it doubles. What
+no order can hold is drafted once, so that the gate's refusal tells of it.
 """
 
 from typing import Final
