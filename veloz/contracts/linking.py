@@ -5,8 +5,12 @@ compiled ten times over, which took minutes. A sealed function gives its callers
 
 Cached machine code then needs the sealed functions it calls to be there before it is loaded. numba keeps, beside each cached
 function, what must be done first (`reload_init`); a sealed function puts itself there, for its callers and theirs.
+
+Symbols of numba's own count the functions of their process. Two processes that fill one cache at once would leave callers that ask for
+a name which the other's machine code does not bear; so callers get a name made of the function and its types alone.
 """
 
+import hashlib
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
@@ -63,10 +67,24 @@ def attach(dispatcher: Any, sealed: bool) -> Any:
 
 def _seal(result: Any, loading: Loading) -> None:
     """Leave callers the name: an empty module to link, and the address for the linker."""
-    library, symbol = result.library, result.fndesc.llvm_func_name
-    binding.add_symbol(symbol, library.get_pointer_to_function(symbol))
+    library, symbol = result.library, symbol_of(result, loading)
+    binding.add_symbol(symbol, library.get_pointer_to_function(result.fndesc.llvm_func_name))
+    result.fndesc.mangled_name = symbol
     empty = binding.parse_assembly("")
     empty.triple = library._final_module.triple
     empty.data_layout = library._final_module.data_layout
     library._shared_module = empty
     library._reload_init.add(loading)
+
+
+def symbol_of(result: Any, loading: Loading) -> str:
+    """The name by which callers ask for a sealed function: the same in every process.
+
+    Args:
+        result: What numba compiled or loaded.
+        loading: Which function, for which types. One made inside another function shares its name with others: it keeps numba's own.
+    """
+    if "<locals>" in loading.name:
+        return str(result.fndesc.llvm_func_name)
+    types = hashlib.blake2b(repr(loading.args).encode(), digest_size=12).hexdigest()
+    return f"{loading.module}.{loading.name}.{types}"
