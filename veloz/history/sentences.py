@@ -107,7 +107,10 @@ class Sentences:
         return f"fee {told['amount']} {told['asset']}"
 
     def _pnl_update(self, told: dict[str, Any], row: np.void) -> str:
-        return f"pnl of {told['scope']}: realized {told['realized']}, unrealized {told['unrealized']}, costs {told['costs']}"
+        asset = self._lexicon.assets.get(self._lexicon.reporting, "")
+        numbers = ", ".join(f"{name} {told[name]}" for name in ("realized", "unrealized", "costs"))
+        missing = "; something could not be converted and is not in it" if told.get("unconverted") else ""
+        return f"pnl of {told['scope']} in {asset}: {numbers}{missing}"
 
     def _in_force(self, seq: int, row: np.void) -> str:
         """The limits that were in force for an order's instrument, and globally, when a row was written."""

@@ -91,6 +91,8 @@ class Teller:
                 told[name] = measure_difference(words["what"], words[name], instrument, self.lexicon)
         elif kind.name in _LIMITS:
             told["value"] = self._limit(words)
+        elif kind.name == "pnl.update" and int(row["flags"]) & layout.INEXACT:
+            told["unconverted"] = True
         if kind.name == "system.source":
             told["venue"] = VENUE_NAMES.get(told["market"])
         return told

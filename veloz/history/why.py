@@ -145,11 +145,12 @@ def _follow_back(view: View, rows: dict[int, np.void]) -> None:
 
 
 def _add_pnl(view: View, rows: dict[int, np.void], last: int | None) -> None:
-    """The first pnl rows after the last execution: of everything, and of the order's strategy."""
+    """The first pnl rows after the last execution: of everything, of the order's strategy and of its instrument."""
     filled = [seq for seq, row in rows.items() if int(row["kind"]) in (r.FILLED.number, r.BUSTED.number)]
     if not filled:
         return
-    wanted = {terms.scope(terms.ScopeKind.GLOBAL)} | {
+    traded = int(rows[max(filled)]["instrument"])
+    wanted = {terms.scope(terms.ScopeKind.GLOBAL), terms.scope(terms.ScopeKind.INSTRUMENT, traded)} | {
         terms.scope(terms.ScopeKind.STRATEGY, terms.unpack(terms.SPEC, int(row["aux"]))["strategy"])
         for row in rows.values()
         if int(row["kind"]) == r.DRAFTED.number and terms.unpack(terms.SPEC, int(row["aux"]))["strategy"]

@@ -84,6 +84,7 @@ SCOPE: Final = _fields(
     " unvalued untold"  # positions (and debts) that exposures (and equity) leave out, pieces that pnl leaves out
     " added_orders added_gross added_long added_short added_unvalued"  # in the above by approvals since the last settlement
     " high_water drawdown day_start day_loss"
+    " told_pnl told_inexact"  # what the newest pnl.update says: everything in one, and whether something is not in it
     " order_debt order_window order_ns cancel_debt cancel_window cancel_ns intent_debt intent_window intent_ns"  # buckets.py
     " repeats repeat_side repeat_ns losses rejects answers breakers_set breakers_open"
 )

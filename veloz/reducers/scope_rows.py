@@ -15,12 +15,13 @@ from veloz.contracts.terms import ScopeKind
 from veloz.reducers.bits import M_STRATEGY, S_STRATEGY, SCOPE_KIND_MASK, SCOPE_NUMBER, part
 from veloz.reducers.buckets import RATE_MAX, WINDOW_MAX_NS
 from veloz.reducers.desk import LIMITS
-from veloz.reducers.scopes import feed_faults, freeze, note_divergence, scope_place, take_intent_token
+from veloz.reducers.scopes import feed_faults, find_scope, freeze, note_divergence, scope_place, take_intent_token
 from veloz.reducers.state import State
 from veloz.reducers.stops import E_DISABLE, E_LOAD, E_REPLACE, E_START, follow_strategy
 from veloz.reducers.tables import STAY
 from veloz.reducers.tallies import breaker_place, clear_tally
-from veloz.reducers.words import BYTE_MASK, INSTRUMENT_SHIFT, ONE, WORD_MASK, ZERO, I
+from veloz.reducers.wide import bounded_sum
+from veloz.reducers.words import BYTE_MASK, F_INEXACT, FLAGS_SHIFT, INSTRUMENT_SHIFT, ONE, WORD_MASK, ZERO, I
 
 _K_INTENT, _K_DISABLED = I(registry.INTENT.number), I(registry.DISABLED.number)
 _K_STOPPED, _K_BREAKER = I(registry.STOPPED.number), I(registry.BREAKER.number)
@@ -282,6 +283,18 @@ def _fold_control(state: State, kind: I, instrument: I, row: np.void, now: I) ->
 
 
 @cold
+def _fold_pnl(state: State, row: np.void, now: I) -> None:
+    """pnl.update: when, and of its scope what, was told last."""
+    state.desk[0]["pnl_second"] = now // SECOND_NS
+    scope = I(row["venue_seq"])
+    place = find_scope(state, scope & SCOPE_KIND_MASK, (scope >> SCOPE_NUMBER) & WORD_MASK)
+    if place >= ZERO:
+        told = bounded_sum(bounded_sum(ZERO, I(row["price"])), bounded_sum(ZERO, I(row["qty"])))
+        state.scopes[place]["told_pnl"] = bounded_sum(told, bounded_sum(ZERO, I(row["aux"])))
+        state.scopes[place]["told_inexact"] = I((row["head"] >> FLAGS_SHIFT) & F_INEXACT != ZERO)
+
+
+@cold
 def fold_scope(state: State, kind: I, row: np.void, seq: I, now: I) -> None:
     """Fold one row of risk.*, control.*, strategy.* or pnl.*."""
     instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
@@ -302,6 +315,6 @@ def fold_scope(state: State, kind: I, row: np.void, seq: I, now: I) -> None:
         if ZERO < instrument < state.terms.shape[0]:
             freeze(state, instrument, I(row["price"]), seq)
     elif kind == _K_PNL:
-        state.desk[0]["pnl_second"] = now // SECOND_NS
+        _fold_pnl(state, row, now)
     else:
         _fold_control(state, kind, instrument, row, now)

@@ -74,6 +74,22 @@ def scope_place(state: State, kind: I, number: I) -> I:
 
 
 @kernel
+def find_scope(state: State, kind: I, number: I) -> I:
+    """Place of a scope that has one; -1: it has none, or there can be no such scope."""
+    if kind == _GLOBAL:
+        return ZERO
+    if kind == _VENUE:
+        return number if ZERO < number < FIXED else NO_PLACE
+    if kind == _ACCOUNT and ZERO < number < state.accounts.shape[0]:
+        return I(state.accounts[number]["scope_ix"])
+    if kind == _INSTRUMENT and ZERO < number < state.terms.shape[0]:
+        return I(state.terms[number]["scope_ix"])
+    if kind == _STRATEGY and ZERO < number < state.strategies.shape[0]:
+        return I(state.strategies[number]["scope_ix"])
+    return NO_PLACE
+
+
+@kernel
 def scopes_of(state: State, account: I, instrument: I, strategy: I) -> tuple[I, I, I, I, I]:
     """Places of the global, venue, account, instrument and strategy scope of an order; -1 where there is none (yet)."""
     venue, of_account, of_instrument, of_strategy = NO_PLACE, NO_PLACE, NO_PLACE, NO_PLACE

@@ -29,7 +29,7 @@ from veloz.reducers.scope_rows import (
     level_of,
     limit_fits,
 )  # fmt: skip
-from veloz.reducers.scopes import FIXED
+from veloz.reducers.scopes import find_scope
 from veloz.reducers.state import State
 from veloz.reducers.stops import E_REPLACE, E_RESUMED, ask, follow_breaker, resume
 from veloz.reducers.tables import STAY
@@ -53,7 +53,7 @@ _RUN, _BY_BREAKER = I(codes.StopLevel.RUN), I(codes.StopSource.BREAKER)
 _WINDOW, _REPEAT = I(Limit.WINDOW_NS), I(Limit.REPEAT_NS)
 _WINDOW_DEFAULT, _REPEAT_DEFAULT = I(WINDOW_DEFAULT_NS), I(REPEAT_DEFAULT_NS)
 _PHRASE: Final = I(phrase_number(RESUME_PHRASE))
-_STAY, _NOWHERE = I(STAY), I(-1)
+_STAY: Final = I(STAY)
 _LIMITS, _BREAKERS = I(LIMITS), I(BREAKERS)
 _EVERYWHERE: Final = I(-1)
 
@@ -71,22 +71,6 @@ STRICTER[Limit.REPEAT_NS] = SPAN
 STRICTER[Limit.ALLOWED] = SWITCH_OFF
 STRICTER[Limit.OWN_CROSS] = SWITCH_ON
 _LOOSEST: Final = I((1 << 62) - 1)
-
-
-@kernel
-def find_scope(state: State, kind: I, number: I) -> I:
-    """Place of a scope that has one; -1: it has none, or there can be no such scope."""
-    if kind == _GLOBAL:
-        return ZERO
-    if kind == _VENUE:
-        return number if ZERO < number < FIXED else _NOWHERE
-    if kind == _ACCOUNT and ZERO < number < state.accounts.shape[0]:
-        return I(state.accounts[number]["scope_ix"])
-    if kind == _INSTRUMENT and ZERO < number < state.terms.shape[0]:
-        return I(state.terms[number]["scope_ix"])
-    if kind == _STRATEGY and ZERO < number < state.strategies.shape[0]:
-        return I(state.strategies[number]["scope_ix"])
-    return _NOWHERE
 
 
 @kernel

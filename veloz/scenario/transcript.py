@@ -51,6 +51,8 @@ def tell_row(seq: int, row: np.void, instrument: Instrument | None, title: str, 
 
 
 def _word(name: str, value: Any) -> str:
+    if value is True:
+        return name
     if isinstance(value, dict):
         parts = [
             str(part) if key in _BARE else f"{key}={_joined(part)}" for key, part in value.items() if part is not None
