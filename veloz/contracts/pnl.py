@@ -6,7 +6,7 @@ from veloz.contracts.measures import Bits, Seq, Worth
 
 
 class PnlUpdated(msgspec.Struct, frozen=True, kw_only=True, tag="pnl.update.v1"):
-    """Pnl of a scope (everything, a strategy, an instrument) in the reporting asset. INEXACT: something could not be converted and is not in it."""
+    """Pnl of everything, a strategy or an instrument in the reporting asset. INEXACT: what could not be converted is left out."""
 
     scope: Bits
     realized: Worth

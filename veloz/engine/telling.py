@@ -77,7 +77,7 @@ def _tell(state: State, out: np.ndarray, at: np.void, word: I, place: I) -> None
     scope = state.scopes[place]
     cause = I(at["first_seq"] + at["inputs"] - ONE)
     make(at, out, _K_PNL, ZERO, word, I(scope["realized"]), I(scope["unrealized"]), cause, I(scope["costs"]))
-    if scope["unconverted"] != ZERO:
+    if scope["untold"] != ZERO:
         out[at["made"] - ONE]["head"] |= F_INEXACT << FLAGS_SHIFT
 
 
@@ -86,7 +86,7 @@ def _is_news(state: State, place: I) -> bool:
     """Whether the pnl of a scope is not what its newest row says; before the first, nothing is what it says."""
     scope = state.scopes[place]
     pnl = bounded_sum(bounded_sum(I(scope["realized"]), I(scope["unrealized"])), I(scope["costs"]))
-    return bool(scope["told_pnl"] != pnl or scope["told_inexact"] != I(scope["unconverted"] != ZERO))
+    return bool(scope["told_pnl"] != pnl or scope["told_inexact"] != I(scope["untold"] != ZERO))
 
 
 @kernel

@@ -37,7 +37,6 @@ from veloz.reducers.words import ONE, ZERO, I
 from veloz.reducers.worth import money_asset
 
 DAY_NS: Final = I(86_400_000_000_000)
-SECOND_NS: Final = I(1_000_000_000)
 _PPM: Final = I(1_000_000)
 _ASSETS_MAX: Final = I(ASSETS_MAX)
 _NO_RATIO: Final = I(-1)
@@ -379,14 +378,3 @@ def settle(state: State, now: I) -> None:
     _finish(state)
     watch_feeds(state, now)
     forget_touched(state)
-
-
-@kernel
-def pnl_due(state: State, now: I) -> bool:
-    """Whether pnl.update rows are due: something is open (a position or an order) and an engine second began since the last ones
-    (DESK.pnl_second, which whoever folds them sets). They tell SCOPE.realized, unrealized, costs, and INEXACT where `unconverted` is not 0.
-    """
-    desk = state.desk[0]
-    return bool(
-        (desk["positions_open"] != ZERO or desk["orders_open"] != ZERO) and now // SECOND_NS > desk["pnl_second"]
-    )

@@ -7,6 +7,7 @@ import numpy as np
 from veloz.contracts import terms
 from veloz.contracts.codes import Product
 from veloz.instruments.units import decimal_text
+from veloz.reducers.holdings import scope_at
 from veloz.reducers.order_table import OrderState
 from veloz.reducers.wallet import Balance, balance
 from veloz.scenario.naming import Names, Traded
@@ -150,6 +151,30 @@ def _balance(held: Balance) -> dict[str, str]:
         "margin": held.margin, "fees": held.fees, "funding": held.funding, "drift": held.drift,
     }  # fmt: skip
     return {name: decimal_text(amount, held.scale) for name, amount in amounts.items()}
+
+
+def pnl_figures(session: Session) -> dict[str, dict[str, Any]]:
+    """Pnl as last settled: of everything, of every strategy, and of every instrument that was ever held, in the reporting asset.
+
+    `unconverted`: how many pieces are in none of the numbers, for want of a rate or a price.
+    """
+    names = session.names
+    told: dict[str, dict[str, Any]] = {}
+    scopes = {"global": (terms.ScopeKind.GLOBAL, 0)}
+    for name, strategy in names.strategies.items():
+        scopes[f"strategy:{name}"] = terms.ScopeKind.STRATEGY, strategy.number
+    for position in session.state.positions[: int(session.state.desk[0]["positions_used"])]:
+        number = int(position["instrument"])
+        scopes[f"instrument:{names.title(number)}"] = terms.ScopeKind.INSTRUMENT, number
+    scale = session.lexicon.scale(session.lexicon.reporting)
+    for name, (kind, number) in scopes.items():
+        place = scope_at(session.state, kind, number)
+        if 0 <= place < int(session.state.desk[0]["scopes_used"]):
+            scope = session.state.scopes[place]
+            told[name] = {each: decimal_text(int(scope[each]), scale) for each in ("realized", "unrealized", "costs")}
+            told[name]["asset"] = session.lexicon.assets.get(session.lexicon.reporting)
+            told[name]["unconverted"] = int(scope["untold"])
+    return told
 
 
 def lines_of(figures: dict[str, dict[str, Any]]) -> list[str]:

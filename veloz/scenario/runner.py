@@ -9,7 +9,14 @@ from typing import Any, Final
 from veloz.reducers.state import state_hash
 from veloz.scenario.checks import look, require_known
 from veloz.scenario.code import Shelf
-from veloz.scenario.figures import balance_figures, lines_of, order_figures, position_figures, refusal_lines
+from veloz.scenario.figures import (
+    balance_figures,
+    lines_of,
+    order_figures,
+    pnl_figures,
+    position_figures,
+    refusal_lines,
+)
 from veloz.scenario.grammar import Check, Script, Sending, Step, parse
 from veloz.scenario.naming import Names
 from veloz.scenario.rows import make_step
@@ -30,6 +37,7 @@ class Result:
     refusals: list[dict[str, Any]]
     positions: dict[str, dict[str, Any]]
     balances: dict[str, dict[str, Any]]
+    pnl: dict[str, dict[str, Any]]
     state_hash: str
     first_difference: Unlike | None
     outcome: Outcome
@@ -44,7 +52,7 @@ class Result:
         """The JSON object of the command."""
         return {
             "ok": self.ok, "records": self.records, "orders": self.orders, "refusals": self.refusals,
-            "positions": self.positions, "balances": self.balances, "state_hash": self.state_hash,
+            "positions": self.positions, "balances": self.balances, "pnl": self.pnl, "state_hash": self.state_hash,
             "first_difference": self.first_difference.as_dict() if self.first_difference else None,
         }  # fmt: skip
 
@@ -172,6 +180,7 @@ def _result(script: Script, session: Session, unlike: Unlike | None) -> Result:
         refusals=session.refusals,
         positions=positions,
         balances=balances,
+        pnl=pnl_figures(session),
         state_hash=state_hash(session.state),
         first_difference=unlike or compare(script.expected, outcome),
         outcome=outcome,
