@@ -167,5 +167,5 @@ def test_a_difference_is_exit_one_and_names_its_line(tmp_path: Path) -> None:
     assert told["ok"] is False
     assert told["first_difference"]["found"] == "filled 2"
     assert set(told) == {
-        "ok", "records", "orders", "refusals", "positions", "balances", "state_hash", "first_difference"
+        "ok", "records", "orders", "refusals", "positions", "balances", "pnl", "state_hash", "first_difference"
     }  # fmt: skip
