@@ -495,10 +495,14 @@ class NaiveGate:
             return rank if limit == Limit.ALLOWED else -rank
         return value if value >= 0 else 2**63
 
-    def command_limit(self, scope: Scope, limit: Limit, value: int, seq: int, confirm: int = 0) -> Refusal | LimitStep:
-        """What a limit command leads to."""
+    def command_limit(
+        self, scope: Scope, limit: Limit, value: int, seq: int, confirm: int = 0
+    ) -> Refusal | LimitStep | None:
+        """What a limit command leads to; None: nothing."""
         at = (scope, limit)
         if confirm:
+            if value == self.limit(*at) and at not in self.waiting:
+                return None
             if self.waiting.get(at) != (value, confirm):
                 return Refusal.CONFIRM_NEEDED
         elif value == self.limit(*at) and at not in self.waiting:

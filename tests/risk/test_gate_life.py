@@ -201,15 +201,16 @@ class GateLife(RuleBasedStateMachine):
     def set_limit(self, scope, pair, off, confirmed) -> None:
         limit, value = pair[0], -1 if off else pair[1]
         self.state_limit(scope, limit, value, 0)
-        if confirmed and (scope, limit) in self.naive.waiting:
-            value, seq = self.naive.waiting[scope, limit]
+        if confirmed:
+            value, seq = self.naive.waiting.get((scope, limit), (value, self.floor.seq - 1))
             self.state_limit(scope, limit, value, seq)
 
     def state_limit(self, scope, limit, value, confirm) -> None:
         codes = self.floor.limit(*scope, limit, value, confirm)
         seq = self.floor.seq - 1 - len(codes)
         wanted = self.naive.command_limit(scope, limit, value, seq, confirm)
-        assert codes == ([0] if isinstance(wanted, LimitStep) else [wanted]), (limit, value, wanted)
+        answers = [] if wanted is None else [0] if isinstance(wanted, LimitStep) else [wanted]
+        assert codes == answers, (limit, value, wanted)
 
     @rule(
         scope=st.sampled_from(SCOPES),

@@ -117,6 +117,15 @@ def test_what_is_stricter(limit: Limit, strictest_first: list[int]) -> None:
     assert order == sorted(set(order))
 
 
+def test_a_lowering_may_be_confirmed_and_needs_not_be() -> None:
+    floor = Floor()
+    assert floor.limit(ScopeKind.GLOBAL, 0, Limit.ORDER_QTY, 6) == [0]
+    before = floor.state.limit_notes.copy()
+    assert floor.limit(ScopeKind.GLOBAL, 0, Limit.ORDER_QTY, 6, confirm=floor.seq - 2) == []
+    assert (floor.state.limit_notes == before).all()
+    assert floor.limit(ScopeKind.GLOBAL, 0, Limit.ORDER_QTY, 7, confirm=floor.seq - 1) == [Refusal.CONFIRM_NEEDED]
+
+
 def test_lowering_withdraws_a_raise() -> None:
     floor = Floor()
     assert floor.limit(ScopeKind.GLOBAL, 0, Limit.ORDER_QTY, 6) == [0]

@@ -8,6 +8,7 @@ import pytest
 
 from tests.engine.sessions import row
 from tests.risk.floor import HEDGED, ONE_WAY, OTHER, PERP, SECOND, Floor
+from veloz.contracts import codes
 from veloz.contracts import registry as r
 from veloz.contracts import terms
 from veloz.contracts.codes import RESUME_PHRASE, Breaker, BreakerState, Refusal, StopLevel, StopSource, StrategyStatus
@@ -133,6 +134,20 @@ def test_the_safest_source_holds_and_resuming_is_asked_for_twice() -> None:
     assert floor.stop(*EVERYTHING, StopLevel.RUN) == [Refusal.ALREADY]
     assert floor.stop(ScopeKind.STRATEGY, 99, StopLevel.HALT) == [Refusal.NOT_KNOWN]
     assert floor.stop(*EVERYTHING, StopLevel.FLATTEN + 1) == [Refusal.OUT_OF_BOUNDS]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("severity", codes.Severity)
+def test_nothing_is_resumed_while_money_differs(severity: codes.Severity) -> None:
+    floor = Floor()
+    assert floor.stop(*EVERYTHING, StopLevel.HALT) == [0]
+    floor.take(*CLEAN)
+    floor.decide(r.DIVERGED, 0, 100, 101, 1, codes.Difference.BALANCE | severity << 8 | ONE_WAY << 16)
+    wanted = 0 if severity == codes.Severity.INFO else Refusal.NOT_CLEAN
+    assert floor.stop(*EVERYTHING, StopLevel.RUN, StopSource.PERSON, RESUME_PHRASE) == [wanted]
+    floor.take(*CLEAN)
+    assert floor.stop(*EVERYTHING, StopLevel.RUN, StopSource.PERSON, RESUME_PHRASE) == [
+        0 if wanted else Refusal.ALREADY
+    ]
 
 
 def set_breaker(floor: Floor, scope: tuple[ScopeKind, int], kind: Breaker, level: StopLevel, *words: int) -> list[int]:

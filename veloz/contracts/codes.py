@@ -291,10 +291,10 @@ class Difference(IntEnum):
 
 
 class Severity(IntEnum):
-    """How bad a difference is."""
+    """How bad a difference is. From WARNING on, nothing is resumed before a statement without it; from ERROR on, its instrument is frozen."""
 
-    INFO = 0
-    WARNING = 1
+    INFO = 0  # what is held is what the venue says; how it came about is not explained
+    WARNING = 1  # one of the two is wrong about money or what was executed
     ERROR = 2
     CRITICAL = 3
 

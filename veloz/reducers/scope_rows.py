@@ -48,7 +48,7 @@ _BY_PERSON, _BY_BREAKER = I(codes.StopSource.PERSON), I(codes.StopSource.BREAKER
 _BY_RECONCILIATION: Final = I(codes.StopSource.RECONCILIATION)
 _B_FEED: Final = I(codes.Breaker.FEED)
 _ADOPT, _IGNORE = I(codes.SettleAction.ADOPT), I(codes.SettleAction.IGNORE)
-_ERROR: Final = I(codes.Severity.ERROR)
+_WARNING, _ERROR = I(codes.Severity.WARNING), I(codes.Severity.ERROR)
 _DIFFERS, _REPEATED = I(codes.Refusal.DIFFERS), I(codes.Refusal.REPEATED)
 _SCOPE_INSTRUMENT: Final = I(ScopeKind.INSTRUMENT)
 _SEVERITY_SHIFT, _ACCOUNT_SHIFT = I(8), I(16)
@@ -256,14 +256,14 @@ def _fold_strategy(state: State, kind: I, row: np.void, seq: I, now: I) -> None:
 
 @cold
 def _fold_diverged(state: State, instrument: I, row: np.void, seq: I, now: I) -> None:
-    """system.diverged: counted; one that is an error freezes its instrument, and the account is not clean any more."""
+    """system.diverged: counted; one that is an error freezes its instrument. From a warning on the account is not clean any more."""
     account = (I(row["aux"]) >> _ACCOUNT_SHIFT) & BYTE_MASK
-    if (I(row["aux"]) >> _SEVERITY_SHIFT) & BYTE_MASK >= _ERROR:
-        if ZERO < instrument < state.terms.shape[0]:
-            freeze(state, instrument, _DIFFERS, seq)
-        if ZERO < account < state.accounts.shape[0]:
-            state.accounts[account]["clean"] = ZERO
-            state.accounts[account]["differences"] += ONE
+    severity = (I(row["aux"]) >> _SEVERITY_SHIFT) & BYTE_MASK
+    if severity >= _ERROR and ZERO < instrument < state.terms.shape[0]:
+        freeze(state, instrument, _DIFFERS, seq)
+    if severity >= _WARNING and ZERO < account < state.accounts.shape[0]:
+        state.accounts[account]["clean"] = ZERO
+        state.accounts[account]["differences"] += ONE
     note_divergence(state, account, instrument, now)
 
 

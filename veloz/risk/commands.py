@@ -2,6 +2,7 @@
 
 Limits. What makes a limit stricter is set at once; anything else waits for a second command with `confirm`, the number of the first,
 and the same value. Setting a limit withdraws a raise that waited; stating the value that stands, when none waits, is refused (ALREADY).
+Confirming a value that stands, when none waits, is no mistake and leads to nothing: what makes a limit stricter may be confirmed as well.
 
 Stop levels. A source may always ask for a safer level, and repeating the one it has is a row once more, so that a kill repeated
 cancels once more. Less safe needs the phrase, clean accounts and no frozen instrument in the scope. Source BREAKER resumes by closing
@@ -107,6 +108,8 @@ def _decide_limit(state: State, row: np.void, seq: I, out: np.ndarray, n: I) -> 
     at = place * _LIMITS + limit
     note, before, revision = state.limit_notes[at], I(state.limits[at]), I(state.desk[0]["limits_revision"])
     if confirm != ZERO:
+        if value == before and note["pending_seq"] == ZERO:
+            return n
         if note["pending_seq"] != confirm or note["pending_value"] != value:
             return find(out, n, _K_REFUSED, ZERO, scope, C_CONFIRM, confirm, seq, I(note["pending_seq"]))
         return find(out, n, _K_LIMIT, ZERO, scope, limit | (_SET << STEP_SHIFT), value, seq, revision + ONE)

@@ -72,9 +72,17 @@ def _rejected(statement: Statement, making: Making) -> None:
 
 
 def _replaced(statement: Statement, making: Making) -> None:
+    """An amendment took hold; or the order gave way to another one, and the row's quantity is what was filled of it till then."""
     args, line = statement.args, statement.line
     order, traded = about(statement, making)
+    gave_way = args.get("action") == Action.PLACE
+    if gave_way and ("price" in args or "qty" in args):
+        refuse(line, "an order that gave way has no new terms; say what was executed of it as `filled Q`.")
+    if "filled" in args and not gave_way:
+        refuse(line, "`filled Q` belongs to `replaced ORDER place`.")
     price, qty = making.names.terms_of(order)
+    if gave_way:
+        qty = _filled_so_far(line, args, traded)
     if "price" in args:
         price = count(line, args["price"], traded.instrument.price_scale, "the price")
     if "qty" in args:

@@ -463,7 +463,7 @@ SHAPES: Final[dict[str, Shape]] = {
         _REPORT, {**_ABOUT, **_FILLED, "code": Option("code", _whole("the venue's code", signed=True))}
     ),
     "replaced": Shape(
-        _REPORT, {**_ABOUT, **_PRICE, **_REQUEST, "qty": Option("qty", _decimal("the quantity"))},
+        _REPORT, {**_ABOUT, **_PRICE, **_FILLED, **_REQUEST, "qty": Option("qty", _decimal("the quantity"))},
     ),
     "request-rejected": Shape(
         _REPORT, {**_ABOUT, **_FILLED, **_REQUEST, "code": Option("code", _whole("the venue's code", signed=True))},
