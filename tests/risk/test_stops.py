@@ -8,9 +8,8 @@ import pytest
 
 from tests.engine.sessions import row
 from tests.risk.floor import HEDGED, ONE_WAY, OTHER, PERP, SECOND, Floor
-from veloz.contracts import codes
+from veloz.contracts import codes, terms
 from veloz.contracts import registry as r
-from veloz.contracts import terms
 from veloz.contracts.codes import RESUME_PHRASE, Breaker, BreakerState, Refusal, StopLevel, StopSource, StrategyStatus
 from veloz.contracts.layout import FIRST, LAST, SNAPSHOT
 from veloz.contracts.terms import Action, OrderType, Origin, PositionSide, ScopeKind, TimeInForce

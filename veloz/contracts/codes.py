@@ -291,7 +291,7 @@ class Difference(IntEnum):
 
 
 class Severity(IntEnum):
-    """How bad a difference is. From WARNING on, nothing is resumed before a statement without it; from ERROR on, its instrument is frozen."""
+    """How bad a difference is. From WARNING on nothing is resumed before a statement without it; from ERROR on its instrument is frozen."""
 
     INFO = 0  # what is held is what the venue says; how it came about is not explained
     WARNING = 1  # one of the two is wrong about money or what was executed
