@@ -47,6 +47,7 @@ SNAPSHOT: Final = 8  # level of a whole book, not a change of one
 EMPTY: Final = 16  # depth message without levels
 CLOSED: Final = 16  # bar: the venue says it will not change any more
 ODD: Final = 32  # a trade that is not a market trade (insurance fund and the like)
+APPLIED: Final = 32  # level: of a recording that is applied as it stands
 INEXACT: Final = 64  # a value did not fit its quantum: rounded down, but never from something to nothing
 STEP_END: Final = 128  # last row of a step: decisions are taken here
 

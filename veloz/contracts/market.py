@@ -1,8 +1,12 @@
-"""md.*: what venues say about their markets. Prices and quantities are counts of the instrument's quanta."""
+"""md.*: what venues say about their markets. Prices and quantities are counts of the instrument's quanta.
+
+Recordings of others that keep two clocks (`ingest/npz.py`) may hold rows that one side never saw. What only the venue saw has kinds of its
+own, which mean nothing to the desk; what only the desk saw says so in its last word.
+"""
 
 import msgspec
 
-from veloz.contracts.measures import E8, Count, Nanos, Price, Qty, VenueId
+from veloz.contracts.measures import E8, Bits, Count, Nanos, Price, Qty, VenueId
 
 
 class TradePrinted(msgspec.Struct, frozen=True, kw_only=True, tag="md.trade.v1"):
@@ -12,6 +16,7 @@ class TradePrinted(msgspec.Struct, frozen=True, kw_only=True, tag="md.trade.v1")
     price: Price
     qty: Qty
     ts_match: Nanos  # the venue's matching time
+    unseen: Bits  # 1: the venue's side of the recording does not hold it
 
 
 class QuoteChanged(msgspec.Struct, frozen=True, kw_only=True, tag="md.quote.v1"):
@@ -28,6 +33,10 @@ class LevelSet(msgspec.Struct, frozen=True, kw_only=True, tag="md.level.v1"):
     """One price level of a depth message: `qty` rests at `price` now, 0 means none.
 
     A message is the run of rows from FIRST to LAST. SNAPSHOT: part of a whole book. EMPTY: the message had no levels.
+
+    APPLIED: from a recording that somebody else put in order. It holds as it stands: no snapshot is awaited, ids mean nothing, and
+    `prev_id` 1 says that the venue's side does not hold it. APPLIED and EMPTY: the side is cleared from its best price to `price`,
+    which is -1 where all of it is.
     """
 
     last_id: VenueId
@@ -95,3 +104,22 @@ class PartialLevelSet(msgspec.Struct, frozen=True, kw_only=True, tag="md.partial
     qty: Qty
     first_id: VenueId
     prev_id: VenueId
+
+
+class VenueLevelSet(msgspec.Struct, frozen=True, kw_only=True, tag="md.venue_level.v1"):
+    """A level (APPLIED, as in md.level) that only the venue's side of a recording holds."""
+
+    last_id: VenueId
+    price: Price
+    qty: Qty
+    first_id: VenueId
+    prev_id: VenueId
+
+
+class VenueTradePrinted(msgspec.Struct, frozen=True, kw_only=True, tag="md.venue_trade.v1"):
+    """A trade that only the venue's side of a recording holds."""
+
+    trade_id: VenueId
+    price: Price
+    qty: Qty
+    ts_match: Nanos

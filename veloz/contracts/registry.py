@@ -61,6 +61,8 @@ BAR: Final = _kind(6, market.BarStated)
 BAR_VOLUME: Final = _kind(7, market.BarVolumeStated)
 LIQUIDATION: Final = _kind(8, market.OrderLiquidated)
 PARTIAL: Final = _kind(9, market.PartialLevelSet)
+VENUE_LEVEL: Final = _kind(10, market.VenueLevelSet)
+VENUE_TRADE: Final = _kind(11, market.VenueTradePrinted)
 LISTED: Final = _kind(32, instrument.InstrumentStated, instrument.InstrumentBody)
 CHANGED: Final = _kind(33, instrument.InstrumentStated, instrument.InstrumentBody, "instrument.changed.v1")
 CATALOGUE: Final = _kind(34, instrument.CatalogueStated, instrument.CatalogueBody)
@@ -77,6 +79,8 @@ SOURCE: Final = _kind(52, system.SourceDeclared, system.SourceBody)
 
 TIMER: Final = _kind(53, system.TimerFired)
 DIVERGED: Final = _kind(54, system.StateDiverged)
+DATA_NAMED: Final = _kind(55, system.DataNamed, system.DataBody)
+DATA_FOLDED: Final = _kind(56, system.DataFolded)
 
 INTENT: Final = _kind(16, strategy.IntentStated)
 DISABLED: Final = _kind(17, strategy.StrategyDisabled)
@@ -134,10 +138,10 @@ COMMAND_PARAM: Final = _kind(121, command.ParameterCommanded, command.ParameterB
 COMMAND_SETTLE: Final = _kind(122, command.DifferenceSettled)
 
 KINDS: Final = (
-    TRADE, QUOTE, LEVEL, MARK, AGGTRADE, BAR, BAR_VOLUME, LIQUIDATION, PARTIAL,
+    TRADE, QUOTE, LEVEL, MARK, AGGTRADE, BAR, BAR_VOLUME, LIQUIDATION, PARTIAL, VENUE_LEVEL, VENUE_TRADE,
     INTENT, DISABLED,
     LISTED, CHANGED, CATALOGUE, RESOLVED, ASSETS, FILTERS, STATUS, BOUNDS,
-    STARTED, REFUSED, UNKNOWN, LINK, SOURCE, TIMER, DIVERGED,
+    STARTED, REFUSED, UNKNOWN, LINK, SOURCE, TIMER, DIVERGED, DATA_NAMED, DATA_FOLDED,
     APPROVED, GATE_REFUSED, STOPPED, VIOLATION, BREAKER, LIMIT, FROZEN, COMMAND_REFUSED,
     DRAFTED, TERMS, REQUESTED, CANCEL_REQUESTED, AMEND_REQUESTED, DISPATCHED, NOT_SENT, SILENT, ACCEPTED, CANCELED, EXPIRED,
     REJECTED, REPLACED, REQUEST_REJECTED, FILLED, FEE, MISSING, BUSTED, ORDER_STATED,

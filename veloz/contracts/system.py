@@ -2,7 +2,7 @@
 
 import msgspec
 
-from veloz.contracts.measures import Bits, Count, Nanos, Number, OrderKey, Seq
+from veloz.contracts.measures import Bits, Code, Count, Nanos, Number, OrderKey, Seq
 
 
 class EngineStarted(msgspec.Struct, frozen=True, kw_only=True, tag="system.started.v1"):
@@ -57,6 +57,36 @@ class TimerFired(msgspec.Struct, frozen=True, kw_only=True, tag="system.timer.v1
     strategy: Count  # whose timer; 0 = the engine's own
     timer: Count
     due_ns: Nanos
+
+
+class DataNamed(msgspec.Struct, frozen=True, kw_only=True, tag="system.data_named.v1"):
+    """First row of a backtest's result: which recording it was run on. The body says it in full."""
+
+    first_data_seq: Seq
+    last_data_seq: Seq
+    shift_ns: Nanos  # what all receive stamps of the recording were moved by
+    gated: Code  # 0: the risk gate was off, for a comparison; nothing such may ever reach a venue
+    venue_clock: Code  # 0: the venue's stamps · 1: the receive stamps (paper)
+
+
+class DataBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of system.data_named."""
+
+    path: str  # of the recording's journal, as it was given
+    head: str  # hash of its last row, lower-case hex
+    config: str  # canonical JSON of the run's settings
+    config_hash: str
+    seed: int = 0
+
+
+class DataFolded(msgspec.Struct, frozen=True, kw_only=True, tag="system.data_folded.v1"):
+    """First row of a step of a result: the recording up to `data_seq` was folded before the rows behind it. What decisions name as their
+    cause when a row of the recording caused them.
+    """
+
+    data_seq: Seq
+    data_kind: Code  # kind of that row
+    previous_seq: Seq  # end of the step of the recording before: what was folded at once and asked nobody
 
 
 class StateDiverged(msgspec.Struct, frozen=True, kw_only=True, tag="system.diverged.v1"):
