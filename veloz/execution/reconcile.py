@@ -85,8 +85,8 @@ def differences(state: State, rows: np.ndarray, since: int = 0) -> list[Differen
             are newer are not expected in it. 0: every foreign order is told of.
 
     Returns:
-        Orders in the order stated, then orders of ours that are missed, those that were over before it began and owe trades still,
-        positions, balances. Nothing when all agrees.
+        Orders in the order stated, then orders of ours that are missed, what those owe in trades and what those owe that were over before
+        it began, positions, balances. Nothing when all agrees.
     """
     marks = rows[rows["kind"] == r.STATEMENT.number]
     if not len(marks):
@@ -96,22 +96,7 @@ def differences(state: State, rows: np.ndarray, since: int = 0) -> list[Differen
     held = _stated_positions(account, rows)
     found = [each for there in stated for each in _order_differences(state, account, there, since)]
     found += _missed_orders(state, account, stated, since)
-    told = [(each.key, each.instrument) for each in stated]
-    found += [
-        Difference(
-            codes.Difference.ORDER_FILLED,
-            codes.Severity.ERROR,
-            account,
-            each.instrument,
-            0,
-            each.key,
-            each.traded,
-            each.filled,
-            each.spec["position_side"],
-        )
-        for each in owing_orders(state, account=account)
-        if (since == 0 or each.last_seq < since) and (each.key, each.instrument) not in told
-    ]
+    found += _owed_fills(state, account, stated, since)
     found += _position_differences(state, account, held)
     found = [_with_position(state, each, held) for each in found]
     return found + _balance_differences(state, account, rows)
@@ -189,7 +174,6 @@ def newest(state: State, key: int, instrument: int) -> int:
 
 
 def _missed_orders(state: State, account: int, stated: list[_Stated], since: int) -> list[Difference]:
-    keys = [(there.key, there.instrument) for there in stated]
     return [
         Difference(
             codes.Difference.ORDER_UNKNOWN_THERE,
@@ -201,8 +185,39 @@ def _missed_orders(state: State, account: int, stated: list[_Stated], since: int
             here.remaining,
             0,
         )
+        for here in _missed(state, account, stated, since)
+    ]
+
+
+def _missed(state: State, account: int, stated: list[_Stated], since: int) -> list[OrderView]:
+    """Open orders of ours that the statement should have and has not."""
+    keys = [(there.key, there.instrument) for there in stated]
+    return [
+        here
         for here in open_orders(state, account=account)
         if (here.key, here.instrument) not in keys and _expected(state, here) and not 0 < since <= here.drafted_seq
+    ]
+
+
+def _owed_fills(state: State, account: int, stated: list[_Stated], since: int) -> list[Difference]:
+    """Trades that were stated before and have not come, of orders that the statement does not name."""
+    keys = [(there.key, there.instrument) for there in stated]
+    owing = [each for each in _missed(state, account, stated, since) if each.filled > each.traded and each.strategy >= 0]
+    owing += owing_orders(state, account=account)
+    return [
+        Difference(
+            codes.Difference.ORDER_FILLED,
+            codes.Severity.ERROR,
+            account,
+            each.instrument,
+            0,
+            each.key,
+            each.traded - each.busted,
+            each.filled - each.busted,
+            each.spec["position_side"],
+        )
+        for each in owing
+        if (since == 0 or each.last_seq < since) and (each.key, each.instrument) not in keys
     ]
 
 
