@@ -8,6 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -100,7 +101,13 @@ def begun(holdings: list[Holding]) -> list[Row]:
         rows.append(row(r.ASSETS, product, BASE, QUOTE, settle, instrument=instrument))
     for number, each in enumerate(holdings):
         if each.held:
-            words = -5 - number, 700, abs(each.held), 901 + number, about(each, sell=int(each.held < 0), why=Why.ADOPTED)
+            words = (
+                -5 - number,
+                700,
+                abs(each.held),
+                901 + number,
+                about(each, sell=int(each.held < 0), why=Why.ADOPTED),
+            )
             rows.append(row(r.FILLED, *words, instrument=each.instrument))
             rows.append(row(r.EXPIRED, -5 - number, 0, abs(each.held), 3, words[-1], instrument=each.instrument))
         for mine in each.orders:
@@ -181,9 +188,8 @@ def check(state: State, holdings: list[Holding], seed: int) -> None:
             assert here.over == (mine.over or not mine.there or mine.stated >= mine.to_qty), (seed, each, mine)
 
 
-@settings(deadline=None, max_examples=60)
-@given(some.integers(0, 2**31))
-def test_differences_in_any_order_lead_to_the_statement_once(seed: int) -> None:
+def adopted(seed: int) -> None:
+    """A random world, its statements, and everything adopted twice."""
     draw = Random(seed)
     sides = [(ONE_WAY, 0), (HEDGED, PositionSide.LONG), (HEDGED, PositionSide.SHORT)]
     holdings = [holding(draw, account, where, side) for account, side in sides for where in PRODUCTS]
@@ -207,3 +213,15 @@ def test_differences_in_any_order_lead_to_the_statement_once(seed: int) -> None:
     for account in (ONE_WAY, HEDGED):
         state, more = tell(state, account, holdings)
         assert {each.difference for each in more} <= {What.ENTRY}, (seed, more)
+
+
+@settings(deadline=None, max_examples=30)
+@given(some.integers(0, 2**31))
+def test_differences_in_any_order_lead_to_the_statement_once(seed: int) -> None:
+    adopted(seed)
+
+
+@pytest.mark.slow
+def test_differences_in_any_order_lead_to_the_statement_once_and_again() -> None:
+    for seed in range(2_000):
+        adopted(seed)

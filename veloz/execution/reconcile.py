@@ -202,7 +202,9 @@ def _missed(state: State, account: int, stated: list[_Stated], since: int) -> li
 def _owed_fills(state: State, account: int, stated: list[_Stated], since: int) -> list[Difference]:
     """Trades that were stated before and have not come, of orders that the statement does not name."""
     keys = [(there.key, there.instrument) for there in stated]
-    owing = [each for each in _missed(state, account, stated, since) if each.filled > each.traded and each.strategy >= 0]
+    owing = [
+        each for each in _missed(state, account, stated, since) if each.filled > each.traded and each.strategy >= 0
+    ]
     owing += owing_orders(state, account=account)
     return [
         Difference(
