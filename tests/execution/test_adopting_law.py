@@ -14,8 +14,8 @@ from hypothesis import strategies as some
 
 from tests.reducers.order_rows import BASE, QUOTE, SECOND, Row, row, world
 from veloz.contracts import registry as r
-from veloz.contracts.codes import Product, SettleAction
 from veloz.contracts.codes import Difference as What
+from veloz.contracts.codes import Product, SettleAction
 from veloz.contracts.layout import ROW
 from veloz.contracts.terms import META, SPEC, PositionSide, Why, order_key, pack
 from veloz.execution.adopting import answer
