@@ -22,9 +22,8 @@ def run(args: argparse.Namespace) -> int:
     """Fold up to the row and print the top of the book."""
     from veloz.cli.progress import Bar
     from veloz.daemon.config import read_settings
-    from veloz.engine.warm import warm
     from veloz.history.names import read_names
-    from veloz.history.recall import recall, recall_newest
+    from veloz.history.recall import recall, recall_newest, warm_for
     from veloz.reducers.view import top
 
     path = journal_dir(args)
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         "instrument": args.instrument, "seq": at, "synced": False, "bids": [], "asks": [], "update_id": 0,
     }  # fmt: skip
     if found:
-        warm()
+        warm_for(path, at)
         with Bar("fold") as bar:
             folded = (
                 recall(path, last=at, use_snapshot=False, on_progress=bar.update)

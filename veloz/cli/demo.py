@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.journal) if args.journal else read_settings(args.set).path("data_dir") / "demo"
     sample = find_sample()
     require_own(path, sample)
-    say("The first run compiles the engine, which takes about a minute; later ones do not.")
+    say("The first run compiles what it needs, which takes a quarter of a minute or so; later ones do not.")
     say(f"1/4  ingesting {sample.name} ({VENUE}) into {path}")
     answer = run_demo(sample, path, args.set)
     answer["seconds"] = time.perf_counter() - begun

@@ -131,10 +131,11 @@ def _check_sync(place: Path) -> Finding:
 
 
 def _check_kernels() -> Finding:
-    from veloz.engine.warm import warm
+    from veloz.engine.warm import warm, warm_trading
 
     begun = time.perf_counter()
     warm()
+    warm_trading()
     return True, f"ready in {time.perf_counter() - begun:.2f} s"
 
 

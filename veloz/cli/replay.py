@@ -100,10 +100,10 @@ def replay_journal(
     """Fold rows up to `last`, counting from `first`; the answer of `veloz replay` without `seconds`."""
     from pathlib import Path
 
-    from veloz.engine.warm import warm
+    from veloz.history.recall import warm_for
 
-    warm()
     directory = Path(str(path))
+    warm_for(directory, last, deciding=verify)
     answers = []
     if decode:
         answers.append(_decode(directory, first, last))
@@ -149,11 +149,9 @@ def _verify(
     trust: bool,
 ) -> dict[str, Any]:
     from veloz.cli.progress import Bar
-    from veloz.engine.warm import warm_step
     from veloz.history.verify import CodeMissing, NoSuchStrategy, verify_journal
     from veloz.strategies.loader import Refused
 
-    warm_step()
     try:
         with Bar("verify") as bar:
             found = verify_journal(

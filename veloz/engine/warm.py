@@ -9,8 +9,15 @@ from veloz.reducers.state import new_state
 
 
 def warm() -> None:
-    """Fold no rows at all: that compiles the whole of the fold for the layouts in use."""
+    """Fold no rows at all: that compiles what market rows need."""
     fold(new_state(), np.zeros(0, ROW), 1)
+
+
+def warm_trading() -> None:
+    """The same where trading is open: that compiles the trading reducers too, which takes several times as long."""
+    state = new_state()
+    state.desk[0]["open"] = 1
+    fold(state, np.zeros(0, ROW), 1)
 
 
 def warm_step() -> None:

@@ -9,10 +9,14 @@ from pathlib import Path
 from blake3 import blake3
 
 from journal import Reader, View, snapshots
+from veloz.contracts.registry import STARTED
 from veloz.engine.replay import Replay
+from veloz.engine.warm import warm, warm_step, warm_trading
 from veloz.history.slabs import SlabReader
+from veloz.reducers.bits import NOT_TRADING, ROOM_OF
 from veloz.reducers.state import State, dump_state, fingerprint, load_state, new_state, state_hash
 
+_TRADING = frozenset(kind for kind in range(len(ROOM_OF)) if ROOM_OF[kind] != NOT_TRADING)
 _MEMORY = struct.Struct("<Q")  # size of the strategies' memory, which lies before the state
 Progress = Callable[[int, int], None]  # rows done, rows in all
 
@@ -77,6 +81,27 @@ def find_snapshot(path: Path, at_most: int) -> tuple[int, State] | None:
 def _fingerprint() -> bytes:
     """Of the state's layout, with what strategies remember in front of it."""
     return blake3(b"memory" + fingerprint()).digest(16)
+
+
+def warm_for(path: Path, last: int, *, deciding: bool = False) -> None:
+    """Compile what rows up to `last` need: nothing for trading where the journal has none of it.
+
+    Args:
+        path: The journal's directory.
+        last: Last row that will be folded.
+        deciding: Whether decisions will be taken too.
+    """
+    warm()
+    if _holds(path, last, _TRADING):
+        warm_trading()
+    if deciding and _holds(path, last, _TRADING | {STARTED.number}):
+        warm_step()
+
+
+def _holds(path: Path, last: int, kinds: frozenset[int]) -> bool:
+    """Whether any of some kinds is among rows up to `last`, as the headers of batches say."""
+    with Reader.open(path) as reader:
+        return any(True for _ in reader.scan(1, last, kinds, check=False))
 
 
 def recall(

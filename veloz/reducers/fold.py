@@ -7,10 +7,10 @@ the rows before it and on nothing else: not on how they were cut into calls.
 
 import numpy as np
 
-from veloz.contracts.kernel import entry, kernel
+from veloz.contracts.kernel import cold, entry, kernel
 from veloz.reducers.bits import NOT_TRADING, ROOM_OF
 from veloz.reducers.clock import advance, fold_started
-from veloz.reducers.depth import fold_run
+from veloz.reducers.depth import EDGE, fold_run
 from veloz.reducers.feeds import note_message
 from veloz.reducers.host import attend
 from veloz.reducers.limits import SLOTS_MAX
@@ -18,7 +18,7 @@ from veloz.reducers.marks import fold_mark
 from veloz.reducers.quotes import fold_quote
 from veloz.reducers.state import State
 from veloz.reducers.trades import fold_aggtrade, fold_liquidation, fold_trade
-from veloz.reducers.trading import end_step, fold_trading, restart
+from veloz.reducers.trading import end_step, fold_trading, must_settle, restart
 from veloz.reducers.windows import make_ready
 from veloz.reducers.words import (
     BYTE_MASK,
@@ -45,6 +45,8 @@ from veloz.reducers.words import (
     NEW_SLOT,
     ONE,
     RAW,
+    SETTLE,
+    TRADING,
     VERSION_ONE,
     VERSION_SHIFT,
     WORD_MASK,
@@ -83,9 +85,11 @@ def fold_other(state: State, slot_ix: I, kind: I, row: np.void, flags: I, now: I
         )
 
 
-@entry
-def fold_rows(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray, first_seq: I) -> I:
-    """Fold rows from `k`; the place to go on from. `signal`: why it stopped (DONE at the end), on what, its key, the stage."""
+@cold
+def fold_market(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray, first_seq: I) -> I:
+    """Fold rows from `k` until one needs the host or trading; the place to go on from. `signal`: as of `fold_rows`; TRADING: row k is
+    for the trading reducers; SETTLE: a step ended before row k, and trading is to be settled.
+    """
     n = rows.shape[0]
     clock = state.clock[0]
     desk = state.desk[0]
@@ -111,8 +115,9 @@ def fold_rows(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray
                 stage = FRESH
                 if signal[0] != DONE:
                     return k
-                if desk["open"] != 0 and (rows[k - ONE]["head"] >> FLAGS_SHIFT) & F_STEP_END != 0:
-                    end_step(state, clock["now_ns"])
+                if desk["open"] != 0 and is_due(desk, rows[k - ONE]["head"], clock["now_ns"]):
+                    signal[0] = SETTLE
+                    return k
                 continue
             elif kind == K_QUOTE:
                 fold_quote(state, slot_ix, row, now)
@@ -129,18 +134,57 @@ def fold_rows(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray
             clock["rows_unknown"] += ONE
         elif (head >> VERSION_SHIFT) & BYTE_MASK > KNOWN[kind]:
             clock["rows_newer"] += ONE
+        elif ROOM_OF[kind] != NOT_TRADING or (kind == K_STARTED and desk["open"] != 0):
+            signal[0] = TRADING
+            return k
         elif kind == K_STARTED:
             fold_started(clock, row["venue_seq"])
-            if desk["open"] != 0:
-                restart(state, first_seq + k, now)
-        elif ROOM_OF[kind] != NOT_TRADING:
-            fold_trading(state, kind, row, first_seq + k, now, signal)
-            if signal[0] != DONE:
-                return k
-        if desk["open"] != 0 and (head >> FLAGS_SHIFT) & F_STEP_END != 0:
-            end_step(state, now)
         k += ONE
+        if desk["open"] != 0 and is_due(desk, head, now):
+            signal[0] = SETTLE
+            return k
     return k
+
+
+@kernel
+def is_due(desk: np.void, head: I, now: I) -> bool:
+    """Whether a row ends a step behind which trading, which is open, is to be settled."""
+    return bool((head >> FLAGS_SHIFT) & F_STEP_END != 0 and must_settle(desk, now))
+
+
+@entry
+def fold_calm(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray, first_seq: I) -> I:
+    """`fold_market` for Python: a journal without trading never waits for the trading reducers to be compiled."""
+    return fold_market(state, rows, k, stage, signal, first_seq)
+
+
+@entry
+def fold_rows(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarray, first_seq: I) -> I:
+    """Fold rows from `k`; the place to go on from. `signal`: why it stopped (DONE at the end), on what, its key, the stage."""
+    clock = state.clock[0]
+    while True:
+        k = fold_market(state, rows, k, stage, signal, first_seq)
+        stage = FRESH
+        now = I(clock["now_ns"])
+        if signal[0] == TRADING:
+            row = rows[k]
+            signal[0] = DONE
+            if row["head"] & KIND_MASK == K_STARTED:
+                fold_started(clock, row["venue_seq"])
+                restart(state, first_seq + k, now)
+            else:
+                fold_trading(state, row["head"] & KIND_MASK, row, first_seq + k, now, signal)
+                if signal[0] != DONE:
+                    return k
+            k += ONE
+            if (row["head"] >> FLAGS_SHIFT) & F_STEP_END != 0:
+                end_step(state, now)
+        elif signal[0] == SETTLE:
+            end_step(state, now)
+        else:
+            if signal[0] == EDGE and state.desk[0]["open"] != 0 and is_due(state.desk[0], rows[k - ONE]["head"], now):
+                end_step(state, now)  # the host moves a window, in which nothing is worth more or less
+            return k
 
 
 def fold(state: State, rows: np.ndarray, first_seq: int) -> State:
@@ -148,7 +192,7 @@ def fold(state: State, rows: np.ndarray, first_seq: int) -> State:
 
     Args:
         state: Changed in place, except arrays that had to grow. Use the returned one only.
-        rows: Any dtype of 64 bytes [n]; read only. None at all: everything is compiled and nothing else happens.
+        rows: Any dtype of 64 bytes [n]; read only. None at all: what this state's rows may need is compiled, and nothing else happens.
         first_seq: Sequence number of `rows[0]`: one more than the last row folded.
 
     Returns:
@@ -158,10 +202,14 @@ def fold(state: State, rows: np.ndarray, first_seq: int) -> State:
     raw.flags.writeable = False  # one type for the compiler, whoever owns the memory
     signal = np.zeros(4, np.int64)
     k, stage = I(0), FRESH
+    folding = fold_rows if state.desk[0]["open"] else fold_calm
     while True:
-        k = fold_rows(state, raw, k, stage, signal, I(first_seq))
+        k = folding(state, raw, k, stage, signal, I(first_seq))
         if signal[0] == DONE:
             break
+        if signal[0] == TRADING:
+            folding, stage = fold_rows, FRESH
+            continue
         stage = I(signal[3])
         if signal[0] == INSTRUMENT_ROW:
             state = attend(state, signal, raw[k])

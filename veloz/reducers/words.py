@@ -60,6 +60,10 @@ DONE = I(0)
 NEW_SLOT, INSTRUMENT_ROW, MOVE_WINDOW, GROW_FAR, GROW_HELD = I(1), I(2), I(3), I(4), I(5)
 HURT = I(6)  # not a stop: a level that cannot be taken
 GROW_DESK: Final = I(7)  # a trading table is short of room
+TRADING, SETTLE = (
+    I(10),
+    I(11),
+)  # the market's part stops for trading: before a row of it; behind a step that is to be settled
 
 # Where in a row it goes on.
 FRESH, BEGUN, SET = I(0), I(1), I(2)  # nothing done · its message is begun · its level is set
