@@ -7,7 +7,7 @@ import pytest
 from veloz.contracts.codes import Difference, Limit, Refusal
 from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.terms import SPEC, OrderType, ScopeKind, pack
-from veloz.history.measuring import NO_LIMIT, PRICE_ANY, measure_difference, measure_limit, measure_refusal
+from veloz.history.measuring import NO_LIMIT, PRICE_ANY, Verdict, measure_difference, measure_limit, measure_refusal
 from veloz.instruments.instrument import define
 from veloz.instruments.lexicon import Lexicon
 
@@ -56,7 +56,7 @@ def lexicon() -> Lexicon:
     ],
 )
 def test_refusals(code: Refusal, kind: int, name: str, value: int, told: Any) -> None:
-    assert measure_refusal(code, kind, name, value, INSTRUMENT, lexicon()) == told
+    assert measure_refusal(Verdict(code, kind), name, value, INSTRUMENT, lexicon()) == told
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_differences(difference: Difference, value: int, told: str) -> None:
 
 
 def test_without_an_instrument_quantities_stay_counts() -> None:
-    assert measure_refusal(Refusal.ORDER_QTY, GLOBAL, "limit", 5, None, lexicon()) == 5
+    assert measure_refusal(Verdict(Refusal.ORDER_QTY, GLOBAL), "limit", 5, None, lexicon()) == 5
 
 
 @pytest.mark.parametrize(

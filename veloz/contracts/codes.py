@@ -95,6 +95,33 @@ class Refusal(IntEnum):
     ALREADY = 405
 
 
+class Term(IntEnum):
+    """Which term of an order a venue does not take: the part of a verdict with BAD_TERMS."""
+
+    TYPE = 1  # no such type there, or not with that time in force
+    SELF_TRADE = 2
+    TRIGGER_BY = 3
+    POSITION_SIDE = 4
+    REDUCE_ONLY = 5
+    PRICE = 6  # stated where the type has none, missing where it has one, or beyond all bounds
+    TRIGGER = 7
+    ACTIVATION = 8
+    CALLBACK = 9
+    EXPIRY = 10  # too soon
+    QTY = 11  # beyond all bounds
+    AMENDMENT = 12  # the venue does not change that about such an order
+
+
+class Measure(IntEnum):
+    """What the numbers of a verdict count where its code leaves that open: its part."""
+
+    USUAL = 0
+    QTY = 1  # quantity quanta
+    WORTH = 2  # money of the reporting asset
+    BASE = 3  # money of the base asset; else of the quote or settlement asset
+    SHARE = 4  # millionths
+
+
 class LinkEvent(IntEnum):
     """What happened on a connection (word `event` of `system.link`)."""
 

@@ -22,7 +22,7 @@ class OrderRefused(msgspec.Struct, frozen=True, kw_only=True, tag="risk.refused.
     limit: Number
     observed: Number
     ref: Seq
-    verdict: Bits  # terms.VERDICT: code and scope
+    verdict: Bits  # terms.VERDICT: code, scope, and what the numbers count
 
 
 class TradingStopped(msgspec.Struct, frozen=True, kw_only=True, tag="risk.stopped.v1"):

@@ -26,7 +26,12 @@ META: Final = (
 # The word `scope` of limits and stop levels.
 SCOPE: Final = (("kind", 8), ("number", 32))
 # The word `verdict` of refusals and violations: a codes.Refusal and the scope whose limit it was.
-VERDICT: Final = (("code", 16), ("kind", 8), ("number", 32))
+VERDICT: Final = (
+    ("code", 16),
+    ("kind", 8),
+    ("number", 32),
+    ("part", 6),
+)  # part: codes.Measure; of BAD_TERMS: codes.Term
 
 
 class Action(IntEnum):

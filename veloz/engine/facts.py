@@ -27,8 +27,6 @@ from veloz.reducers.bits import (
     ROOM_OF,
     ROOM_ORDERS,
     SCOPE_NUMBER,
-    VERDICT_KIND,
-    VERDICT_NUMBER,
     part,
 )  # fmt: skip
 from veloz.reducers.finding import counted_at, find_order
@@ -37,6 +35,7 @@ from veloz.reducers.state import State
 from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, KINDS_MAX, ONE, WORD_MASK, ZERO, I
 from veloz.reducers.worst import clip
 from veloz.risk.breaker import check_fill, only_reduces
+from veloz.risk.verdict import word_of
 
 _K_FROZEN, _K_VIOLATION = I(registry.FROZEN.number), I(registry.VIOLATION.number)
 _K_STATEMENT: Final = I(registry.STATEMENT.number)
@@ -146,5 +145,4 @@ def _check_fill(
         account = part(row["aux"], R_ACCOUNT, RM_ACCOUNT)
         since = _brought_since(state, rows, I(at["input"]), I(at["first_seq"]), instrument, account)
     if check_fill(state, order_ix, I(row["price"]), I(row["aux"]), since, verdict) != ZERO:
-        word = verdict[0] | (verdict[1] << VERDICT_KIND) | (verdict[2] << VERDICT_NUMBER)
-        make(at, out, _K_VIOLATION, instrument, key, verdict[3], verdict[4], seq, word)
+        make(at, out, _K_VIOLATION, instrument, key, verdict[3], verdict[4], seq, word_of(verdict))

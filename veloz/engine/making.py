@@ -11,9 +11,10 @@ import numpy as np
 from veloz.contracts import registry, terms
 from veloz.contracts.kernel import kernel
 from veloz.execution.planner import with_action
-from veloz.reducers.bits import M_ORIGIN, S_ORIGIN, VERDICT_KIND, VERDICT_NUMBER
+from veloz.reducers.bits import M_ORIGIN, S_ORIGIN
 from veloz.reducers.order_store import remaining_of
 from veloz.reducers.words import INSTRUMENT_SHIFT, ONE, VERSION_ONE, VERSION_SHIFT, ZERO, I
+from veloz.risk.verdict import word_of
 
 _CURSOR: Final = (
     "phase stage input inputs first_seq alone now made folded swept settled statements"  # alone: there are no strategies to ask
@@ -58,8 +59,7 @@ def made_at(at: np.void, seq: I) -> I:
 @kernel
 def make_refusal(at: np.void, out: np.ndarray, instrument: I, key: I, ref: I, verdict: np.ndarray) -> None:
     """risk.refused out of a verdict of the gate."""
-    word = verdict[0] | (verdict[1] << VERDICT_KIND) | (verdict[2] << VERDICT_NUMBER)
-    make(at, out, K_GATE_REFUSED, instrument, key, verdict[3], verdict[4], ref, word)
+    make(at, out, K_GATE_REFUSED, instrument, key, verdict[3], verdict[4], ref, word_of(verdict))
 
 
 @kernel

@@ -81,7 +81,10 @@ class Sentences:
         verdict = told["verdict"]
         if not (row["price"] or row["qty"]):
             return f"refused: {verdict['code']}"
-        return f"refused: {verdict['code']}, {told['observed']} against {told['limit']} ({verdict['scope']})"
+        if "term" in verdict:
+            return f"refused: {verdict['code']}, {told['limit']} takes no such {verdict['term']}: {told['observed']}"
+        observed, limit = (_counted(told[name], told["unit"]) for name in ("observed", "limit"))
+        return f"refused: {verdict['code']}, {observed} against {limit} ({verdict['scope']})"
 
     def _order_requested(self, told: dict[str, Any], row: np.void) -> str:
         return f"to be sent: {_asked(told)}"
@@ -141,6 +144,12 @@ class Sentences:
         if limit in _IN_PPM:
             return f"{int(value)} ppm"
         return str(value)
+
+
+def _counted(value: Any, unit: str | None) -> str:
+    """A number with its unit; names have none."""
+    text = str(value)
+    return f"{text} {unit}" if unit and text.removeprefix("-")[:1].isdigit() else text
 
 
 def _asked(told: dict[str, Any]) -> str:

@@ -9,7 +9,14 @@ import numpy as np
 from veloz.contracts import codes, layout, terms
 from veloz.contracts.codes import VENUE_NAMES
 from veloz.contracts.registry import Kind
-from veloz.history.measuring import measure_difference, measure_limit, measure_refusal
+from veloz.history.measuring import (
+    Verdict,
+    measure_breaker,
+    measure_difference,
+    measure_limit,
+    measure_refusal,
+    refusal_unit,
+)
 from veloz.instruments.instrument import Instrument
 from veloz.instruments.lexicon import Lexicon
 from veloz.instruments.units import decimal_text
@@ -44,6 +51,7 @@ CODED: Final[dict[tuple[str, str], type[IntEnum]]] = {
 }
 Find = Callable[[int], Instrument | None]
 _VERDICTS: Final = ("risk.refused", "risk.violation")
+_BREAKERS: Final = {"risk.breaker": ("observed", "limit"), "control.breaker": ("threshold",)}
 _LIMITS: Final = ("risk.limit", "control.limit")
 _SPEC_ENUMS: Final[dict[str, type[IntEnum]]] = {
     "action": terms.Action, "form": terms.Form, "type": terms.OrderType, "tif": terms.TimeInForce,
@@ -84,11 +92,16 @@ class Teller:
             told[name] = self._value(kind, name, unit, words, instrument)
         if kind.name in _VERDICTS:
             parts = terms.unpack(terms.VERDICT, words["verdict"])
+            verdict = Verdict(parts["code"], parts["kind"], parts["part"])
             for name in ("limit", "observed"):
-                told[name] = measure_refusal(parts["code"], parts["kind"], name, words[name], instrument, self.lexicon)
+                told[name] = measure_refusal(verdict, name, words[name], instrument, self.lexicon)
+            told["unit"] = refusal_unit(verdict, instrument, self.lexicon)
         elif kind.name == "system.diverged":
             for name in ("ours", "theirs"):
                 told[name] = measure_difference(words["what"], words[name], instrument, self.lexicon)
+        elif kind.name in _BREAKERS:
+            for name in _BREAKERS[kind.name]:
+                told[name] = measure_breaker(words["breaker"] & 0xFF, words[name])
         elif kind.name in _LIMITS:
             told["value"] = self._limit(words)
         elif kind.name == "pnl.update" and int(row["flags"]) & layout.INEXACT:
@@ -129,10 +142,13 @@ class Teller:
             return self.scope_name(parts["kind"], parts["number"])
         if name == "verdict":
             parts = terms.unpack(terms.VERDICT, word)
-            return {
+            told = {
                 "code": _named(codes.Refusal, parts["code"]),
                 "scope": self.scope_name(parts["kind"], parts["number"]),
             }
+            if parts["code"] == codes.Refusal.BAD_TERMS and parts["part"]:
+                told["term"] = _named(codes.Term, parts["part"])
+            return told
         if name == "breaker":
             second = codes.BreakerState if kind.name == "risk.breaker" else codes.StopLevel
             return {"breaker": _named(codes.Breaker, word & 0xFF), "to": _named(second, word >> 8)}

@@ -44,6 +44,7 @@ SCOPE_NUMBER: Final = _shift(terms.SCOPE, "number")
 SCOPE_KIND_MASK: Final = _mask(terms.SCOPE, "kind")
 VERDICT_KIND: Final = _shift(terms.VERDICT, "kind")
 VERDICT_NUMBER: Final = _shift(terms.VERDICT, "number")
+VERDICT_PART: Final = _shift(terms.VERDICT, "part")
 LEG_BITS: Final = I(terms.LEG_BITS)
 
 _ROOMS: Final = {"strategy": 1, "risk": 1, "control": 1, "pnl": 1, "order": 2, "account": 3}

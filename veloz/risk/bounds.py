@@ -23,7 +23,7 @@ from typing import Final
 
 import numpy as np
 
-from veloz.contracts.codes import Limit, Refusal
+from veloz.contracts.codes import Limit, Measure, Refusal
 from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.buckets import debt_now, limit_of, tokens_used, window_of
 from veloz.reducers.state import State
@@ -32,7 +32,7 @@ from veloz.reducers.wide import mul_div_up
 from veloz.reducers.words import ONE, TWO, ZERO, I
 from veloz.reducers.worst import WORTH_TOP, exposure_price, is_conditional, worth_up
 from veloz.risk.venue_rules import MARKET, has_price, has_trigger
-from veloz.risk.verdict import SCOPES, SHARE, Draft, Prices, refuse, tightest
+from veloz.risk.verdict import SCOPES, SHARE, Draft, Prices, refuse, refuse_in, tightest
 
 L_COLLAR, L_ORDER_QTY, L_ORDER_NOTIONAL = I(Limit.COLLAR_PPM), I(Limit.ORDER_QTY), I(Limit.ORDER_NOTIONAL)
 L_POSITION_QTY, L_POSITION_NOTIONAL = I(Limit.POSITION_QTY), I(Limit.POSITION_NOTIONAL)
@@ -45,6 +45,7 @@ C_NET, C_LEVERAGE, C_ORDER_RATE = I(Refusal.NET_EXPOSURE), I(Refusal.LEVERAGE), 
 C_DAILY_LOSS, C_DRAWDOWN = I(Refusal.DAILY_LOSS), I(Refusal.DRAWDOWN)
 C_NO_REFERENCE, C_NO_RATE = I(Refusal.NO_REFERENCE), I(Refusal.NO_RATE)
 _PPM: Final = I(1_000_000)
+_WORTH, _SHARE = I(Measure.WORTH), I(Measure.SHARE)
 
 
 @cold
@@ -83,7 +84,7 @@ def _collar(state: State, draft: Draft, prices: Prices, verdict: np.ndarray) -> 
     else:
         apart = _farthest(price, prices)
         if apart < ZERO:
-            return refuse(verdict, C_NO_REFERENCE, place, limit, ZERO)
+            return refuse_in(verdict, C_NO_REFERENCE, place, limit, ZERO, _SHARE)
         if price == ZERO:  # a market order where the other side is not known
             return ZERO
     return refuse(verdict, C_COLLAR, place, limit, apart) if apart > limit else ZERO
@@ -99,10 +100,10 @@ def _order_size(state: State, draft: Draft, verdict: np.ndarray) -> I:
         return ZERO
     limit = limit_of(state.limits, place, L_ORDER_NOTIONAL)
     if draft.paid == ZERO:
-        return refuse(verdict, C_NO_REFERENCE, place, limit, ZERO)
+        return refuse_in(verdict, C_NO_REFERENCE, place, limit, ZERO, _WORTH)
     worth = worth_up(state, draft.instrument, draft.paid, draft.qty)
     if worth < ZERO:
-        return refuse(verdict, C_NO_RATE, place, limit, ZERO)
+        return refuse_in(verdict, C_NO_RATE, place, limit, ZERO, _WORTH)
     return refuse(verdict, C_ORDER_NOTIONAL, place, limit, worth) if worth > limit else ZERO
 
 
@@ -127,12 +128,12 @@ def _position(state: State, draft: Draft, price: I, verdict: np.ndarray) -> I:
         limit = limit_of(state.limits, place, L_POSITION_NOTIONAL)
         if limit >= ZERO and most > ZERO:
             if price == ZERO:
-                return refuse(verdict, C_NO_REFERENCE, place, limit, ZERO)
+                return refuse_in(verdict, C_NO_REFERENCE, place, limit, ZERO, _WORTH)
             worth = worth_up(state, draft.instrument, price, most)
             if worth < ZERO:
-                return refuse(verdict, C_NO_RATE, place, limit, ZERO)
+                return refuse_in(verdict, C_NO_RATE, place, limit, ZERO, _WORTH)
             if worth > limit:
-                return refuse(verdict, C_POSITION, place, limit, worth)
+                return refuse_in(verdict, C_POSITION, place, limit, worth, _WORTH)
     return ZERO
 
 
@@ -169,6 +170,7 @@ def _unvalued(state: State, draft: Draft, place: I, limit_kind: I) -> I:
 def _exposure(state: State, draft: Draft, price: I, verdict: np.ndarray) -> I:
     """Gross and net exposure and leverage of every scope, with this draft."""
     for limit_kind in (L_GROSS, L_NET, L_LEVERAGE):
+        measure = _SHARE if limit_kind == L_LEVERAGE else _WORTH
         for k in range(SCOPES):
             place = draft.places[k]
             if place < ZERO:
@@ -182,10 +184,10 @@ def _exposure(state: State, draft: Draft, price: I, verdict: np.ndarray) -> I:
             if qty == ZERO:
                 continue
             if price == ZERO:
-                return refuse(verdict, C_NO_REFERENCE, place, limit, ZERO)
+                return refuse_in(verdict, C_NO_REFERENCE, place, limit, ZERO, measure)
             worth = worth_up(state, draft.instrument, price, qty)
             if worth < ZERO:
-                return refuse(verdict, C_NO_RATE, place, limit, ZERO)
+                return refuse_in(verdict, C_NO_RATE, place, limit, ZERO, measure)
             scope, code = state.scopes[place], C_GROSS
             if limit_kind == L_NET:
                 code = C_NET
@@ -200,7 +202,7 @@ def _exposure(state: State, draft: Draft, price: I, verdict: np.ndarray) -> I:
                 return refuse(verdict, code, place, limit, I(seen))
             missing = _unvalued(state, draft, place, limit_kind)
             if missing > ZERO:
-                return refuse(verdict, C_NO_RATE, place, limit, missing)
+                return refuse_in(verdict, C_NO_RATE, place, limit, missing, measure)
     return ZERO
 
 
@@ -234,7 +236,7 @@ def _loss(state: State, draft: Draft, limit_kind: I, verdict: np.ndarray) -> I:
         if loss > limit:
             return refuse(verdict, C_DAILY_LOSS if limit_kind == L_DAILY_LOSS else C_DRAWDOWN, place, limit, loss)
         if scope["untold"] > ZERO:
-            return refuse(verdict, C_NO_RATE, place, limit, I(scope["untold"]))
+            return refuse_in(verdict, C_NO_RATE, place, limit, I(scope["untold"]), _WORTH)
     return ZERO
 
 

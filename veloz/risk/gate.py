@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from veloz.contracts.codes import Limit, Refusal, StopLevel, StrategyStatus, TradingStatus
+from veloz.contracts.codes import Limit, Measure, Refusal, StopLevel, StrategyStatus, TradingStatus
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import Action, Origin
 from veloz.reducers.accounts import available, order_hold
-from veloz.reducers.bits import M_ORIGIN, M_TYPE, S_ORIGIN, S_SELL, S_TYPE, part
+from veloz.reducers.bits import M_ORIGIN, M_TYPE, P_SPOT, S_ORIGIN, S_SELL, S_TYPE, part
 from veloz.reducers.booksync import S_LOADED, S_SYNCED
 from veloz.reducers.buckets import debt_now, limit_of, tokens_used, window_of
 from veloz.reducers.limits import CHANNELS
@@ -29,7 +29,7 @@ from veloz.reducers.words import K_LEVEL, K_PARTIAL, K_QUOTE, NONE, ONE, TWO, ZE
 from veloz.reducers.worst import rest_of
 from veloz.risk.bounds import check_exposure, check_losses, check_size, order_rate
 from veloz.risk.conduct import crosses_own, duplicated, must_reduce, repeated
-from veloz.risk.venue_rules import C_BAD_TERMS, MARKET, MARKETS, TRAILING, check_filters, terms_fit
+from veloz.risk.venue_rules import C_BAD_TERMS, MARKET, MARKETS, TRAILING, bad_term, check_filters
 from veloz.risk.verdict import (
     NO_SCOPE,
     SCOPES,
@@ -40,6 +40,7 @@ from veloz.risk.verdict import (
     Prices,
     clear,
     refuse,
+    refuse_in,
     seal,
     tightest,
 )  # fmt: skip
@@ -63,6 +64,7 @@ _C_FROZEN, _C_BREAKER, _C_OFF = I(Refusal.FROZEN), I(Refusal.BREAKER_OPEN), I(Re
 _C_NOT_ALLOWED, _C_UNTRADABLE = I(Refusal.NOT_ALLOWED), I(Refusal.UNTRADABLE)
 _C_HALTED, _C_STALE, _C_UNSYNCED = I(Refusal.VENUE_HALTED), I(Refusal.BOOK_STALE), I(Refusal.BOOK_UNSYNCED)
 _C_CANCEL_RATE, _C_INTENT_RATE = I(Refusal.CANCEL_RATE), I(Refusal.INTENT_RATE)
+_IN_BASE, _IN_QTY = I(Measure.BASE), I(Measure.QTY)
 _C_FUNDS, _C_NO_REFERENCE = I(Refusal.FUNDS), I(Refusal.NO_REFERENCE)
 _C_UNKNOWN, _C_OVER = I(Refusal.UNKNOWN_ORDER), I(Refusal.ORDER_OVER)
 _C_NOTHING, _C_NO_SLOT = I(Refusal.NOTHING_CHANGES), I(Refusal.NO_SLOT)
@@ -249,7 +251,9 @@ def _funds(state: State, draft: Draft, verdict: np.ndarray) -> I:
     if need > ZERO:
         there = available(state, draft.account, asset)
         if need > there:
-            return refuse(verdict, _C_FUNDS, NO_SCOPE, there, need)
+            terms = state.terms[draft.instrument]
+            in_base = terms["product"] == P_SPOT and asset == terms["base"]
+            return refuse_in(verdict, _C_FUNDS, NO_SCOPE, there, need, _IN_BASE if in_base else ZERO)
     clear(verdict)
     verdict[V_HOLD] = whole
     verdict[V_ASSET] = asset
@@ -270,7 +274,7 @@ def _is_askable(state: State, order_ix: I, verdict: np.ndarray) -> I:
         if order["state"] == S_UNKNOWN:
             return refuse(verdict, _C_UNKNOWN, NO_SCOPE, ZERO, I(order["state"]))
         if order["pending_price"] == order["price"] and order["pending_qty"] == order["qty"]:
-            return refuse(verdict, _C_NOTHING, NO_SCOPE, I(order["qty"]), I(order["pending_qty"]))
+            return refuse_in(verdict, _C_NOTHING, NO_SCOPE, I(order["qty"]), I(order["pending_qty"]), _IN_QTY)
     elif order["state"] != S_DRAFTED:
         return refuse(verdict, _C_NOTHING, NO_SCOPE, ZERO, I(order["state"]))
     known = ZERO < order["instrument"] < state.terms.shape[0] and order["instrument"] < state.instruments.shape[0]
@@ -286,8 +290,10 @@ def _check_terms(state: State, draft: Draft, prices: Prices, now: I, verdict: np
         code = _venue_status(state, draft, verdict)
     if code == ZERO and draft.seen.reducing == ZERO:
         code = _book(state, draft, now, verdict)
-    if code == ZERO and not terms_fit(state, draft, now):
-        code = refuse(verdict, C_BAD_TERMS, NO_SCOPE, draft.market, draft.spec)
+    if code == ZERO:
+        term = bad_term(state, draft, now)
+        if term != ZERO:
+            code = refuse_in(verdict, C_BAD_TERMS, NO_SCOPE, draft.market, draft.spec, term)
     if code == ZERO:
         code = check_filters(state, draft, prices, verdict)
     return code

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from veloz.contracts.codes import Market, Refusal
+from veloz.contracts.codes import Market, Refusal, Term
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import OrderType, PositionSide, SelfTrade, TimeInForce, TriggerBy
 from veloz.reducers.bits import (
@@ -28,7 +28,7 @@ from veloz.reducers.bits import (
     part,
 )  # fmt: skip
 from veloz.reducers.state import State
-from veloz.reducers.wide import TENS, WORD_MAX, is_less, product, scale_tens, times
+from veloz.reducers.wide import TENS, WORD_MAX, mul_div, mul_div_up, product, scale_tens, times
 from veloz.reducers.words import ONE, ZERO, I
 from veloz.reducers.worst import QTY_TOP
 from veloz.risk.verdict import NO_SCOPE, Draft, Prices, refuse
@@ -72,6 +72,10 @@ PRICE_MOST: Final = I((1 << 60) - 1)
 _PPM: Final = I(1_000_000)
 _EIGHT: Final = I(8)
 
+_T_TYPE, _T_STP, _T_BY, _T_SIDE = I(Term.TYPE), I(Term.SELF_TRADE), I(Term.TRIGGER_BY), I(Term.POSITION_SIDE)
+_T_REDUCE, _T_PRICE, _T_TRIGGER = I(Term.REDUCE_ONLY), I(Term.PRICE), I(Term.TRIGGER)
+_T_ACTIVATION, _T_CALLBACK, _T_EXPIRY = I(Term.ACTIVATION), I(Term.CALLBACK), I(Term.EXPIRY)
+_T_QTY, _T_AMENDMENT = I(Term.QTY), I(Term.AMENDMENT)
 C_BAD_TERMS, C_TICK, C_LOT = I(Refusal.BAD_TERMS), I(Refusal.TICK), I(Refusal.LOT)
 C_QTY_MIN, C_QTY_MAX, C_NOTIONAL_MIN = I(Refusal.QTY_MIN), I(Refusal.QTY_MAX), I(Refusal.NOTIONAL_MIN)
 C_PRICE_BAND, C_PRODUCT_BOUND = I(Refusal.PRICE_BAND), I(Refusal.PRODUCT_BOUND)
@@ -90,49 +94,59 @@ def has_trigger(kind: I) -> bool:
 
 
 @kernel
-def _kind_fits(draft: Draft) -> bool:
-    """Type, time in force, self-trade prevention, and what triggers it, as the product offers them."""
+def _bad_kind(draft: Draft) -> I:
+    """Type, time in force, self-trade prevention, and what triggers it, as the product offers them. 0, or the codes.Term."""
     if draft.kind >= _TYPES or not ZERO < draft.market < MARKETS:
-        return False
+        return _T_TYPE
     tif, stp = part(draft.spec, S_TIF, M_TIF), part(draft.spec, S_STP, M_STP)
     by = part(draft.spec, S_TRIGGER_BY, M_TRIGGER_BY)
-    if (OFFERED[draft.market * _TYPES + draft.kind] >> tif) & ONE == ZERO or (
-        STP_OFFERED[draft.market] >> stp
-    ) & ONE == ZERO:
-        return False
-    return bool(by == _BY_LAST or (by < _BY_INDEX and draft.market != _SPOT_MARKET))
+    if (OFFERED[draft.market * _TYPES + draft.kind] >> tif) & ONE == ZERO:
+        return _T_TYPE
+    if (STP_OFFERED[draft.market] >> stp) & ONE == ZERO:
+        return _T_STP
+    fits = by == _BY_LAST or (by < _BY_INDEX and draft.market != _SPOT_MARKET)
+    return ZERO if fits else _T_BY
 
 
 @kernel
-def _sides_fit(state: State, draft: Draft) -> bool:
-    """Position side and reduce-only by product and mode of the account."""
+def _bad_side(state: State, draft: Draft) -> I:
+    """Position side and reduce-only by product and mode of the account. 0, or the codes.Term."""
     side, reduces = part(draft.spec, S_SIDE, M_SIDE), part(draft.spec, S_REDUCE, ONE)
-    if state.terms[draft.instrument]["product"] == P_SPOT:
-        return bool(side == _BOTH and reduces == ZERO)
-    if state.accounts[draft.account]["hedge"] == ZERO:
-        return bool(side == _BOTH)
-    return bool(side != _BOTH and side <= I(PositionSide.SHORT) and reduces == ZERO)
+    is_spot = state.terms[draft.instrument]["product"] == P_SPOT
+    if is_spot or state.accounts[draft.account]["hedge"] == ZERO:
+        if side != _BOTH:
+            return _T_SIDE
+        return _T_REDUCE if is_spot and reduces != ZERO else ZERO
+    if side == _BOTH or side > I(PositionSide.SHORT):
+        return _T_SIDE
+    return _T_REDUCE if reduces != ZERO else ZERO
 
 
 @kernel
-def _words_fit(state: State, draft: Draft, now: I) -> bool:
-    """Prices where the type wants them and nowhere else, and a time that is far enough ahead."""
+def _bad_callback(draft: Draft, callback: I) -> bool:
+    """Whether a trailing stop may not follow at that distance."""
+    if draft.market == _SPOT_MARKET:
+        return bool(not ZERO < callback < _PPM or callback % _CALLBACK_STEP != ZERO)
+    return bool(not CALLBACK_LEAST <= callback <= CALLBACK_MOST)
+
+
+@kernel
+def _bad_word(state: State, draft: Draft, now: I) -> I:
+    """Prices where the type wants them and nowhere else, and a time that is far enough ahead. 0, or the codes.Term."""
     order = state.orders[draft.order_ix]
     trigger, activation = I(order["trigger"]), I(order["activation"])
-    callback, expire = I(order["callback_ppm"]), I(order["expire_ns"])
-    if not (ZERO <= draft.price <= PRICE_MOST and ZERO <= trigger <= PRICE_MOST and ZERO <= activation <= PRICE_MOST):
-        return False
-    if (draft.price > ZERO) != has_price(draft.kind) or (has_trigger(draft.kind) and trigger == ZERO):
-        return False
-    if draft.kind == TRAILING:
-        if draft.market == _SPOT_MARKET:
-            if not ZERO < callback < _PPM or callback % _CALLBACK_STEP != ZERO:
-                return False
-        elif not CALLBACK_LEAST <= callback <= CALLBACK_MOST:
-            return False
+    if not ZERO <= draft.price <= PRICE_MOST or (draft.price > ZERO) != has_price(draft.kind):
+        return _T_PRICE
+    if not ZERO <= trigger <= PRICE_MOST or (has_trigger(draft.kind) and trigger == ZERO):
+        return _T_TRIGGER
+    if not ZERO <= activation <= PRICE_MOST:
+        return _T_ACTIVATION
+    if draft.kind == TRAILING and _bad_callback(draft, I(order["callback_ppm"])):
+        return _T_CALLBACK
     if part(draft.spec, S_TIF, M_TIF) == _TIF_GTD:
-        return bool(expire // _SECOND * _SECOND > now + GTD_LEAST_NS)
-    return True
+        expire = I(order["expire_ns"])
+        return ZERO if expire // _SECOND * _SECOND > now + GTD_LEAST_NS else _T_EXPIRY
+    return ZERO
 
 
 @kernel
@@ -147,13 +161,18 @@ def _amendment_fits(state: State, draft: Draft) -> bool:
 
 
 @kernel
-def terms_fit(state: State, draft: Draft, now: I) -> bool:
-    """Whether there is such an order at the venue at all."""
-    if not (_kind_fits(draft) and _sides_fit(state, draft) and _words_fit(state, draft, now)):
-        return False
-    if draft.qty > QTY_TOP:
-        return False
-    return bool(not draft.amends or _amendment_fits(state, draft))
+def bad_term(state: State, draft: Draft, now: I) -> I:
+    """The codes.Term for which there is no such order at the venue at all; 0: there is."""
+    term = _bad_kind(draft)
+    if term == ZERO:
+        term = _bad_side(state, draft)
+    if term == ZERO:
+        term = _bad_word(state, draft, now)
+    if term == ZERO and draft.qty > QTY_TOP:
+        term = _T_QTY
+    if term == ZERO and draft.amends and not _amendment_fits(state, draft):
+        term = _T_AMENDMENT
+    return term
 
 
 @kernel
@@ -229,11 +248,10 @@ def _off_notional(state: State, draft: Draft, prices: Prices, verdict: np.ndarra
 
 
 @cold
-def _beyond(left: I, left_by: I, right: I, right_by: I) -> bool:
-    """left · left_by > right · right_by; none of them below 0."""
-    left_hi, left_lo = product(left, left_by)
-    right_hi, right_lo = product(right, right_by)
-    return is_less(right_hi, right_lo, left_hi, left_lo)
+def _band(around: I, factor_ppm: I, up: bool) -> I:
+    """The bound of a band: `around` times the factor, up rounded down and down rounded up; more than any price may be: PRICE_MOST + 1."""
+    bound, ok = mul_div(around, factor_ppm, _PPM) if up else mul_div_up(around, factor_ppm, _PPM)
+    return min(bound, PRICE_MOST + ONE) if ok else PRICE_MOST + ONE
 
 
 @kernel
@@ -250,10 +268,14 @@ def _off_band(state: State, draft: Draft, prices: Prices, verdict: np.ndarray) -
     if draft.price == ZERO or around == ZERO or draft.kind != LIMIT:
         return ZERO
     up, down, spot = I(terms["up_ppm"]), I(terms["down_ppm"]), draft.market == _SPOT_MARKET
-    if up > ZERO and (spot or draft.sell == ZERO) and _beyond(draft.price, _PPM, around, up):
-        return refuse(verdict, C_PRICE_BAND, NO_SCOPE, up, draft.price)
-    if down > ZERO and (spot or draft.sell != ZERO) and _beyond(around, down, draft.price, _PPM):
-        return refuse(verdict, C_PRICE_BAND, NO_SCOPE, down, draft.price)
+    if up > ZERO and (spot or draft.sell == ZERO):
+        most = _band(around, up, True)
+        if draft.price > most:
+            return refuse(verdict, C_PRICE_BAND, NO_SCOPE, most, draft.price)
+    if down > ZERO and (spot or draft.sell != ZERO):
+        least = _band(around, down, False)
+        if draft.price < least:
+            return refuse(verdict, C_PRICE_BAND, NO_SCOPE, least, draft.price)
     return ZERO
 
 

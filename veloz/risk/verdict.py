@@ -6,6 +6,7 @@ import numpy as np
 
 from veloz.contracts.kernel import kernel
 from veloz.contracts.terms import ScopeKind
+from veloz.reducers.bits import VERDICT_KIND, VERDICT_NUMBER, VERDICT_PART
 from veloz.reducers.desk import LIMITS
 from veloz.reducers.scopes import FIXED
 from veloz.reducers.state import State
@@ -13,7 +14,7 @@ from veloz.reducers.survey import Survey
 from veloz.reducers.words import ZERO, I
 
 # Places in the verdict, i8[VERDICT_WORDS].
-V_CODE, V_KIND, V_NUMBER, V_LIMIT, V_OBSERVED, V_HOLD, V_ASSET = I(0), I(1), I(2), I(3), I(4), I(5), I(6)
+V_CODE, V_KIND, V_NUMBER, V_LIMIT, V_OBSERVED, V_HOLD, V_ASSET, V_PART = (I(n) for n in range(8))
 VERDICT_WORDS: Final = 8
 
 SCOPES: Final = 5  # of an order: global, venue, account, instrument, strategy
@@ -77,7 +78,23 @@ def refuse(verdict: np.ndarray, code: I, place: I, limit: I, observed: I) -> I:
     verdict[V_KIND] = place
     verdict[V_LIMIT] = limit
     verdict[V_OBSERVED] = observed
+    verdict[V_PART] = ZERO
     return code
+
+
+@kernel
+def refuse_in(verdict: np.ndarray, code: I, place: I, limit: I, observed: I, what: I) -> I:
+    """The same, and the part of the verdict: what the numbers count, or which term is meant."""
+    refuse(verdict, code, place, limit, observed)
+    verdict[V_PART] = what
+    return code
+
+
+@kernel
+def word_of(verdict: np.ndarray) -> I:
+    """The word `verdict` of a row."""
+    scope = (verdict[V_KIND] << VERDICT_KIND) | (verdict[V_NUMBER] << VERDICT_NUMBER)
+    return I(verdict[V_CODE] | scope | (verdict[V_PART] << VERDICT_PART))
 
 
 @kernel

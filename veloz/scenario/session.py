@@ -202,7 +202,8 @@ class Session:
             "seq": seq, "code": told["verdict"]["code"] if gate else told["code"], "kind": BY_NUMBER[kind].name,
             "instrument": self.names.title(int(row["instrument"])) if traded else None,
             "order": told.get("order") or None, "scope": told["verdict"]["scope"] if gate else told.get("scope"),
-            "limit": told["limit"], "observed": told["observed"], "cause": int(row["ref"]) or None,
+            "limit": told["limit"], "observed": told["observed"], "unit": told.get("unit"),
+            "term": told["verdict"].get("term") if gate else None, "cause": int(row["ref"]) or None,
         }  # fmt: skip
         if kind == registry.DISABLED.number:
             refusal["scope"] = f"strategy:{told['strategy']}"
