@@ -2,9 +2,11 @@
 
 A bucket holds as many tokens as its limit says and is refilled with that many, evenly, over its window. What is kept is the debt: tokens
 taken and not yet refilled, in parts of a token of which `window` make one, so that nothing is ever rounded. A debt of 0 is a full
-bucket; a limit that is lowered leaves the debt, and so holds at once.
+bucket; a limit that is lowered leaves the debt, and so holds at once. Orders, cancels and intents each have a bucket in every scope: one
+law, made for the names of their fields.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -76,3 +78,50 @@ def debt_after(debt: I, tokens: I, window: I) -> I:
 def tokens_used(debt: I, window: I) -> I:
     """How many tokens are out, when one more is taken."""
     return (debt + window - ONE) // window + ONE
+
+
+_Taking = Callable[[np.ndarray, np.void, I, I], None]
+_Lacking = Callable[[np.ndarray, np.void, I, I], I]
+
+
+def _bucket(name: str, limit: I, *, fills_up: bool) -> tuple[_Taking, _Lacking]:
+    """The kernels of one bucket of a scope; both take the limits, the scope, its place and the time.
+
+    Args:
+        name: What the scope's fields of it begin with.
+        limit: How many tokens it holds.
+        fills_up: A token that is not whole is taken for what there is of it; False: it stays.
+
+    Returns:
+        One that takes a token. One that says how many would be out with one more, where that is beyond the limit; else 0.
+    """
+    debt, counted_in, since_ns = f"{name}_debt", f"{name}_window", f"{name}_ns"  # constants to the compiler
+
+    @kernel
+    def take(limits: np.ndarray, scope: np.void, place: I, now: I) -> None:
+        tokens = limit_of(limits, place, limit)
+        if tokens >= ZERO:
+            window = window_of(limits, place)
+            left = debt_now(I(scope[debt]), I(scope[counted_in]), I(scope[since_ns]), tokens, window, now)
+            if fills_up or tokens_used(left, window) <= tokens:
+                left = debt_after(left, tokens, window)
+            scope[debt] = left
+            scope[counted_in] = window
+            scope[since_ns] = now
+
+    @kernel
+    def lacking(limits: np.ndarray, scope: np.void, place: I, now: I) -> I:
+        tokens = limit_of(limits, place, limit)
+        if tokens < ZERO:
+            return ZERO
+        window = window_of(limits, place)
+        left = debt_now(I(scope[debt]), I(scope[counted_in]), I(scope[since_ns]), tokens, window, now)
+        used = tokens_used(left, window)
+        return used if used > tokens else ZERO
+
+    return take, lacking
+
+
+take_order, lacks_order = _bucket("order", I(Limit.ORDERS_PER_WINDOW), fills_up=True)
+take_cancel, lacks_cancel = _bucket("cancel", I(Limit.CANCELS_PER_WINDOW), fills_up=True)
+take_intent, lacks_intent = _bucket("intent", I(Limit.INTENTS_PER_WINDOW), fills_up=False)

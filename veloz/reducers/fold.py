@@ -202,7 +202,7 @@ def fold(state: State, rows: np.ndarray, first_seq: int) -> State:
     raw.flags.writeable = False  # one type for the compiler, whoever owns the memory
     signal = np.zeros(4, np.int64)
     k, stage = I(0), FRESH
-    folding = fold_rows if state.desk[0]["open"] else fold_calm
+    folding = fold_rows if state.desk["open"][0] else fold_calm
     while True:
         k = folding(state, raw, k, stage, signal, I(first_seq))
         if signal[0] == DONE:
@@ -219,7 +219,7 @@ def fold(state: State, rows: np.ndarray, first_seq: int) -> State:
         else:
             state = attend(state, signal, raw[min(int(k), len(raw) - 1)])
     if len(raw):
-        state.clock[0]["seq"] = first_seq + len(raw) - 1
+        state.clock["seq"][0] = first_seq + len(raw) - 1
     else:
         make_ready()
     return state

@@ -13,9 +13,9 @@ from veloz.contracts import codes, registry
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import ScopeKind
 from veloz.reducers.bits import M_STRATEGY, S_STRATEGY, SCOPE_KIND_MASK, SCOPE_NUMBER, part
-from veloz.reducers.buckets import RATE_MAX, WINDOW_MAX_NS
+from veloz.reducers.buckets import RATE_MAX, WINDOW_MAX_NS, take_intent
 from veloz.reducers.desk import LIMITS
-from veloz.reducers.scopes import feed_faults, find_scope, freeze, note_divergence, scope_place, take_intent_token
+from veloz.reducers.scopes import feed_faults, find_scope, freeze, note_divergence, scope_place
 from veloz.reducers.state import State
 from veloz.reducers.stops import E_DISABLE, E_LOAD, E_REPLACE, E_START, follow_strategy
 from veloz.reducers.tables import STAY
@@ -242,8 +242,9 @@ def _fold_strategy(state: State, kind: I, row: np.void, seq: I, now: I) -> None:
     strategy = state.strategies[number]
     if kind == _K_INTENT:
         strategy["intents"] += ONE
-        if strategy["scope_ix"] >= ZERO:
-            take_intent_token(state, I(strategy["scope_ix"]), now)
+        place = I(strategy["scope_ix"])
+        if place >= ZERO:
+            take_intent(state.limits, state.scopes[place], place, now)
     elif kind == _K_C_PARAM:
         strategy["params_revision"] += ONE
     else:

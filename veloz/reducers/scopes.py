@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from veloz.contracts.codes import Breaker, Limit
+from veloz.contracts.codes import Breaker
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import Action, ScopeKind
 from veloz.reducers.bits import S_SELL, part
-from veloz.reducers.buckets import debt_after, debt_now, limit_of, repeat_span, tokens_used, window_of
+from veloz.reducers.buckets import repeat_span, take_cancel, take_order
 from veloz.reducers.places import NO_STRATEGY
 from veloz.reducers.state import State
 from veloz.reducers.survey import survey
@@ -23,8 +23,6 @@ from veloz.reducers.worst import WORTH_TOP, exposure_price, worth_up
 
 FIXED: Final = I(16)
 _SHARE: Final = 4  # of the scopes of an order, the strategy's
-_ORDERS, _CANCELS = I(Limit.ORDERS_PER_WINDOW), I(Limit.CANCELS_PER_WINDOW)
-_INTENTS: Final = I(Limit.INTENTS_PER_WINDOW)
 _B_LOSSES, _B_REJECTS, _B_FEED = I(Breaker.LOSSES), I(Breaker.REJECTS), I(Breaker.FEED)
 _B_DIVERGENCES, _B_UNKNOWNS = I(Breaker.DIVERGENCES), I(Breaker.UNKNOWNS)
 _AMEND: Final = I(Action.AMEND)
@@ -111,40 +109,6 @@ def _scopes_of_order(state: State, order: np.void) -> tuple[I, I, I, I, I]:
 
 
 @kernel
-def _take_order_token(state: State, place: I, now: I) -> None:
-    tokens = limit_of(state.limits, place, _ORDERS)
-    if tokens >= ZERO:
-        scope, window = state.scopes[place], window_of(state.limits, place)
-        debt = debt_now(I(scope["order_debt"]), I(scope["order_window"]), I(scope["order_ns"]), tokens, window, now)
-        scope["order_debt"] = debt_after(debt, tokens, window)
-        scope["order_window"] = window
-        scope["order_ns"] = now
-
-
-@kernel
-def _take_cancel_token(state: State, place: I, now: I) -> None:
-    tokens = limit_of(state.limits, place, _CANCELS)
-    if tokens >= ZERO:
-        scope, window = state.scopes[place], window_of(state.limits, place)
-        debt = debt_now(I(scope["cancel_debt"]), I(scope["cancel_window"]), I(scope["cancel_ns"]), tokens, window, now)
-        scope["cancel_debt"] = debt_after(debt, tokens, window)
-        scope["cancel_window"] = window
-        scope["cancel_ns"] = now
-
-
-@kernel
-def take_intent_token(state: State, place: I, now: I) -> None:
-    """One intent of a strategy; one that finds no token takes none, as an order that is refused."""
-    tokens = limit_of(state.limits, place, _INTENTS)
-    if tokens >= ZERO:
-        scope, window = state.scopes[place], window_of(state.limits, place)
-        debt = debt_now(I(scope["intent_debt"]), I(scope["intent_window"]), I(scope["intent_ns"]), tokens, window, now)
-        scope["intent_debt"] = debt + window if tokens_used(debt, window) <= tokens else debt
-        scope["intent_window"] = window
-        scope["intent_ns"] = now
-
-
-@kernel
 def _expose(scope: np.void, opened: I, sell: I, more: I, toward: I, unvalued: I) -> None:
     """One order more: until the next settlement measures anew, exposures are what they were and this."""
     scope["orders_open"] += opened
@@ -218,7 +182,7 @@ def note_approved(state: State, order_ix: I, now: I) -> None:
                 _expose(state.scopes[place], opened, sell, share_more, share_toward, unvalued)
             else:
                 _expose(state.scopes[place], opened, sell, own_more, own_toward, unvalued)
-            _take_order_token(state, place, now)
+            take_order(state.limits, state.scopes[place], place, now)
             if not amends:
                 _run_on(state, place, sell, seen.reducing == ZERO, now)
     if not amends:
@@ -239,7 +203,7 @@ def note_cancel(state: State, order_ix: I, now: I) -> None:
     places = _scopes_of_order(state, state.orders[order_ix])
     for k in range(5):
         if places[k] >= ZERO:
-            _take_cancel_token(state, places[k], now)
+            take_cancel(state.limits, state.scopes[places[k]], places[k], now)
 
 
 @kernel

@@ -25,7 +25,7 @@ import numpy as np
 
 from veloz.contracts.codes import Limit, Measure, Refusal
 from veloz.contracts.kernel import cold, kernel
-from veloz.reducers.buckets import debt_now, limit_of, tokens_used, window_of
+from veloz.reducers.buckets import lacks_order, limit_of
 from veloz.reducers.state import State
 from veloz.reducers.survey import PRICE_TOP
 from veloz.reducers.wide import mul_div_up
@@ -213,13 +213,9 @@ def order_rate(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
         place = draft.places[k]
         if place < ZERO:
             continue
-        tokens = limit_of(state.limits, place, L_ORDERS)
-        if tokens >= ZERO:
-            scope, window = state.scopes[place], window_of(state.limits, place)
-            debt = debt_now(I(scope["order_debt"]), I(scope["order_window"]), I(scope["order_ns"]), tokens, window, now)
-            used = tokens_used(debt, window)
-            if used > tokens:
-                return refuse(verdict, C_ORDER_RATE, place, tokens, used)
+        used = lacks_order(state.limits, state.scopes[place], place, now)
+        if used > ZERO:
+            return refuse(verdict, C_ORDER_RATE, place, limit_of(state.limits, place, L_ORDERS), used)
     return ZERO
 
 

@@ -17,7 +17,7 @@ from veloz.contracts.terms import Action, Origin
 from veloz.reducers.accounts import available, order_hold
 from veloz.reducers.bits import M_ORIGIN, M_TYPE, P_SPOT, S_ORIGIN, S_SELL, S_TYPE, part
 from veloz.reducers.booksync import S_LOADED, S_SYNCED
-from veloz.reducers.buckets import debt_now, limit_of, tokens_used, window_of
+from veloz.reducers.buckets import lacks_cancel, lacks_intent, limit_of
 from veloz.reducers.limits import CHANNELS
 from veloz.reducers.order_store import amending
 from veloz.reducers.order_table import S_CANCEL_REQUESTED, S_DRAFTED, S_UNKNOWN, is_over
@@ -355,15 +355,9 @@ def _cancel_rate(state: State, order: np.void, now: I, verdict: np.ndarray) -> I
         place = places[k]
         if place < ZERO:
             continue
-        tokens = limit_of(state.limits, place, _L_CANCELS)
-        if tokens >= ZERO:
-            scope, window = state.scopes[place], window_of(state.limits, place)
-            debt = debt_now(
-                I(scope["cancel_debt"]), I(scope["cancel_window"]), I(scope["cancel_ns"]), tokens, window, now
-            )
-            used = tokens_used(debt, window)
-            if used > tokens:
-                return refuse(verdict, _C_CANCEL_RATE, place, tokens, used)
+        used = lacks_cancel(state.limits, state.scopes[place], place, now)
+        if used > ZERO:
+            return refuse(verdict, _C_CANCEL_RATE, place, limit_of(state.limits, place, _L_CANCELS), used)
     return ZERO
 
 
@@ -423,13 +417,8 @@ def judge_intent(state: State, strategy: I, now: I, verdict: np.ndarray) -> I:
     place = I(state.strategies[strategy]["scope_ix"])
     if place < ZERO:
         return ZERO
-    tokens = limit_of(state.limits, place, _L_INTENTS)
-    if tokens < ZERO:
+    used = lacks_intent(state.limits, state.scopes[place], place, now)
+    if used == ZERO:
         return ZERO
-    scope, window = state.scopes[place], window_of(state.limits, place)
-    debt = debt_now(I(scope["intent_debt"]), I(scope["intent_window"]), I(scope["intent_ns"]), tokens, window, now)
-    used = tokens_used(debt, window)
-    if used <= tokens:
-        return ZERO
-    refuse(verdict, _C_INTENT_RATE, place, tokens, used)
+    refuse(verdict, _C_INTENT_RATE, place, limit_of(state.limits, place, _L_INTENTS), used)
     return seal(state, verdict)
