@@ -2,7 +2,10 @@
 
 Rows are a pure function of sources, offers and frames. Sources, and whatever an operator's file said about instruments, are
 taken from the rows on record; everything else is decoded anew, compared with the record byte for byte, and folded in its
-place. Batches whose frames have expired are folded as recorded; what their sources showed is forgotten with them, so that a
+place. Behind the rows of a frame, those of an engine may stand that came from no frame: decisions, commands, timers. They are
+folded as recorded; a row of a kind that frames give is none of them. An engine also takes several frames in one step, so that
+there a frame need not end a step; in what was ingested it does.
+Batches whose frames have expired are folded as recorded; what their sources showed is forgotten with them, so that a
 snapshot that was refused because its source had shown two symbols may be taken where only expired frames tell of the second.
 """
 
@@ -16,19 +19,34 @@ import numpy as np
 from journal import Batch, Frames, Reader, View
 from journal.batch import OPEN_END
 from veloz.contracts.instrument import InstrumentBody
-from veloz.contracts.layout import ROW
-from veloz.contracts.registry import BY_NUMBER, CHANGED, LISTED, SOURCE, Kind
+from veloz.contracts.layout import ROW, STEP_END
+from veloz.contracts.registry import (
+    BY_NUMBER,
+    CATALOGUE,
+    CHANGED,
+    KINDS,
+    LEVEL,
+    LINK,
+    LISTED,
+    REFUSED,
+    SOURCE,
+    STARTED,
+    UNKNOWN,
+    Kind,
+)  # fmt: skip
 from veloz.contracts.system import SourceBody
 from veloz.engine.replay import DIVERGENCES_MAX, Divergence, Replay
 from veloz.history.names import learn, read_catalogue
 from veloz.history.recall import Progress, Recall
 from veloz.instruments.catalogue import GIVEN, Catalogue, read_body
 from veloz.reducers.state import new_state
-from veloz.venues.binance.codec import MARKET_LAST, Codec
+from veloz.venues.binance.codec import Codec
 from veloz.venues.port import FRAME_PAD, NEWLINE, FrameBlock, RowBlock, Source
 
 BATCHES_A_VIEW: Final = 64
 BODY: Final = "body"
+_MARKET: Final = tuple(kind.number for kind in KINDS if kind.topic == LEVEL.topic)
+_DECODED: Final = (*_MARKET, *(each.number for each in (LISTED, CHANGED, CATALOGUE, REFUSED, UNKNOWN, LINK, SOURCE)))
 
 
 class Redecoder:
@@ -39,6 +57,7 @@ class Redecoder:
         self._codec = Codec(catalogue)
         self._known: dict[int, Source] = {}
         self._compare_from = compare_from
+        self._engine_ran = False
         self.divergences: list[Divergence] = []
         self.frames = 0
 
@@ -54,6 +73,7 @@ class Redecoder:
     def rows(self, batch: Batch, frames: Frames | None) -> np.ndarray:
         """The batch's rows as decoded from its frames; as recorded where there are none. ROW[n], valid as long as the batch."""
         recorded = batch.rows.view(ROW)
+        self._engine_ran |= batch.has_kind(STARTED.number)
         if frames is None:
             self.announce(batch)
             learn(self._catalogue, batch)
@@ -61,8 +81,6 @@ class Redecoder:
         self._prepare(batch, frames)
         decoded = self._codec.decode(frame_block(frames, recorded))
         self.frames += len(frames)
-        if batch.flags & OPEN_END:
-            decoded = _cut(decoded, batch.n - int(frames.first_row[0]))
         rows = self._compare(batch, frames, decoded)
         learn(self._catalogue, batch)
         return rows
@@ -118,24 +136,31 @@ class Redecoder:
     def _compare(self, batch: Batch, frames: Frames, decoded: RowBlock) -> np.ndarray:
         """The decoded rows in the places of the recorded ones; what differs is noted."""
         recorded = batch.rows.view(ROW)
-        lead = int(frames.first_row[0])
-        same_places = np.array_equal(decoded.first_row + lead, frames.first_row)
-        if not same_places or lead + len(decoded.rows) != batch.n:
-            at = int(np.argmin(_prefix(decoded.first_row + lead, frames.first_row)))
-            self._note(
-                batch.first + int(frames.first_row[at]), recorded, int(frames.first_row[at]), "rows", "as decoded"
-            )
+        places, rooms = _places(batch, frames, decoded)
+        other = np.ones(batch.n, bool)
+        other[: int(frames.first_row[0])] = False
+        other[places] = False
+        strays = np.flatnonzero(other & np.isin(recorded["kind"], _DECODED))
+        if len(strays):
+            rooms[np.searchsorted(frames.first_row, strays[0], "right") - 1] = -1
+        if rooms.min() < 0:
+            at = int(frames.first_row[np.argmax(rooms < 0)])
+            self._note(batch.first + at, recorded, at, "rows", "as decoded")
             return recorded
-        rows = decoded.rows if lead == 0 else np.concatenate([recorded[:lead], decoded.rows])
+        rows = recorded.copy()
+        rows[places] = decoded.rows[: len(places)]
+        if self._engine_ran or other.any():
+            rows["flags"] &= recorded["flags"] | (0xFF ^ STEP_END)
         differs = np.flatnonzero((rows.view("u1").reshape(-1, 64) != recorded.view("u1").reshape(-1, 64)).any(axis=1))
         for at in differs[:DIVERGENCES_MAX].tolist():
             for name in ROW.names or ():
                 if rows[at][name] != recorded[at][name]:
                     self._note(batch.first + at, recorded, at, name, str(rows[at][name]))
                     break
-        bodies = {at + lead: body for at, body in decoded.bodies}
-        for at, body in batch.bodies():
-            if at >= lead and bodies.get(at) != body:
+        bodies = {int(places[at]): body for at, body in decoded.bodies if at < len(places)}
+        found = {at: body for at, body in batch.bodies() if at >= frames.first_row[0] and not other[at]}
+        for at in sorted(bodies.keys() | found.keys()):
+            if bodies.get(at) != found.get(at):
                 self._note(batch.first + at, recorded, at, BODY, "another body")
         return rows
 
@@ -150,7 +175,7 @@ class Redecoder:
 
 def _shown(rows: np.ndarray) -> list[int]:
     """Instruments of the market rows among these."""
-    found: list[int] = np.unique(rows["instrument"][rows["kind"] <= MARKET_LAST]).tolist()
+    found: list[int] = np.unique(rows["instrument"][np.isin(rows["kind"], _MARKET)]).tolist()
     return [number for number in found if number]
 
 
@@ -165,15 +190,18 @@ def says_alike(one: InstrumentBody, other: InstrumentBody) -> bool:
     return msgspec.structs.replace(other, **quanta) == one
 
 
-def _prefix(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Whether two columns agree, place by place; False beyond the shorter one."""
-    n = min(len(one), len(other))
-    return np.append(one[:n] == other[:n], [False])[: max(n, 1)]
+def _places(batch: Batch, frames: Frames, decoded: RowBlock) -> tuple[np.ndarray, np.ndarray]:
+    """Where in a batch the decoded rows belong, and for every frame, how many rows it has room for beyond its own.
 
-
-def _cut(decoded: RowBlock, n: int) -> RowBlock:
-    """The first n rows: all that a journal restored from an archive that was cut within a frame has of it."""
-    return RowBlock(decoded.rows[:n], decoded.first_row, [body for body in decoded.bodies if body[0] < n])
+    A journal restored from an archive that was cut within a frame has only some of the last one's rows.
+    """
+    first = frames.first_row.astype(np.int64)
+    count = np.append(decoded.first_row[1:], len(decoded.rows)).astype(np.int64) - decoded.first_row
+    room = np.append(first[1:], batch.n) - first
+    if batch.flags & OPEN_END:
+        count[-1] = min(count[-1], room[-1])
+    places = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())
+    return places[places < batch.n], room - count
 
 
 def frame_block(frames: Frames, rows: np.ndarray) -> FrameBlock:
