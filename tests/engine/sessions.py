@@ -118,6 +118,7 @@ class Said(NamedTuple):
     strategy: int
     cause: int
     rows: np.ndarray
+    text: str = ""
 
 
 class Script:

@@ -83,7 +83,7 @@ DATA_NAMED: Final = _kind(55, system.DataNamed, system.DataBody)
 DATA_FOLDED: Final = _kind(56, system.DataFolded)
 
 INTENT: Final = _kind(16, strategy.IntentStated)
-DISABLED: Final = _kind(17, strategy.StrategyDisabled)
+DISABLED: Final = _kind(17, strategy.StrategyDisabled, strategy.DisabledBody)
 
 APPROVED: Final = _kind(64, risk.OrderApproved)
 GATE_REFUSED: Final = _kind(65, risk.OrderRefused)

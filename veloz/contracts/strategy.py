@@ -16,10 +16,16 @@ class IntentStated(msgspec.Struct, frozen=True, kw_only=True, tag="strategy.inte
 
 
 class StrategyDisabled(msgspec.Struct, frozen=True, kw_only=True, tag="strategy.disabled.v1"):
-    """A strategy broke a rule and is woken no more until a person starts it again."""
+    """A strategy broke a rule and is woken no more until a person starts it again. RAISED: `observed` is the line of its own text."""
 
     strategy: Count
     code: Code  # codes.Refusal
     observed: Number
     ref: Seq
     limit: Number
+
+
+class DisabledBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of strategy.disabled with RAISED: for people. Nothing is decided by it, and no verification compares it."""
+
+    text: str  # what it raised: type and message, one line of at most 200 characters, numbers like 0x7f… left out

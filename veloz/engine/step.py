@@ -7,10 +7,13 @@ the same decisions, live and in a replay, and the state after a step is the stat
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
+import msgspec
 import numpy as np
 
+from veloz.contracts.codes import Refusal
 from veloz.contracts.layout import ROW, STEP_END
-from veloz.contracts.registry import DECISIONS, TERMS
+from veloz.contracts.registry import DECISIONS, DISABLED, TERMS
+from veloz.contracts.strategy import DisabledBody
 from veloz.engine.decide import ASK_MINDS, ASK_STATEMENTS, GROW_OUT, new_work, take_step
 from veloz.engine.differences import diverged
 from veloz.engine.making import CURSOR
@@ -38,6 +41,14 @@ class Wake(Protocol):
     @property
     def rows(self) -> np.ndarray:
         """ROW[n], in the order in which they were said."""
+
+    @property
+    def strategy(self) -> int:
+        """Whose they are."""
+
+    @property
+    def text(self) -> str:
+        """What it raised; "" where it did not."""
 
 
 class Minds(Protocol):
@@ -82,6 +93,7 @@ class Engine:
         self.minds = minds
         self.outbox = Outbox()
         self._sends = sends
+        self._raised: dict[int, str] = {}  # by strategy, in the step under way
         self._out = np.zeros(OUT_FIRST, RAW)
         self._out_words = self._out.view(_WORD)
         self._work = new_work()
@@ -103,11 +115,14 @@ class Engine:
         kept, heap = len(rows), list(bodies)
         inputs = np.ascontiguousarray(rows).view(_WORD).copy()  # words: copying them costs a third of copying fields
         inputs[::WORDS] &= _NO_STEP_END
+        self._raised.clear()
         made = self._run(inputs.view(RAW), heap, first)
         whole = np.empty((kept + made) * WORDS, _WORD)
         whole[: kept * WORDS] = inputs
         whole[kept * WORDS :] = self._out_words[: made * WORDS]
         whole[-WORDS] |= _STEP_END
+        if self._raised:
+            heap += self._texts(whole.view(ROW), kept)
         step = Step(first, kept, whole.view(ROW), heap)
         if made and self._sends:
             self.outbox.hold(step, self.state)
@@ -154,8 +169,15 @@ class Engine:
             return _NOTHING
         now = int(self._work.cursor[0]["now"])
         wakes = self.minds.wake(self.state, inputs.view(ROW), first_seq, now, bodies)
+        self._raised.update({wake.strategy: wake.text for wake in wakes if wake.text})
         said = [np.ascontiguousarray(wake.rows).view(RAW) for wake in wakes if len(wake.rows)]
         return np.concatenate(said) if said else _NOTHING
+
+    def _texts(self, rows: np.ndarray, inputs: int) -> list[Body]:
+        """Bodies of the rows that say that a strategy raised."""
+        found = np.flatnonzero((rows["kind"] == DISABLED.number) & (rows["price"] == Refusal.RAISED))
+        texts = [(int(at), self._raised.get(int(rows[at]["venue_seq"]), "")) for at in found if at >= inputs]
+        return [(at, msgspec.msgpack.encode(DisabledBody(text=text))) for at, text in texts if text]
 
 
 def is_decision(rows: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ from journal import Batch, Reader, View
 from journal.tail import Tail
 from veloz.contracts import layout
 from veloz.contracts.envelope import Envelope
-from veloz.contracts.registry import BY_NUMBER, DECISIONS, Kind
+from veloz.contracts.registry import BY_NUMBER, DECISIONS
 from veloz.history.names import Names, learn, learn_words, read_catalogue, read_lexicon
-from veloz.history.telling import WORD_NAMES, Teller
+from veloz.history.telling import WORD_NAMES, Teller, read_body
 from veloz.instruments.catalogue import Catalogue
 from veloz.instruments.lexicon import Lexicon
 
@@ -69,18 +69,8 @@ class Writer:
         told.update(self._teller.tell(kind, row, instrument))
         body = batch.body(at) if kind.body else None
         if body is not None:
-            told["body"] = _read_body(kind, body)
+            told["body"] = read_body(kind, body)
         return told
-
-
-def _read_body(kind: Kind, body: bytes) -> Any:
-    import msgspec
-
-    assert kind.body is not None
-    try:
-        return msgspec.to_builtins(msgspec.msgpack.decode(body, type=kind.body))
-    except msgspec.MsgspecError:
-        return {"unreadable": body.hex()}
 
 
 def dump(

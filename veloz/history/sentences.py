@@ -109,6 +109,9 @@ class Sentences:
     def _order_fee(self, told: dict[str, Any], row: np.void) -> str:
         return f"fee {told['amount']} {told['asset']}"
 
+    def _strategy_disabled(self, told: dict[str, Any], row: np.void) -> str:
+        return f"strategy {told['strategy']} is disabled: {disabled_text(told)}"
+
     def _pnl_update(self, told: dict[str, Any], row: np.void) -> str:
         asset = self._lexicon.assets.get(self._lexicon.reporting, "")
         numbers = ", ".join(f"{name} {told[name]}" for name in ("realized", "unrealized", "costs"))
@@ -150,6 +153,17 @@ def _counted(value: Any, unit: str | None) -> str:
     """A number with its unit; names have none."""
     text = str(value)
     return f"{text} {unit}" if unit and text.removeprefix("-")[:1].isdigit() else text
+
+
+def disabled_text(told: dict[str, Any]) -> str:
+    """Why a strategy was disabled.
+
+    Args:
+        told: Its strategy.disabled row as `veloz journal dump` tells it.
+    """
+    text = told.get("body", {}).get("text", "")
+    where = f" at line {told['observed']}" if told["code"] == codes.Refusal.RAISED.name else ""
+    return f"{told['code']}{where}{text and ', '}{text}"
 
 
 def _asked(told: dict[str, Any]) -> str:

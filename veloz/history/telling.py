@@ -4,6 +4,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from veloz.contracts import codes, layout, terms
@@ -194,6 +195,20 @@ class Teller:
 
 def _named(enum: type[IntEnum], value: int) -> str:
     return enum(value).name if value in list(enum) else str(value)
+
+
+def read_body(kind: Kind, body: bytes) -> Any:
+    """A row's body by name; its bytes where they are none.
+
+    Args:
+        kind: Of the row, one that has bodies.
+        body: As it is journaled.
+    """
+    assert kind.body is not None
+    try:
+        return msgspec.to_builtins(msgspec.msgpack.decode(body, type=kind.body))
+    except msgspec.MsgspecError:
+        return {"unreadable": body.hex()}
 
 
 def _sides(kind: Kind, flags: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from veloz.reducers.order_table import OrderState
 from veloz.scenario.commands import limit_value
 from veloz.scenario.figures import balance_figures, order_figures, position_figures, position_key
 from veloz.scenario.grammar import Check
-from veloz.scenario.naming import LaterKnown, Names
+from veloz.scenario.naming import LaterKnown, Names, NotMade
 from veloz.scenario.session import Session
 from veloz.scenario.shapes import Option, Shape, read_scope, read_shape
 from veloz.scenario.text import Words, near, plain
@@ -286,7 +286,11 @@ def require_known(check: Check, names: Names) -> None:
 def look(check: Check, session: Session) -> tuple[str, str] | None:
     """What was expected and what is, where they differ; None where all is as expected."""
     what, args = read_check(check)
-    for name, wanted, found in CHECKS[what][1](session, args, check.line):
+    try:
+        seen = CHECKS[what][1](session, args, check.line)
+    except NotMade as error:
+        return f"{' '.join(check.words)}", error.why
+    for name, wanted, found in seen:
         if not _equal(wanted, found):
             return f"{' '.join(check.words)}", f"{name} {found}"
     return None

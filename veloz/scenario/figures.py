@@ -12,8 +12,10 @@ from veloz.reducers.order_table import OrderState
 from veloz.reducers.wallet import Balance, balance
 from veloz.scenario.naming import Names, Traded
 from veloz.scenario.session import Session
+from veloz.scenario.text import moment_text
 
 E8_SCALE: Final = 8
+PPM_SCALE: Final = 6
 COIN_SCALE: Final = 18
 ACCOUNTS_OWN: Final = -1  # a position that is the account's, not a strategy's share of it
 
@@ -46,6 +48,11 @@ def _order(session: Session, order: np.void, traded: Traded, label: str | None) 
         "position_side": terms.PositionSide(parts["position_side"]).name if parts["position_side"] else None,
         "reduce_only": bool(parts["reduce_only"]),
         "trigger": known.price_text(int(order["trigger"])) if order["trigger"] else None,
+        "trigger_by": _trigger_by(parts),
+        "activation": known.price_text(int(order["activation"])) if order["activation"] else None,
+        "trailing": decimal_text(int(order["callback_ppm"]), PPM_SCALE) if order["callback_ppm"] else None,
+        "until": moment_text(int(order["expire_ns"])) if order["expire_ns"] else None,
+        "stp": terms.SelfTrade(parts["stp"]).name if parts["stp"] in list(terms.SelfTrade) and parts["stp"] else None,
         "price": known.price_text(price) if price else None,
         "qty": known.qty_text(int(order["qty"])),
         "traded": known.qty_text(int(order["traded"])),
@@ -55,6 +62,12 @@ def _order(session: Session, order: np.void, traded: Traded, label: str | None) 
         "account": session.lexicon.accounts.get(int(order["account"])),
         "strategy": session.lexicon.strategies.get(int(order["strategy"])),
     }
+
+
+def _trigger_by(parts: dict[str, int]) -> str | None:
+    """What sets a stop off; None of orders that wait for nothing."""
+    waits = parts["type"] not in (terms.OrderType.LIMIT, terms.OrderType.MARKET)
+    return terms.TriggerBy(parts["trigger_by"]).name if waits and parts["trigger_by"] in list(terms.TriggerBy) else None
 
 
 def whole_of(record: np.void, name: str) -> int:

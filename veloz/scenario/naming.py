@@ -27,6 +27,10 @@ _REASONS: Final = {
 }  # fmt: skip
 
 
+class NotMade(ScenarioError):
+    """A strategy has not placed that order by then."""
+
+
 class LaterKnown(Exception):
     """What a line is about is only known when it is run."""
 
@@ -138,6 +142,7 @@ class Names:
         self.venue_seq = 0
         self.trade_id = 0
         self.dry = False  # strategies' orders cannot be known yet
+        self.disabled: dict[str, str] = {}  # strategies that were disabled, and why
         self.terms_of: TermsOf = lambda order: (order.price, order.qty)  # price and quantity of an order as of now
 
     def asset(self, line: int, name: str) -> AssetName:
@@ -265,12 +270,17 @@ class Names:
         if f"{name}#{int(number)}" in self.orders:
             return self.orders[f"{name}#{int(number)}"]
         if not self.dry:
-            raise ScenarioError(line, f"{name} has placed {self.made.get(name, 0)} orders by then, and not {number}.")
+            raise NotMade(
+                line, f"{name} has placed {self.made.get(name, 0)} orders by then, and not {number}{self._why(name)}."
+            )
         if len(symbols) != 1:
             raise LaterKnown
         strategy, traded = self.strategies[name], self.traded(line, symbols[0])
         account = self.account(line, strategy.account, traded.instrument.market)
         return OrderName(terms.order_key(int(number)), traded.number, account.number)
+
+    def _why(self, strategy: str) -> str:
+        return f"; it was disabled ({self.disabled[strategy]})" if strategy in self.disabled else ""
 
     def _foreign(self, line: int, name: str) -> OrderName:
         number = name.removeprefix(FOREIGN)

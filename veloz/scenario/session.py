@@ -15,7 +15,8 @@ from veloz.engine.outbox import Request
 from veloz.engine.step import Engine, Step
 from veloz.execution.adopting import answer
 from veloz.execution.reconcile import Difference, differences
-from veloz.history.telling import Teller
+from veloz.history.sentences import disabled_text
+from veloz.history.telling import Teller, read_body
 from veloz.instruments.lexicon import Lexicon
 from veloz.reducers.finding import find_order
 from veloz.reducers.state import State, new_state
@@ -145,7 +146,7 @@ class Session:
             seq, kind = step.first_seq + at, int(row["kind"])
             self.lexicon.learn(row, bodies.get(at), seq)
             if at >= step.inputs:
-                self._decided(seq, kind, row)
+                self._decided(seq, kind, row, bodies.get(at))
             if kind in _ORDERS:
                 self._see(int(row["venue_seq"]), int(row["instrument"]))
 
@@ -164,13 +165,13 @@ class Session:
             Found(step.first_seq + at, difference) for at, difference in zip(told, found, strict=True)
         ]
 
-    def _decided(self, seq: int, kind: int, row: np.void) -> None:
+    def _decided(self, seq: int, kind: int, row: np.void, body: bytes | None) -> None:
         name = BY_NUMBER[kind].name
         self.counts[name] = self.counts.get(name, 0) + 1
         traded = self.names.by_number(int(row["instrument"]))
         instrument = traded.instrument if traded else None
         title = self.names.title(int(row["instrument"]))
-        self.outcome.lines["rows"].append(tell_row(seq, row, instrument, title, self._teller))
+        self.outcome.lines["rows"].append(tell_row(seq, row, instrument, title, self._teller, body))
         if kind == registry.DRAFTED.number:
             self._drafted(row)
         elif kind in (registry.REQUESTED.number, registry.CANCEL_REQUESTED.number, registry.AMEND_REQUESTED.number):
@@ -179,7 +180,7 @@ class Session:
         elif kind == registry.VIOLATION.number:
             self.happened.violations.append(_code_name(int(row["aux"])))
         if kind in _REFUSALS:
-            self._refused(seq, kind, row, traded)
+            self._refused(seq, kind, row, traded, body)
 
     def _drafted(self, row: np.void) -> None:
         """An order of a strategy, or of the engine itself, gets its name."""
@@ -195,7 +196,7 @@ class Session:
         )  # fmt: skip
         self.names.count_order(title, order)
 
-    def _refused(self, seq: int, kind: int, row: np.void, traded: Traded | None) -> None:
+    def _refused(self, seq: int, kind: int, row: np.void, traded: Traded | None, body: bytes | None) -> None:
         told = self._teller.tell(BY_NUMBER[kind], row, traded.instrument if traded else None)
         gate = kind == registry.GATE_REFUSED.number
         refusal = {
@@ -207,6 +208,10 @@ class Session:
         }  # fmt: skip
         if kind == registry.DISABLED.number:
             refusal["scope"] = f"strategy:{told['strategy']}"
+            told["body"] = read_body(registry.DISABLED, body) if body is not None else {}
+            self.names.disabled[str(told["strategy"])] = disabled_text(told)
+            if body is not None:
+                refusal.update(read_body(registry.DISABLED, body))
         self.refusals.append(refusal)
         self.happened.refusals.append(refusal)
 

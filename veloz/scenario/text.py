@@ -30,7 +30,14 @@ class ScenarioError(Exception):
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(f"line {line}: {why}")
-        self.line = line
+        self.line, self.why = line, why
+
+
+def moment_text(at_ns: int) -> str:
+    """A moment as a scenario writes it: UTC, no more decimals of a second than there are."""
+    seconds, rest = divmod(at_ns, SECOND_NS)
+    moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{moment}{f'.{rest:09}'.rstrip('0') if rest else ''}Z"
 
 
 def near(word: str, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from veloz.contracts.registry import BY_NUMBER
-from veloz.history.telling import Teller
+from veloz.history.telling import Teller, read_body
 from veloz.instruments.instrument import Instrument
 from veloz.scenario.grammar import SECTIONS, Expected
 
@@ -39,10 +39,14 @@ class Outcome:
         return "\n\n".join(parts) + "\n"
 
 
-def tell_row(seq: int, row: np.void, instrument: Instrument | None, title: str, teller: Teller) -> str:
-    """One decision as a line: number, kind, instrument, words by name, and `<-` the number of its cause."""
+def tell_row(
+    seq: int, row: np.void, instrument: Instrument | None, title: str, teller: Teller, body: bytes | None = None
+) -> str:
+    """One decision as a line: number, kind, instrument, words by name (those of its body, too), and `<-` the number of its cause."""
     kind = BY_NUMBER[int(row["kind"])]
     told = teller.tell(kind, row, instrument)
+    if body is not None:
+        told.update(read_body(kind, body))
     words = " ".join(
         _word(name, value) for name, value in told.items() if name not in _HIDDEN and value not in (None, "")
     )

@@ -82,12 +82,13 @@ class Wake(NamedTuple):
     `rows` is ROW[n], not numbered yet, ts_recv = engine time, flags without STEP_END, each with its own cause in `ref`:
     strategy.intent rows (QUOTE: two in a row, FIRST and LAST; spec.more: one order.terms row right behind it, whose `ref` is 0 and
     becomes the intent's number); or one strategy.disabled and nothing else; or one risk.command_refused for a parameter.
-    `cause` is the sequence number of the row that woke it first.
+    `cause` is the sequence number of the row that woke it first. `text`: what a strategy that is disabled has raised.
     """
 
     strategy: int
     cause: int
     rows: np.ndarray
+    text: str = ""
 
 
 class Due(NamedTuple):
@@ -222,7 +223,7 @@ class Host:
         mind.stop_timers()
         step.rewire = True
         rows = disabled_row(mind.number, fault.code, fault.observed, fault.limit, cause, step.now_ns)
-        step.wakes.append(Wake(mind.number, cause, rows))
+        step.wakes.append(Wake(mind.number, cause, rows, fault.text))
 
     # --- commands ---------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """One strategy at work: its code, parameters, memory, timers, and the calls into it. Whatever it does wrong comes back as a `Fault`."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple
@@ -18,13 +19,19 @@ from veloz.strategies.memory import NotPlain, pack_plain, unpack_plain
 from veloz.strategies.parameters import TAKEN, Settings, text_of
 from veloz.strategies.window import look, new_sights, view_of
 
+TEXT_MAX: Final = 200  # characters that are kept of what a strategy raised
+_TEXT_READ: Final = 10 * TEXT_MAX
+_ADDRESS: Final = re.compile("0x[0-9a-fA-F]+")
+_WORDS: Final = 3  # of a fault, its text aside
+
 
 class Fault(NamedTuple):
-    """Why a strategy is disabled: the words of strategy.disabled."""
+    """Why a strategy is disabled: the words of strategy.disabled, and the text of its body."""
 
     code: int
     observed: int = 0
     limit: int = 0
+    text: str = ""
 
 
 class Stimulus(NamedTuple):
@@ -228,7 +235,7 @@ class Mind:
             if at.tb_frame.f_globals.get("__name__") == self.code.made.__module__:
                 line = at.tb_lineno
             at = at.tb_next
-        return Fault(Refusal.RAISED, line)
+        return Fault(Refusal.RAISED, line, text=_text_of(error))
 
     def dump(self) -> list[Any]:
         """Everything but what the code itself gives, in plain values. Raises NotPlain."""
@@ -243,8 +250,21 @@ class Mind:
         return [
             self.number, self.account, self.code.name, self.code.number, self.form, list(self.instruments), self.status, self.begun,
             self.settings.texts, self.settings.revision, self.numbers, [list(pair) for pair in self.scales], self.dues,
-            self.buckets, state, self.memory.tobytes(), self.opinions.tobytes(), tuple(self.broken or ()),
+            self.buckets, state, self.memory.tobytes(), self.opinions.tobytes(), tuple(self.broken or ())[:_WORDS],
         ]  # fmt: skip
+
+
+def _text_of(error: BaseException) -> str:
+    """What was raised, for people: one printable line, without addresses, which differ from run to run."""
+    try:
+        message = str(error)[:_TEXT_READ]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # its text is the strategy's own code, too
+        message = ""
+    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    text = _ADDRESS.sub("0x", " ".join(text.split()))
+    return "".join(each if each.isprintable() else "?" for each in text)[:TEXT_MAX]
 
 
 def revive(parts: Sequence[Any], code: Code) -> Mind:
