@@ -9,6 +9,7 @@ compiler may keep what it has read, which makes it as fast as arrays passed by t
 """
 
 import hashlib
+import itertools
 from typing import Any, ClassVar, Final
 
 import numba
@@ -16,6 +17,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core import config as _numba_config
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import (
@@ -29,21 +31,23 @@ from numba.extending import (
 )  # fmt: skip
 from numba.np.arrayobj import populate_array
 
+config: Any = _numba_config  # its settings exist only at run time
 _WORD: Final = ir.IntType(64)
 _BYTES: Final = ir.IntType(8).as_pointer()
 
 
 class Bundle:
-    """What makes a NamedTuple of one-dimensional, contiguous arrays a bundle: inherit from it and the NamedTuple, name the dtypes.
+    """What makes a NamedTuple of contiguous arrays a bundle: inherit from it and the NamedTuple, name the dtypes.
 
     Instances get a `table`, made at first use and kept, with the address that kernels get. The arrays must not be resized in place.
     """
 
     DTYPES: ClassVar[dict[str, np.dtype[Any]]]
+    DIMENSIONS: ClassVar[dict[str, int]] = {}  # of arrays that have more than one
 
     @property
     def table(self) -> np.ndarray:
-        """i8[2 · arrays]: address and length of every array."""
+        """i8[n]: of every array its address and its lengths."""
         kept: np.ndarray | None = self.__dict__.get("_table")
         if kept is None:
             kept = self.__dict__["_table"] = _tabulate(self)
@@ -53,10 +57,10 @@ class Bundle:
 def _tabulate(bundle: Any) -> np.ndarray:
     words = []
     for array, (name, dtype) in zip(bundle, bundle.DTYPES.items(), strict=True):
-        assert array.ndim == 1, name
+        assert array.ndim == bundle.DIMENSIONS.get(name, 1), name
         assert array.dtype == dtype, name
         assert array.flags.c_contiguous, name
-        words += [array.ctypes.data, len(array)]
+        words += [array.ctypes.data, *array.shape]
     return np.array(words, np.int64)
 
 
@@ -64,9 +68,13 @@ class BundleType(types.Type):
     """numba's type of a bundle class."""
 
     def __init__(self, bundle: type[Bundle]) -> None:
-        self.arrays = {name: types.Array(numba.from_dtype(dtype), 1, "C") for name, dtype in bundle.DTYPES.items()}
-        self.places = {name: place for place, name in enumerate(bundle.DTYPES)}
-        layout = " ".join(f"{name}={dtype.descr}" for name, dtype in bundle.DTYPES.items())
+        self.arrays = {
+            name: types.Array(numba.from_dtype(dtype), bundle.DIMENSIONS.get(name, 1), "C")
+            for name, dtype in bundle.DTYPES.items()
+        }
+        before = itertools.accumulate((1 + array.ndim for array in self.arrays.values()), initial=0)
+        self.places = dict(zip(self.arrays, before, strict=False))
+        layout = " ".join(f"{name}={dtype.descr} {self.arrays[name].ndim}" for name, dtype in bundle.DTYPES.items())
         digest = hashlib.blake2b(layout.encode(), digest_size=8).hexdigest()
         super().__init__(name=f"{bundle.__name__}_{digest}")  # short: it is part of every symbol's name
 
@@ -113,14 +121,18 @@ class _BundleAttribute(AttributeTemplate):
 def _lower_attribute(context: Any, builder: Any, typ: BundleType, value: Any, attr: str) -> Any:
     kind, place = typ.arrays[attr], typ.places[attr]
     words = builder.bitcast(value, _WORD.as_pointer())
-    data, length = _load(builder, words, 2 * place), _load(builder, words, 2 * place + 1)
+    data = _load(builder, words, place)
+    lengths = [_load(builder, words, place + 1 + each) for each in range(kind.ndim)]
     item = ir.Constant(_WORD, context.get_abi_sizeof(context.get_data_type(kind.dtype)))
+    strides = [item]
+    for length in reversed(lengths[1:]):
+        strides.insert(0, builder.mul(strides[0], length))
     array = context.make_array(kind)(context, builder)
     populate_array(
         array,
         data=builder.inttoptr(data, array.data.type),
-        shape=cgutils.pack_array(builder, [length]),
-        strides=cgutils.pack_array(builder, [item]),
+        shape=cgutils.pack_array(builder, lengths),
+        strides=cgutils.pack_array(builder, strides),
         itemsize=item,
         meminfo=None,
     )
@@ -145,3 +157,37 @@ def opener(bundle: type[Bundle]) -> Any:
         return typ(table), generate
 
     return intrinsic(open_table)
+
+
+def reader(dtype: np.dtype[Any]) -> Any:
+    """A function of kernels: i8 words → the same memory as records of this dtype, read only.
+
+    An array of words crosses from Python in a third of the time of an array of records, and need not be a view of one.
+    """
+
+    def read_plainly(words: np.ndarray) -> np.ndarray:
+        records = words.view(dtype)
+        records.flags.writeable = False
+        return records
+
+    def read(context: Any, words: types.Array) -> tuple[Any, Any]:
+        records = types.Array(numba.from_dtype(dtype), 1, "C", readonly=True)
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            given = context.make_array(signature.args[0])(context, builder, args[0])
+            item = ir.Constant(_WORD, dtype.itemsize)
+            length = builder.sdiv(given.nitems, ir.Constant(_WORD, dtype.itemsize // 8))
+            array = context.make_array(records)(context, builder)
+            populate_array(
+                array,
+                data=builder.bitcast(given.data, array.data.type),
+                shape=cgutils.pack_array(builder, [length]),
+                strides=cgutils.pack_array(builder, [item]),
+                itemsize=item,
+                meminfo=None,
+            )
+            return array._getvalue()
+
+        return records(words), generate
+
+    return read_plainly if config.DISABLE_JIT else intrinsic(read)

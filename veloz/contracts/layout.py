@@ -38,6 +38,18 @@ def row_view(*names: str) -> np.dtype[np.void]:
 
 
 ROW: Final = row_view("venue_seq", "price", "qty", "ref", "aux")
+WORD: Final = np.dtype("<i8")
+ROW_WORDS: Final = ROW_BYTES // WORD.itemsize
+
+
+def words_of(*rows: np.ndarray) -> np.ndarray:
+    """The words of rows, i8[8 · n]: a copy, which may be written. Through bytes it takes a third of what a view and a copy take.
+
+    Args:
+        rows: One after the other, each any dtype of 64 bytes [n].
+    """
+    return np.frombuffer(bytearray().join(each.tobytes() for each in rows), WORD)
+
 
 # Flags, one byte. What a bit means may depend on the kind; STEP_END never does.
 ASK: Final = 1  # level: the ask side · trade: the taker sold · liquidation: a sell order

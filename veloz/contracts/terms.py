@@ -178,6 +178,7 @@ def shift_of(packing: Packing, name: str) -> int:
 assert all(sum(bits for _, bits in packing) <= 62 for packing in (SPEC, META, SCOPE, VERDICT)), "words stay positive"
 
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PAIRS: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)  # two digits at a time
 CLIENT_ID_MAX: Final = 36
 
 
@@ -195,10 +196,10 @@ def order_key(seq: int, leg: int = 0) -> int:
 
 def _base36(number: int) -> str:
     text = ""
-    while number:
-        number, digit = divmod(number, 36)
-        text = _DIGITS[digit] + text
-    return text or "0"
+    while number >= len(_PAIRS):
+        number, pair = divmod(number, len(_PAIRS))
+        text = _PAIRS[pair] + text
+    return (_PAIRS[number] + text).lstrip("0") or "0"
 
 
 def client_id(epoch: int, key: int) -> str:

@@ -14,13 +14,15 @@ The work stops where the host is needed (a table is to grow, strategies are to b
 same wherever it stopped.
 """
 
-from typing import NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 
 from veloz.contracts import registry
+from veloz.contracts.bundle import Bundle, reader
 from veloz.contracts.codes import Refusal
 from veloz.contracts.kernel import cold, entry, kernel
+from veloz.contracts.layout import ROW_WORDS, WORD
 from veloz.contracts.terms import ScopeKind
 from veloz.engine.facts import fact_turn
 from veloz.engine.intents import copy_turn, intent_turn
@@ -59,7 +61,18 @@ from veloz.reducers.fold import fold_rows
 from veloz.reducers.order_table import is_over
 from veloz.reducers.state import State
 from veloz.reducers.trading import end_step, fold_trading, must_settle, note_settled, settle_due
-from veloz.reducers.words import DONE, F_STEP_END, FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK, ONE, WORD_MASK, ZERO, I
+from veloz.reducers.words import (
+    DONE,
+    F_STEP_END,
+    FLAGS_SHIFT,
+    INSTRUMENT_SHIFT,
+    KIND_MASK,
+    ONE,
+    RAW,
+    WORD_MASK,
+    ZERO,
+    I,
+)  # fmt: skip
 from veloz.risk.breaker import decide_breakers
 from veloz.risk.commands import FINDING_WORDS, FINDINGS_ROOM
 from veloz.risk.gate import VERDICT_WORDS, judge
@@ -72,59 +85,77 @@ _UNTRADABLE, _DUPLICATE = I(Refusal.UNTRADABLE), I(Refusal.DUPLICATE)
 _REPEATED, _BY_STRATEGY = I(Refusal.REPEATED), I(ScopeKind.STRATEGY)
 _ORDER_OVER, _NO_SLOT = I(Refusal.ORDER_OVER), I(Refusal.NO_SLOT)
 K_COMMAND_ORDER, K_COMMAND_LAST = I(registry.COMMAND_ORDER.number), I(registry.COMMAND_SETTLE.number)
+_STEP_END, _ROW_WORDS = F_STEP_END << FLAGS_SHIFT, I(ROW_WORDS)
+_rows_in: Final = reader(RAW)
 
 
-class Work(NamedTuple):
-    """Where the work stands, and scratch."""
-
+class _Work(NamedTuple):
     cursor: np.ndarray  # making.CURSOR[1]
     plan: np.ndarray  # planner.PLAN[1]
     verdict: np.ndarray  # i8[VERDICT_WORDS]
     findings: np.ndarray  # i8[FINDINGS_ROOM, FINDING_WORDS]
+    signal: np.ndarray  # i8[4]
+    out: np.ndarray  # RAW: the decisions
 
 
-def new_work() -> Work:
-    """For one engine, used at every step."""
+class Work(Bundle, _Work):
+    """Where the work stands, scratch, and what came of it."""
+
+    DTYPES: ClassVar = {"cursor": CURSOR, "plan": PLAN, "verdict": WORD, "findings": WORD, "signal": WORD, "out": RAW}
+    DIMENSIONS: ClassVar = {"findings": 2}
+
+
+def new_work(decisions: int) -> Work:
+    """For one engine, used at every step; with room for so many decisions."""
     return Work(
         np.zeros(1, CURSOR),
         np.zeros(1, PLAN),
         np.zeros(VERDICT_WORDS, np.int64),
         np.zeros((FINDINGS_ROOM, FINDING_WORDS), np.int64),
+        np.zeros(4, np.int64),
+        np.zeros(decisions, RAW),
     )
 
 
 @entry
-def take_step(
-    state: State,
-    rows: np.ndarray,
-    said: np.ndarray,
-    out: np.ndarray,
-    cursor: np.ndarray,
-    plan: np.ndarray,
-    verdict: np.ndarray,
-    findings: np.ndarray,
-    signal: np.ndarray,
-) -> None:
+def take_step(state: State, words: np.ndarray, said: np.ndarray, work: Work) -> I:
     """Go on with a step: fold its inputs, then decide.
 
     Args:
         state: State. Changed.
-        rows: RAW[n], the inputs, none flagged STEP_END.
-        said: RAW[m], what the host answered when it was asked last.
-        out: RAW, the decisions; at least `TURN_ROWS` free, else signal GROW_OUT.
-        cursor, plan, verdict, findings: The arrays of a `Work`. `cursor` is all zeros but `inputs`, `first_seq` and `alone`
-            at the beginning of a step.
-        signal: i8[4]: DONE when the step is over; a reason of the fold (`stage` and `input`, or `folded`, say at which row); GROW_OUT;
-            ASK_MINDS, ASK_STATEMENTS: what strategies want, what statements differ in.
+        words: i8[8 · n], the words of the inputs. Flags STEP_END in them are taken away, and the last one gets it where nothing is decided.
+        said: i8[8 · m], the words of the rows that the host answered when it was asked last.
+        work: `cursor` is all zeros but `inputs`, `first_seq` (0: one above the last row) and `alone` at the beginning of a step;
+            decisions are in `out`, as many as `cursor.made` says.
+
+    Returns:
+        As `work.signal[0]`. DONE when the step is over; a reason of the fold (`stage` and `input`, or `folded`, say at which row);
+        GROW_OUT: fewer than `TURN_ROWS` places are free; ASK_MINDS, ASK_STATEMENTS: what strategies want, what statements differ in.
     """
-    work = Work(cursor, plan, verdict, findings)
-    at = cursor[0]
+    rows, said_rows, signal = _rows_in(words), _rows_in(said), work.signal
+    at = work.cursor[0]
     signal[0] = DONE
     if at["phase"] == FOLDING:
+        if at["first_seq"] == ZERO:
+            at["first_seq"] = state.clock[0]["seq"] + ONE
+        for k in range(rows.shape[0]):
+            words[k * _ROW_WORDS] &= ~_STEP_END
         at["input"] = fold_rows(state, rows, I(at["input"]), I(at["stage"]), signal, I(at["first_seq"]))
         if signal[0] != DONE:
-            return
+            return I(signal[0])
         _begin(state, at)
+    _decide(state, rows, said_rows, work, signal)
+    if signal[0] == DONE:
+        state.clock[0]["seq"] = at["first_seq"] + at["inputs"] + at["made"] - ONE
+        if at["made"] == ZERO and rows.shape[0] > 0:
+            words[(rows.shape[0] - ONE) * _ROW_WORDS] |= _STEP_END
+    return I(signal[0])
+
+
+@kernel
+def _decide(state: State, rows: np.ndarray, said: np.ndarray, work: Work, signal: np.ndarray) -> None:
+    """Turn after turn, until the step is closed or the host is needed."""
+    at, out = work.cursor[0], work.out
     while at["phase"] != CLOSED:
         if at["folded"] < at["made"]:
             _fold_made(state, out, at, work.verdict, signal)
@@ -143,7 +174,6 @@ def take_step(
                 signal[0] = DONE
                 continue
             _turn(state, rows, said, out, work)
-    state.clock[0]["seq"] = at["first_seq"] + at["inputs"] + at["made"] - ONE
 
 
 @cold
@@ -291,7 +321,7 @@ def command_turn(
 def _close(state: State, out: np.ndarray, at: np.void) -> None:
     """The last row carries STEP_END; what was decided is settled with it."""
     if at["made"] > ZERO:
-        out[at["made"] - ONE]["head"] |= F_STEP_END << FLAGS_SHIFT
+        out[at["made"] - ONE]["head"] |= _STEP_END
     if at["settled"] != ZERO and at["made"] == ZERO:  # nothing happened since
         note_settled(state.desk[0], I(at["now"]))
     else:

@@ -5,29 +5,36 @@ saying the same. An `order.cancel_requested` row needs an order that the state k
 import contract says so), and `Request` cannot be made any other way.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, Never, NoReturn, Protocol, SupportsIndex, final
 
 import numpy as np
 
-from veloz.contracts.kernel import entry
-from veloz.contracts.registry import AMEND_REQUESTED, APPROVED, CANCEL_REQUESTED, DRAFTED, REQUESTED
-from veloz.contracts.terms import SPEC, Action, client_id, shift_of
-from veloz.reducers.desk import ORDER
+from veloz.contracts.bundle import reader
+from veloz.contracts.kernel import entry, kernel
+from veloz.contracts.layout import WORD, words_of
+from veloz.contracts.terms import Action, client_id
+from veloz.engine.making import A_AMEND, A_CANCEL, A_PLACE, K_AMEND, K_APPROVED, K_CANCEL, K_DRAFTED, K_REQUESTED
+from veloz.reducers.bits import M_ACTION, S_ACTION, part
 from veloz.reducers.finding import find_order
 from veloz.reducers.state import State
-from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, I
+from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, ONE, RAW, WORD_MASK, ZERO, I
 
-_FIELDS: Final = ORDER.names or ()
 _SEAL: Final = object()  # who holds it makes requests; it never leaves this file
-_KINDS: Final = {
-    REQUESTED.number: Action.PLACE,
-    AMEND_REQUESTED.number: Action.AMEND,
-    CANCEL_REQUESTED.number: Action.CANCEL,
+_ACTIONS: Final = {int(action): action for action in Action}
+_REQUEST_WORDS: Final = 14  # of a request in numbers
+_REQUEST: Final = I(_REQUEST_WORDS)
+_rows_in: Final = reader(RAW)
+_OUTSIDE, _NO_ORDER, _OTHER, _NOT_APPROVED, _NOT_DRAFTED, _CHANGED, _NOT_IN_STATE = (I(-1 - n) for n in range(7))
+_FAULTS: Final = {
+    int(_OUTSIDE): "Row {seq} came in from outside and asks for a request.",
+    int(_NO_ORDER): "Row {seq} asks for order {key}, which the state does not know.",
+    int(_OTHER): "Row {seq} says one thing and asks for another.",
+    int(_NOT_APPROVED): "Row {seq} names no approval of its step.",
+    int(_NOT_DRAFTED): "Row {seq} was approved without a draft of its step.",
+    int(_CHANGED): "Row {seq} is not what was drafted and approved.",
+    int(_NOT_IN_STATE): "The state knows of no approval behind row {seq}.",
 }
-_KIND, _INSTRUMENT = int(KIND_MASK), int(INSTRUMENT_SHIFT)
-_ACTION, _ACTION_MASK = shift_of(SPEC, "action"), (1 << dict(SPEC)["action"]) - 1
-WORDS_A_ROW: Final = 8  # words.RAW: head, two times, the five words of the kind
-_ASKED: Final = np.isin(np.arange(1 << 8), list(_KINDS))
 
 
 class UnapprovedError(RuntimeError):
@@ -74,11 +81,11 @@ class Request:
     callback_ppm: int
     expire_ns: int
 
-    def __init__(self, seal: object, parts: dict[str, Any]) -> None:
+    def __init__(self, seal: object, parts: Sequence[Any]) -> None:
         if seal is not _SEAL:
             raise UnapprovedError("Requests are made by the outbox, out of approved rows, and nowhere else.")
-        for name in self.__slots__:
-            object.__setattr__(self, name, parts[name])
+        for put, part_of_it in zip(_PUT, parts, strict=True):
+            put(self, part_of_it)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise UnapprovedError(f"A request does not change: {name}.")
@@ -98,6 +105,9 @@ class Request:
         )
 
 
+_PUT: Final = tuple(vars(Request)[name].__set__ for name in Request.__annotations__)
+
+
 def mint(step: Decided, state: State) -> list[Request]:
     """The requests of a step, each with its chain checked.
 
@@ -108,55 +118,112 @@ def mint(step: Decided, state: State) -> list[Request]:
     Raises:
         UnapprovedError: A row asks for something that was not approved.
     """
-    outside = np.flatnonzero(_ASKED[np.minimum(step.rows["kind"][: step.inputs], len(_ASKED) - 1)])
-    if len(outside):
-        raise UnapprovedError(f"Row {step.first_seq + int(outside[0])} came in from outside and asks for a request.")
-    rows = np.ascontiguousarray(step.rows[step.inputs :]).view("<i8").reshape(-1, WORDS_A_ROW).tolist()
-    base = step.first_seq + step.inputs
-    return [_mint_one(rows, place, base, state) for place, row in enumerate(rows) if row[0] & _KIND in _KINDS]
+    rows = words_of(step.rows)
+    made = np.empty(len(step.rows) * _REQUEST_WORDS, WORD)
+    n = int(confirm(state, rows, step.inputs, step.first_seq, made))
+    if n < 0:
+        seq, key = made[:2].tolist()
+        raise UnapprovedError(_FAULTS[n].format(seq=seq, key=key))
+    words = made[: n * _REQUEST_WORDS].tolist()
+    return [_request(words[at : at + _REQUEST_WORDS]) for at in range(0, len(words), _REQUEST_WORDS)]
+
+
+def _request(words: list[int]) -> Request:
+    seq, action, instrument, account, key, epoch, *others = words
+    name = client_id(epoch, key) if key > 0 else ""
+    return Request(_SEAL, (seq, _ACTIONS[action], instrument, account, key, name, *others))
 
 
 @entry
-def _place_of(state: State, key: I, instrument: I) -> I:
-    return find_order(state.orders, state.order_places, key, instrument)
+def confirm(state: State, words: np.ndarray, inputs: I, first_seq: I, made: np.ndarray) -> I:
+    """Check every row of a step that asks for a request, and gather what the request says.
+
+    Args:
+        state: Right after the step.
+        words: i8[8 · n], the words of its rows.
+        inputs: So many rows are inputs.
+        first_seq: Sequence number of the first row.
+        made: i8[`_REQUEST_WORDS` · n]: the requests' words.
+
+    Returns:
+        How many requests there are; or a number of `_FAULTS`, then `made` begins with the sequence number and the order of the row.
+    """
+    rows = _rows_in(words)
+    n = ZERO
+    for k in range(rows.shape[0]):
+        kind = rows[k]["head"] & KIND_MASK
+        if kind != K_REQUESTED and kind != K_AMEND and kind != K_CANCEL:
+            continue
+        fault = _OUTSIDE if k < inputs else _confirm_one(state, rows, I(k), I(inputs), I(first_seq), kind, n, made)
+        if fault != ZERO:
+            made[0] = first_seq + k
+            made[1] = rows[k]["venue_seq"]
+            return fault
+        n += ONE
+    return n
 
 
-def _mint_one(rows: list[list[int]], place: int, base: int, state: State) -> Request:
-    head, _, _, key, price, qty, _, spec = rows[place]
-    seq, instrument, action = base + place, head >> _INSTRUMENT, _KINDS[head & _KIND]
-    order_ix = int(_place_of(state, I(key), I(instrument)))
-    if order_ix < 0:
-        raise UnapprovedError(f"Row {seq} asks for order {key}, which the state does not know.")
-    order = dict(zip(_FIELDS, state.orders[order_ix].item(), strict=True))
-    if spec >> _ACTION & _ACTION_MASK != action or order["instrument"] != instrument:
-        raise UnapprovedError(f"Row {seq} says one thing and asks for another.")
-    if action is not Action.CANCEL:
-        _check_chain(rows, place, base, order)
-    return Request(
-        _SEAL,
-        {
-            "seq": seq, "action": action, "instrument": instrument, "account": order["account"], "key": key,
-            "client_id": client_id(order["epoch"], key) if key > 0 else "", "venue_order": order["venue_order"],
-            "price": price if action is not Action.CANCEL else 0, "qty": qty, "spec": spec,
-            "trigger": order["trigger"], "activation": order["activation"],
-            "callback_ppm": order["callback_ppm"], "expire_ns": order["expire_ns"],
-        },
-    )  # fmt: skip
+@kernel
+def _confirm_one(state: State, rows: np.ndarray, k: I, inputs: I, first_seq: I, kind: I, n: I, made: np.ndarray) -> I:
+    """Check one row, and put its request down as the one of number `n`; 0, or what is wrong."""
+    row = rows[k]
+    instrument, key = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK, I(row["venue_seq"])
+    action = A_CANCEL if kind == K_CANCEL else A_AMEND if kind == K_AMEND else A_PLACE
+    order_ix = find_order(state.orders, state.order_places, key, instrument)
+    if order_ix < ZERO:
+        return _NO_ORDER
+    order = state.orders[order_ix]
+    if part(row["aux"], S_ACTION, M_ACTION) != action or order["instrument"] != instrument:
+        return _OTHER
+    if action != A_CANCEL:
+        fault = _check_chain(rows, k, inputs, first_seq, order)
+        if fault != ZERO:
+            return fault
+    at = n * _REQUEST
+    made[at] = first_seq + k
+    made[at + I(1)] = action
+    made[at + I(2)] = instrument
+    made[at + I(3)] = order["account"]
+    made[at + I(4)] = key
+    made[at + I(5)] = order["epoch"]
+    made[at + I(6)] = order["venue_order"]
+    made[at + I(7)] = row["price"] if action != A_CANCEL else ZERO
+    made[at + I(8)] = row["qty"]
+    made[at + I(9)] = row["aux"]
+    made[at + I(10)] = order["trigger"]
+    made[at + I(11)] = order["activation"]
+    made[at + I(12)] = order["callback_ppm"]
+    made[at + I(13)] = order["expire_ns"]
+    return ZERO
 
 
-def _check_chain(rows: list[list[int]], place: int, base: int, order: dict[str, int]) -> None:
+@kernel
+def _check_chain(rows: np.ndarray, k: I, inputs: I, first_seq: I, order: np.void) -> I:
     """requested ← approved ← drafted: rows of this step, about one order, saying the same; and the state agrees."""
-    head, _, _, key, price, qty, ref, spec = rows[place]
-    seq, approved_at = base + place, ref - base
-    if not 0 <= approved_at < place or rows[approved_at][0] & _KIND != APPROVED.number:
-        raise UnapprovedError(f"Row {seq} names no approval of its step.")
-    approved = rows[approved_at]
-    drafted_at = approved[6] - base
-    if not 0 <= drafted_at < approved_at or rows[drafted_at][0] & _KIND != DRAFTED.number:
-        raise UnapprovedError(f"Row {seq} was approved without a draft of its step.")
-    drafted, instrument = rows[drafted_at], head >> _INSTRUMENT
-    same = (drafted[0] >> _INSTRUMENT, *drafted[3:6], drafted[7]) == (instrument, key, price, qty, spec)
-    if not same or approved[3] != key or approved[0] >> _INSTRUMENT != instrument:
-        raise UnapprovedError(f"Row {seq} is not what was drafted and approved.")
-    if order["requested_seq"] != seq or order["approved_seq"] != ref:
-        raise UnapprovedError(f"The state knows of no approval behind row {seq}.")
+    row, base = rows[k], first_seq + inputs
+    if not base <= row["ref"] < first_seq + k:
+        return _NOT_APPROVED
+    approved = rows[row["ref"] - first_seq]
+    if approved["head"] & KIND_MASK != K_APPROVED:
+        return _NOT_APPROVED
+    if not base <= approved["ref"] < row["ref"]:
+        return _NOT_DRAFTED
+    drafted = rows[approved["ref"] - first_seq]
+    if drafted["head"] & KIND_MASK != K_DRAFTED:
+        return _NOT_DRAFTED
+    same = (
+        drafted["head"] >> INSTRUMENT_SHIFT == row["head"] >> INSTRUMENT_SHIFT
+        and drafted["venue_seq"] == row["venue_seq"]
+        and drafted["price"] == row["price"]
+        and drafted["qty"] == row["qty"]
+        and drafted["aux"] == row["aux"]
+    )
+    if (
+        not same
+        or approved["venue_seq"] != row["venue_seq"]
+        or approved["head"] >> INSTRUMENT_SHIFT != row["head"] >> INSTRUMENT_SHIFT
+    ):
+        return _CHANGED
+    if order["requested_seq"] != first_seq + k or order["approved_seq"] != row["ref"]:
+        return _NOT_IN_STATE
+    return ZERO

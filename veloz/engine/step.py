@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from veloz.contracts.codes import Refusal
-from veloz.contracts.layout import ROW, STEP_END
+from veloz.contracts.layout import ROW, ROW_BYTES, WORD, words_of
 from veloz.contracts.registry import DECISIONS, DISABLED, TERMS
 from veloz.contracts.strategy import DisabledBody
 from veloz.engine.decide import ASK_MINDS, ASK_STATEMENTS, GROW_OUT, new_work, take_step
@@ -20,17 +20,14 @@ from veloz.engine.making import CURSOR
 from veloz.engine.outbox import Outbox
 from veloz.reducers.host import attend
 from veloz.reducers.state import State
-from veloz.reducers.words import DONE, FLAGS_SHIFT, GROW_DESK, INSTRUMENT_ROW, RAW
+from veloz.reducers.words import DONE, GROW_DESK, INSTRUMENT_ROW, RAW
 
 Body = tuple[int, bytes]
 OUT_FIRST: Final = 256  # decisions there is room for at first
-_NOTHING: Final = np.zeros(0, RAW)
-_WORD: Final = np.dtype("<i8")
-WORDS: Final = RAW.itemsize // _WORD.itemsize
-_STEP_END: Final = STEP_END << int(FLAGS_SHIFT)
-_NO_STEP_END: Final = ~_STEP_END
-_INPUTS, _FIRST_SEQ, _ALONE, _MADE = (
-    (CURSOR.names or ()).index(name) for name in ("inputs", "first_seq", "alone", "made")
+_NOTHING: Final = np.zeros(0, WORD)
+_DONE, _GROW_OUT, _ASK_MINDS, _ASK_STATEMENTS = (int(why) for why in (DONE, GROW_OUT, ASK_MINDS, ASK_STATEMENTS))
+_INPUTS, _FIRST_SEQ, _ALONE, _MADE, _NOW = (
+    (CURSOR.names or ()).index(name) for name in ("inputs", "first_seq", "alone", "made", "now")
 )
 _DECISIONS: Final = np.isin(np.arange(1 << 8), [kind.number for kind in DECISIONS])
 
@@ -94,11 +91,9 @@ class Engine:
         self.outbox = Outbox()
         self._sends = sends
         self._raised: dict[int, str] = {}  # by strategy, in the step under way
-        self._out = np.zeros(OUT_FIRST, RAW)
-        self._out_words = self._out.view(_WORD)
-        self._work = new_work()
-        self._at = self._work.cursor.view(_WORD)
-        self._signal = np.zeros(4, np.int64)
+        self._work = new_work(OUT_FIRST)
+        self._out_bytes = _bytes_of(self._work.out)
+        self._at = self._work.cursor.view(WORD)
 
     def take(self, rows: np.ndarray, bodies: Iterable[Body] = (), first_seq: int | None = None) -> Step:
         """Take one step.
@@ -111,73 +106,69 @@ class Engine:
         Returns:
             The step. Its requests lie in `outbox` until it is durable.
         """
-        first = int(self.state.clock[0]["seq"]) + 1 if first_seq is None else first_seq
         kept, heap = len(rows), list(bodies)
-        inputs = np.ascontiguousarray(rows).view(_WORD).copy()  # words: copying them costs a third of copying fields
-        inputs[::WORDS] &= _NO_STEP_END
+        whole = bytearray(rows.tobytes())
+        words, said = np.frombuffer(whole, WORD), _NOTHING
         self._raised.clear()
-        made = self._run(inputs.view(RAW), heap, first)
-        whole = np.empty((kept + made) * WORDS, _WORD)
-        whole[: kept * WORDS] = inputs
-        whole[kept * WORDS :] = self._out_words[: made * WORDS]
-        whole[-WORDS] |= _STEP_END
+        at = self._at
+        at.fill(0)
+        at[_INPUTS], at[_FIRST_SEQ], at[_ALONE] = kept, first_seq or 0, self.minds is None
+        while (why := int(take_step(self.state, words, said, self._work))) != _DONE:
+            said = self._help(why, words, heap, said)
+        made, first = int(at[_MADE]), int(at[_FIRST_SEQ])
+        if made:
+            whole = whole + self._out_bytes[: made * ROW_BYTES]
+        made_rows = np.frombuffer(whole, ROW)
         if self._raised:
-            heap += self._texts(whole.view(ROW), kept)
-        step = Step(first, kept, whole.view(ROW), heap)
+            heap += self._texts(made_rows, kept)
+        step = Step(first, kept, made_rows, heap)
         if made and self._sends:
             self.outbox.hold(step, self.state)
         return step
 
-    def _run(self, inputs: np.ndarray, bodies: list[Body], first_seq: int) -> int:
-        """Fold the inputs and decide: the compiled part, and what it needs from here. How many decisions there are."""
-        at, signal = self._at, self._signal
-        at[:] = 0
-        at[_INPUTS], at[_FIRST_SEQ], at[_ALONE] = len(inputs), first_seq, self.minds is None
-        rows = inputs.view()
-        rows.flags.writeable = False
-        said = _NOTHING
-        while True:
-            take_step(self.state, rows, said, self._out, *self._work, signal)
-            why = signal[0]
-            if why == DONE:
-                return int(at[_MADE])
-            if why == ASK_MINDS:
-                said = self._ask(inputs, bodies, first_seq)
-            elif why == ASK_STATEMENTS:
-                said = diverged(self.state, inputs.view(ROW), first_seq)
-            elif why == GROW_OUT:
-                self._out = np.concatenate([self._out, np.zeros(len(self._out), RAW)])
-                self._out_words = self._out.view(_WORD)
-            else:
-                self._attend(rows, self._work.cursor[0])
+    def _help(self, why: int, words: np.ndarray, bodies: list[Body], said: np.ndarray) -> np.ndarray:
+        """Do what the compiled part stopped for; what is said now: the words of the rows that it asked for last."""
+        rows, first_seq = words.view(ROW), int(self._at[_FIRST_SEQ])
+        if why == _ASK_MINDS:
+            return self._ask(rows, bodies, first_seq)
+        if why == _ASK_STATEMENTS:
+            return words_of(diverged(self.state, rows, first_seq))
+        if why == _GROW_OUT:
+            out = self._work.out
+            self._work = self._work._replace(out=np.concatenate([out, np.zeros(len(out), RAW)]))
+            self._out_bytes = _bytes_of(self._work.out)
+        else:
+            self._attend(words.view(RAW), self._work.cursor[0])
+        return said
 
     def _attend(self, rows: np.ndarray, at: Any) -> None:
         """Do what the fold stopped for, at an input or at a decision."""
-        signal = self._signal
+        signal = self._work.signal
         if at["phase"] != 0:
             assert signal[0] == GROW_DESK, signal
-            self.state = attend(self.state, signal, self._out[at["folded"]])
+            self.state = attend(self.state, signal, self._work.out[at["folded"]])
             return
         at["stage"] = signal[3]
         self.state = attend(self.state, signal, rows[min(int(at["input"]), len(rows) - 1)])
         if signal[0] == INSTRUMENT_ROW:
             at["input"] += 1
 
-    def _ask(self, inputs: np.ndarray, bodies: list[Body], first_seq: int) -> np.ndarray:
-        """What the strategies want, as one array of rows."""
-        if self.minds is None:
-            return _NOTHING
-        now = int(self._work.cursor[0]["now"])
-        wakes = self.minds.wake(self.state, inputs.view(ROW), first_seq, now, bodies)
+    def _ask(self, rows: np.ndarray, bodies: list[Body], first_seq: int) -> np.ndarray:
+        """What the strategies want: the words of rows."""
+        assert self.minds is not None
+        wakes = self.minds.wake(self.state, rows, first_seq, int(self._at[_NOW]), bodies)
         self._raised.update({wake.strategy: wake.text for wake in wakes if wake.text})
-        said = [np.ascontiguousarray(wake.rows).view(RAW) for wake in wakes if len(wake.rows)]
-        return np.concatenate(said) if said else _NOTHING
+        return words_of(*(wake.rows for wake in wakes))
 
     def _texts(self, rows: np.ndarray, inputs: int) -> list[Body]:
         """Bodies of the rows that say that a strategy raised."""
         found = np.flatnonzero((rows["kind"] == DISABLED.number) & (rows["price"] == Refusal.RAISED))
         texts = [(int(at), self._raised.get(int(rows[at]["venue_seq"]), "")) for at in found if at >= inputs]
         return [(at, msgspec.msgpack.encode(DisabledBody(text=text))) for at, text in texts if text]
+
+
+def _bytes_of(rows: np.ndarray) -> memoryview:
+    return memoryview(rows.view(np.uint8))  # type: ignore[arg-type]
 
 
 def is_decision(rows: np.ndarray) -> np.ndarray:
