@@ -3,11 +3,13 @@
 from fractions import Fraction
 from math import ceil, floor
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies.sessions import SECOND, Session
 from veloz.contracts import registry, terms
+from veloz.strategies.intents import Draft
 from veloz.strategies.loader import read_built_in
 from veloz.strategies.mind import Mind, Stimulus
 from veloz.strategies.parameters import convert
@@ -52,8 +54,9 @@ def answer(mind: Mind, market: dict[str, int], orders: tuple[dict[str, int], ...
     assert set(market) <= set(MARKET.names)
     assert not orders or set(orders[0]) <= set(OWN.names)
     mind.sights = sights._replace(orders_n=len(orders))
-    drafts = mind._call(Stimulus(int(ON_TIMER), 53, 0, 1, 1))
-    assert isinstance(drafts, list), drafts
+    said = mind._call(Stimulus(int(ON_TIMER), 53, 0, 1, 1))
+    assert isinstance(said, np.ndarray), said
+    drafts = map(Draft._make, said.reshape(-1, len(Draft._fields)).tolist())
     return [(-1, draft.order, 0) if draft.form == 4 else (draft.sell, draft.price, draft.qty) for draft in drafts]
 
 

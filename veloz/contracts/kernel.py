@@ -92,7 +92,7 @@ _OPTIONS: Final[dict[str, Any]] = {
 
 
 def _compiled(function: Callable[..., Any], *, sealed: bool = False, **options: Any) -> Any:
-    dispatcher = numba.njit(**options, **_OPTIONS)(function)
+    dispatcher = numba.njit(**{**_OPTIONS, **options})(function)
     return dispatcher if config.DISABLE_JIT else attach(dispatcher, sealed)
 
 
@@ -152,5 +152,26 @@ def entry(function: F) -> F:
 
 def guest(function: F) -> F:
     """Somebody else's kernel: every index is checked, always; kept in the cache only where it has a file of its own."""
-    cached = not function.__code__.co_filename.startswith("<")
-    return numba.njit(**{**_OPTIONS, "boundscheck": True, "cache": cached})(function)  # type: ignore[no-any-return]
+    return numba.njit(**{**_OPTIONS, "boundscheck": True, "cache": _has_file(function)})(function)  # type: ignore[no-any-return]
+
+
+def _has_file(function: Callable[..., Any]) -> bool:
+    return not function.__code__.co_filename.startswith("<")
+
+
+def door_of(guest: Callable[..., Any], bundle: type[Bundle]) -> Callable[..., Any]:
+    """What Python calls a guest by: its first argument, a bundle, is given as `table`, so that it crosses as one pointer.
+
+    Args:
+        guest: A function under `guest`, of positional parameters.
+        bundle: Class of its first argument.
+
+    Returns:
+        A function of the bundle and the other arguments.
+    """
+    if config.DISABLE_JIT:
+        return guest
+    function: Any = guest.py_func  # type: ignore[attr-defined]
+    opened = [bundle, *[None] * (len(inspect.signature(function).parameters) - 1)]
+    crossing = _compiled(_crossing(function, guest, opened), cache=_has_file(function))
+    return lambda first, *others: crossing(first.table, *others)

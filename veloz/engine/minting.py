@@ -135,7 +135,7 @@ def _request(words: list[int]) -> Request:
 
 
 @entry
-def confirm(state: State, words: np.ndarray, inputs: I, first_seq: I, made: np.ndarray) -> I:
+def confirm(state: State, words: np.ndarray, inputs: int, first_seq: int, made: np.ndarray) -> I:
     """Check every row of a step that asks for a request, and gather what the request says.
 
     Args:

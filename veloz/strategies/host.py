@@ -30,21 +30,20 @@ import msgspec
 import numpy as np
 
 from veloz.contracts import registry, terms
-from veloz.contracts.codes import Refusal, StopLevel, StrategyAction, StrategyStatus
+from veloz.contracts.codes import Refusal, StrategyAction, StrategyStatus
 from veloz.contracts.command import ParameterBody, StrategyBody
 from veloz.contracts.instrument import InstrumentBody
-from veloz.contracts.layout import ROW
+from veloz.contracts.layout import ROW, words_of
 from veloz.contracts.registry import BY_NAME
 from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS
 from veloz.reducers.desk import STRATEGIES_MAX
-from veloz.reducers.finding import counted_at, find_order
 from veloz.reducers.state import State
 from veloz.reducers.stops import STRATEGY_TABLE
 from veloz.reducers.tables import STAY
 from veloz.reducers.view import slot_of
-from veloz.reducers.words import KINDS_MAX, RAW, I
+from veloz.reducers.words import KINDS_MAX
 from veloz.strategies import sdk
-from veloz.strategies.intents import disabled_row, rows_of
+from veloz.strategies.intents import disabled_row
 from veloz.strategies.loader import Code, Library
 from veloz.strategies.memory import pack_plain, unpack_plain
 from veloz.strategies.mind import (
@@ -67,6 +66,7 @@ from veloz.strategies.mind import (
     takes_over,
 )  # fmt: skip
 from veloz.strategies.parameters import TAKEN
+from veloz.strategies.telling import may_run, owner_of, trade_counted_at
 from veloz.strategies.window import scan
 
 _RUNNING, _PAUSED, _DISABLED = (int(StrategyStatus[name]) for name in ("RUNNING", "PAUSED", "DISABLED"))
@@ -129,9 +129,7 @@ class Host:
         """
         if len(rows) > len(self._rare):
             self._rare = np.zeros(2 * len(rows), np.int64)
-        raw = np.ascontiguousarray(rows).view(RAW)
-        raw.flags.writeable = False  # one type for the compiler, whoever owns the memory
-        found = int(scan(raw, self._heads, self._asked, self._last, self._singles, self._rare))
+        found = int(scan(words_of(rows), self._heads, self._asked, self._last, self._singles, self._rare))
         if found == 0:
             return []
         step = _Step(state, rows, first_seq, now)
@@ -185,14 +183,14 @@ class Host:
     def _report(self, step: "_Step", k: int, kind: int) -> None:
         """What became of an order, to the strategy that owns it. A fill that was not counted is a repeat and is not told."""
         row = step.rows[k]
-        owner = _owner(step.state, int(row["venue_seq"]), int(row["instrument"]))
+        owner = int(owner_of(step.state, int(row["venue_seq"]), int(row["instrument"])))
         mind = self._minds.get(owner)
         if mind is None or mind.status != _RUNNING:
             return
         wakes = mind.code.made.wakes
         if kind == registry.FILLED.number:
             account = terms.unpack(terms.META, int(row["aux"]))["account"]
-            counted = counted_at(step.state.trade_ids, I(int(row["instrument"]) << 8 | account), I(row["ref"]))
+            counted = trade_counted_at(step.state, int(row["instrument"]) << 8 | account, int(row["ref"]))
             if wakes.fills and counted == step.first_seq + k:
                 step.tell(owner, k, step.stimulus(k, ON_FILL))
         elif wakes.orders:
@@ -201,22 +199,16 @@ class Host:
     def _ask(self, step: "_Step", mind: Mind) -> None:
         """Let a strategy answer what it was told, as far as it may be woken."""
         told = [stimulus for _, stimulus in sorted(step.told[mind.number], key=lambda pair: pair[0])]
-        awake = mind.status == _RUNNING and _may_run(step.state, mind.number)
+        awake = mind.status == _RUNNING and bool(may_run(step.state, mind.number))
         told = [stimulus for stimulus in told if stimulus.code == ON_STOP or awake]
         if not told:
             return
-        answer = mind.answer(
-            step.state,
-            told,
-            step.last_seq,
-            lambda key, instrument: _owner(step.state, key, instrument) in (mind.number, -1),
-        )
+        answer = mind.answer(step.state, told, step.last_seq)
         if isinstance(answer, tuple):
             self._disable(step, mind, *answer)
             return
-        rows = [row for cause, draft in answer for row in rows_of(draft, cause, step.now_ns, mind.number, mind.account)]
-        if rows:
-            step.wakes.append(Wake(mind.number, told[0].seq, np.array(rows, ROW)))
+        if len(answer):
+            step.wakes.append(Wake(mind.number, told[0].seq, answer))
 
     def _disable(self, step: "_Step", mind: Mind, cause: int, fault: Fault) -> None:
         mind.status = _DISABLED
@@ -475,21 +467,6 @@ def _wishes(mind: Mind) -> list[tuple[int, int, int, int]]:
     for interval in range(len(mind.code.made.wakes.bars)):
         wishes += [(kind, instrument, mind.number, interval) for kind in _TRADES for instrument in mind.numbers]
     return wishes
-
-
-def _may_run(state: State, number: int) -> bool:
-    """Whether the state lets a strategy be woken: it runs, and its own scope is not stopped for good."""
-    if number >= len(state.strategies):
-        return False
-    strategy = state.strategies[number]
-    scope_ix = int(strategy["scope_ix"])
-    return strategy["status"] == _RUNNING and (scope_ix < 0 or state.scopes[scope_ix]["level"] < StopLevel.HALT)
-
-
-def _owner(state: State, key: int, instrument: int) -> int:
-    """The strategy an order belongs to; 0: a person's; -1: the order is not known."""
-    order_ix = int(find_order(state.orders, state.order_places, I(key), I(instrument)))
-    return -1 if order_ix < 0 else int(state.orders[order_ix]["strategy"])
 
 
 def _newest_bar(state: State, instrument: int, length_ns: int) -> int:

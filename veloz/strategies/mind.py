@@ -8,16 +8,19 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from veloz.contracts.codes import Refusal, StrategyStatus
+from veloz.contracts.kernel import door_of
+from veloz.contracts.layout import ROW, ROW_WORDS
 from veloz.contracts.registry import BY_NUMBER
 from veloz.contracts.terms import META, unpack
 from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS
 from veloz.reducers.state import State
 from veloz.strategies import sdk
-from veloz.strategies.intents import Draft, Nonsense, drafts_from, drafts_of, fault_of
+from veloz.strategies.intents import Draft, Nonsense, drafts_of, words_from
 from veloz.strategies.loader import FORMS, OURS, Code, is_compatible, read_version
 from veloz.strategies.memory import NotPlain, pack_plain, unpack_plain
 from veloz.strategies.parameters import TAKEN, Settings, text_of
-from veloz.strategies.window import look, new_sights, view_of
+from veloz.strategies.telling import FAULT_STEP, write_intents
+from veloz.strategies.window import look, new_sights, view_of, window_of
 
 TEXT_MAX: Final = 200  # characters that are kept of what a strategy raised
 _TEXT_READ: Final = 10 * TEXT_MAX
@@ -57,8 +60,7 @@ ON_EVENT, ON_TIMER, ON_BAR, ON_FILL, ON_ORDER = (
     int(n) for n in (sdk.ON_EVENT, sdk.ON_TIMER, sdk.ON_BAR, sdk.ON_FILL, sdk.ON_ORDER)
 )
 ON_START, ON_STOP, ON_PARAMETER = int(sdk.ON_START), int(sdk.ON_STOP), int(sdk.ON_PARAMETER)
-_CANCEL: Final = int(sdk.CANCEL)
-Owns = Callable[[int, int], bool]
+_OUT_WORDS: Final = len(Draft._fields)
 
 
 class Mind:
@@ -84,6 +86,10 @@ class Mind:
         self.memory = np.zeros(made.memory, np.int64)
         self.opinions = np.zeros(made.opinions, np.float64)
         self.out = np.zeros(made.budget + 1, sdk.OUT)
+        self._out_words = self.out.view(np.int64)
+        self._said = np.zeros(2 * made.budget * ROW_WORDS, np.int64)
+        self._who = np.zeros(4, np.int64)
+        self._door: Callable[..., Any] | None = None
 
     @property
     def numbers(self) -> list[int]:
@@ -146,58 +152,57 @@ class Mind:
             for name in self.code.made.wakes.bars
         }
 
-    def answer(
-        self, state: State, stimuli: Sequence[Stimulus], seq: int, owns: Owns
-    ) -> list[tuple[int, Draft]] | tuple[int, Fault]:
+    def answer(self, state: State, stimuli: Sequence[Stimulus], seq: int) -> np.ndarray | tuple[int, Fault]:
         """Tell the strategy what happened in a step, and hear what it wants.
 
         Args:
             state: At the step's end. Read only.
             stimuli: What it is told, in order; all at one engine time.
             seq: The last row in the state.
-            owns: As in `intents.fault_of`.
 
         Returns:
-            (cause, intent) of each intent; or (cause, fault), and then nothing of it counts.
+            ROW[n], the rows of its intents, each caused by what was told; or (cause, fault), and then nothing of it counts.
         """
-        self.sights = look(state, self.sights, stimuli[0].now_ns, seq)
-        wanted: list[tuple[int, Draft]] = []
+        now, wanted, rows = stimuli[0].now_ns, 0, 0
+        self.sights = look(state, self.sights, now, seq)
         for stimulus in stimuli:
-            drafts = self._call(stimulus)
-            if isinstance(drafts, Fault):
-                before = len(wanted) if drafts.code == Refusal.BUDGET else 0
-                return stimulus.seq, drafts._replace(observed=drafts.observed + before)
-            if len(wanted) + len(drafts) > self.code.made.budget:
-                return stimulus.seq, Fault(Refusal.BUDGET, len(wanted) + len(drafts), self.code.made.budget)
-            for place, draft in enumerate(drafts):
-                fault = fault_of(draft, self.numbers, owns)
-                if fault is not None:
-                    return stimulus.seq, Fault(Refusal.NONSENSE, place, fault)
-            wanted += [(stimulus.seq, draft) for draft in drafts if stimulus.code != ON_STOP or draft.form == _CANCEL]
-        return wanted
+            said = self._call(stimulus)
+            if isinstance(said, Fault):
+                before = wanted if said.code == Refusal.BUDGET else 0
+                return stimulus.seq, said._replace(observed=said.observed + before)
+            n = len(said) // _OUT_WORDS
+            if wanted + n > self.code.made.budget:
+                return stimulus.seq, Fault(Refusal.BUDGET, wanted + n, self.code.made.budget)
+            if n == 0:
+                continue
+            self._who[:] = self.number, self.account, stimulus.seq, now
+            stops, before = stimulus.code == ON_STOP, rows
+            rows = int(write_intents(state, self.sights.instruments, self._who, said, n, stops, self._said, rows))
+            if rows < 0:
+                return stimulus.seq, Fault(Refusal.NONSENSE, *divmod(-1 - rows, FAULT_STEP))
+            wanted += rows - before if stops else n  # a cancel is one row
+        return np.frombuffer(bytearray(self._said[: rows * ROW_WORDS].tobytes()), ROW)
 
-    def _call(self, stimulus: Stimulus) -> list[Draft] | Fault:
+    def _call(self, stimulus: Stimulus) -> np.ndarray | Fault:
+        """What the strategy says: OUT rows in words."""
         try:
             return self._call_kernel(stimulus) if self.form == "kernel" else self._call_handler(stimulus)
         except BaseException as error:
             return self.raised(error)
 
-    def _call_kernel(self, stimulus: Stimulus) -> list[Draft] | Fault:
-        window, made = self.sights.window, self.code.made
-        assert made.kernel is not None
+    def _call_kernel(self, stimulus: Stimulus) -> np.ndarray | Fault:
+        window, made = window_of(self.sights), self.code.made
+        if self._door is None:
+            assert made.kernel is not None
+            self._door = door_of(made.kernel, sdk.Window)
         window.event[0] = stimulus
-        self.out.view(np.int64).fill(0)
-        shown = window._replace(orders=window.orders[: self.sights.orders_n])
-        n = int(
-            made.kernel(
-                sdk.Window(*shown), self.memory, self.opinions, self.settings.ints, self.settings.floats, self.out
-            )
-        )
+        self._out_words.fill(0)
+        n = int(self._door(window, self.memory, self.opinions, self.settings.ints, self.settings.floats, self.out))
         if n < 0:
             return Fault(Refusal.NONSENSE, 0, Nonsense.NOT_A_NUMBER)
-        return Fault(Refusal.BUDGET, n, made.budget) if n > made.budget else drafts_from(self.out, n)
+        return Fault(Refusal.BUDGET, n, made.budget) if n > made.budget else self._out_words[: n * _OUT_WORDS]
 
-    def _call_handler(self, stimulus: Stimulus) -> list[Draft] | Fault:
+    def _call_handler(self, stimulus: Stimulus) -> np.ndarray | Fault:
         mind = self.instance
         assert mind is not None
         view = view_of(self.sights, self.settings.values)
@@ -221,7 +226,7 @@ class Mind:
         drafts = drafts_of(answer, self.code.made.budget)
         if isinstance(drafts, int):
             return Fault(Refusal.BUDGET, drafts, self.code.made.budget)
-        return Fault(Refusal.NONSENSE, *drafts) if isinstance(drafts, tuple) else drafts
+        return Fault(Refusal.NONSENSE, *drafts) if isinstance(drafts, tuple) else words_from(drafts)
 
     def raised(self, error: BaseException) -> Fault:
         """RAISED, with the last line of the strategy's own text; 0 in a kernel, which has no lines.

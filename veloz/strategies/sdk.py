@@ -18,7 +18,9 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 import msgspec
 import numpy as np
 
+from veloz.contracts.bundle import Bundle
 from veloz.contracts.kernel import guest
+from veloz.contracts.layout import WORD
 from veloz.contracts.terms import OrderType, PositionSide, SelfTrade, TimeInForce, TriggerBy
 
 __all__ = [
@@ -493,14 +495,19 @@ AMEND: Final = np.int64(5)  # order, price, qty
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Window(NamedTuple):
-    """What a kernel sees: the numbers of a `View`, as arrays that are overwritten at each call."""
-
+class _Window(NamedTuple):
     event: np.ndarray  # EVENT[1]
     markets: np.ndarray  # MARKET[instruments]
     orders: np.ndarray  # OWN[open orders]
     levels: np.ndarray  # i8[instruments, 2, depth, 2]: bids and asks, best first, price and quantity; quantity 0 = none
     bars: np.ndarray  # BAR[instruments, intervals, history]
+
+
+class Window(Bundle, _Window):
+    """What a kernel sees: the numbers of a `View`, as arrays that are overwritten at each call."""
+
+    DTYPES: ClassVar = {"event": EVENT, "markets": MARKET, "orders": OWN, "levels": WORD, "bars": BAR}
+    DIMENSIONS: ClassVar = {"levels": 4, "bars": 3}
 
 
 def kernel(function: F) -> F:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from veloz.contracts.bundle import reader
 from veloz.contracts.kernel import entry, kernel
 from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS, bar_at, is_open
 from veloz.reducers.bits import M_TIF, M_TYPE, S_SELL, S_TIF, S_TYPE, part
@@ -25,6 +26,7 @@ from veloz.reducers.words import (
     KNOWN,
     NONE,
     ONE,
+    RAW,
     VERSION_SHIFT,
     WORD_MASK,
     ZERO,
@@ -37,6 +39,7 @@ CLOCK_WORDS: Final = 7  # now, seq, refused, and the four of sdk.Pnl
 _ACCEPTED, _PARTIAL = I(OrderState.ACCEPTED), I(OrderState.PARTIALLY_FILLED)
 _LOADED, _SYNCED = I(BookState.LOADED), I(BookState.SYNCED)
 _NOTHING: Final = I(-1)
+_rows_in: Final = reader(RAW)
 _VOLUME_MAX: Final = I((1 << 62) - 1)
 _LENGTHS: Final = np.array(INTERVALS_NS, np.int64)
 _BARS_BACK: Final = BARS_KEPT  # the ring holds this many buckets, the open one among them
@@ -51,6 +54,8 @@ class Sights(NamedTuple):
     names: tuple[str, ...]  # of the intervals
     clock: np.ndarray  # i8[CLOCK_WORDS]
     window: Window
+    blank: tuple[np.ndarray, ...]  # i8: what of it is cleared before it is filled
+    shown: dict[int, Window]  # the window with so many open orders, as kernels are given it
     orders_n: int = 0  # open orders in `window.orders`
 
 
@@ -75,17 +80,27 @@ def new_sights(strategy: int, instruments: Sequence[int], intervals: Sequence[st
     return Sights(
         strategy, np.array(instruments, np.int64), np.array(lengths, np.int64), tuple(intervals),
         np.zeros(CLOCK_WORDS, np.int64), window,
+        tuple(array.view(np.int64) for array in (window.markets, window.levels, window.bars) if array.size), {},
     )  # fmt: skip
+
+
+def window_of(sights: Sights) -> Window:
+    """The window as a kernel is given it: its orders are those that are open."""
+    n = sights.orders_n
+    shown = sights.shown.get(n)
+    if shown is None:
+        shown = sights.shown[n] = sights.window._replace(orders=sights.window.orders[:n])
+    return shown
 
 
 @entry
 def scan(
-    raw: np.ndarray, heads: np.ndarray, asked: np.ndarray, last: np.ndarray, singles: np.ndarray, rare: np.ndarray
+    words: np.ndarray, heads: np.ndarray, asked: np.ndarray, last: np.ndarray, singles: np.ndarray, rare: np.ndarray
 ) -> I:
     """Find the rows of a step that somebody waits for.
 
     Args:
-        raw: RAW[n].
+        words: i8[8 · n], the words of the rows.
         heads: i8[KINDS_MAX + 1]: the run of `asked` for each kind.
         asked: i8: the instrument asked for, 0 = any, by kind.
         last: i8, beside it, -1 everywhere: the last row that fits is put there.
@@ -95,6 +110,7 @@ def scan(
     Returns:
         How many rows are in `rare`, and in the bits above 32 how many places of `last` were hit.
     """
+    raw = _rows_in(words)
     found, hits = ZERO, ZERO
     for k in range(raw.shape[0]):
         head = raw[k]["head"]
@@ -239,7 +255,7 @@ def _show_position(state: State, instrument: I, strategy: I, market: np.void) ->
 
 @entry
 def gather(
-    state: State, strategy: I, instruments: np.ndarray, intervals: np.ndarray, clock: np.ndarray, window: Window
+    state: State, strategy: int, instruments: np.ndarray, intervals: np.ndarray, clock: np.ndarray, window: Window
 ) -> I:
     """Fill a strategy's arrays; how many open orders it has. Where that is more than the window has room for, make room and ask again."""
     n = ZERO
@@ -265,8 +281,8 @@ def gather(
             if window.bars.shape[2] > 0:
                 _show_bars(state, known["slot"], I(place), intervals, window.bars)
         if instrument < state.terms.shape[0]:
-            n = _show_orders(state, instrument, strategy, n, window.orders)
-            _show_position(state, instrument, strategy, market)
+            n = _show_orders(state, instrument, I(strategy), n, window.orders)
+            _show_position(state, instrument, I(strategy), market)
     if strategy < state.strategies.shape[0]:
         clock[2] = state.strategies[strategy]["refused"]
         scope_ix = state.strategies[strategy]["scope_ix"]
@@ -289,18 +305,19 @@ def look(state: State, sights: Sights, now: int, seq: int) -> Sights:
         seq: The last row in the state.
     """
     window = sights.window
-    for array in (window.markets, window.levels, window.bars):
-        array.view(np.int64).fill(0)
+    for words in sights.blank:
+        words.fill(0)
     sights.clock[:2] = now, seq
     while True:
-        n = int(gather(state, I(sights.strategy), sights.instruments, sights.intervals, sights.clock, window))
+        n = int(gather(state, sights.strategy, sights.instruments, sights.intervals, sights.clock, window))
         if n <= len(window.orders):
             break
         window = window._replace(orders=np.zeros(2 * n, OWN))
+        sights = sights._replace(window=window, shown={})
         window.markets["position"] = 0
     if window.levels.shape[2]:
         _complete(state, sights.instruments, window.levels)
-    return sights._replace(window=window, orders_n=n)
+    return sights if sights.orders_n == n else sights._replace(orders_n=n)
 
 
 def _complete(state: State, instruments: np.ndarray, levels: np.ndarray) -> None:
