@@ -1,7 +1,8 @@
 """P12: one step, from the frame's rows to the requests, with 100 instruments and 1 000 open orders; no commit.
 
-A market row that nobody wakes on, an order by hand (drafted, judged, approved, requested, minted), and the same refused by a limit. Each
-lap is a few hundred steps on a fresh copy of one state.
+A market row that nobody wakes on; a frame that moves the book at the beat of a compiled strategy, which cancels its two orders and
+places two (resolved, planned, drafted, judged, approved, requested, minted); an order by hand (drafted, judged, approved, requested, minted);
+and the same refused by a limit. Each lap is a few hundred steps on a fresh copy of one state.
 
 python -m tests.bench.step
 """
@@ -9,28 +10,34 @@ python -m tests.bench.step
 import time
 from collections.abc import Callable, Iterator
 
+import msgspec
 import numpy as np
 
 from tests.bench.measure import Figure, alternate, median
-from tests.engine.sessions import BEGIN, FUTURES_ACCOUNT, USDT, mark, order, row, step_of, trade
+from tests.engine.sessions import BEGIN, FUTURES_ACCOUNT, USDT, mark, order, report, row, step_of, trade
+from veloz.contracts import layout, terms
 from veloz.contracts import registry as r
-from veloz.contracts import terms
-from veloz.contracts.codes import Limit
+from veloz.contracts.codes import Limit, StrategyAction
+from veloz.contracts.instrument import InstrumentBody
+from veloz.contracts.terms import Action
 from veloz.engine.step import Engine
 from veloz.engine.verify import copy_state
 from veloz.reducers.state import State, new_state
+from veloz.strategies.host import Host
+from veloz.strategies.loader import Library
 
 INSTRUMENTS = 100
 ORDERS = 1_000
 STEPS = 200  # a lap
 ROUNDS = 15
 TARGET_US = 20.0
+BEAT_NS = 100_000_000
+_SCALES = 2 | 3 << 8 | 2 << 16
 
 
 def desk() -> State:
     """The state that every lap begins with."""
     engine = Engine(new_state(), sends=False)
-    scales = 2 | 3 << 8 | 2 << 16
     engine.take(
         step_of(
             row(r.STARTED, 1),
@@ -43,7 +50,7 @@ def desk() -> State:
     for number in range(1, INSTRUMENTS + 1):
         engine.take(
             step_of(
-                row(r.LISTED, scales, 1, 1, 10**8, 1, instrument=number),
+                row(r.LISTED, _SCALES, 1, 1, 10**8, 1, instrument=number),
                 row(r.ASSETS, 2, 1, USDT, USDT, instrument=number),
                 row(r.FILTERS, 1, 0, 0, 0, 0, instrument=number),
                 row(r.LEVERAGE, FUTURES_ACCOUNT, 10, 0, 0, instrument=number),
@@ -82,6 +89,54 @@ def lap(state: State, make: Callable[[int], np.ndarray]) -> float:
     return (time.perf_counter() - begun) / STEPS
 
 
+def book(bid: int, ts: int) -> np.ndarray:
+    """A frame: the book of instrument 1, whole, two levels a side, one quantum wide."""
+    levels = [(0, bid, 5), (0, bid - 1, 5), (layout.ASK, bid + 10, 5), (layout.ASK, bid + 11, 5)]
+    ends = (layout.FIRST, 0, 0, layout.LAST)
+    return step_of(
+        *(
+            row(r.LEVEL, ts, price, qty, instrument=1, ts=ts, flags=side | end | layout.SNAPSHOT)
+            for (side, price, qty), end in zip(levels, ends, strict=True)
+        )
+    )
+
+
+def quoting(state: State) -> Engine:
+    """The desk with the built-in quoter running on instrument 1, in its compiled form."""
+    library = Library()
+    engine = Engine(copy_state(state), Host(library))
+    listed = InstrumentBody(venue="binance_usdm", symbol="AAA", product="linear", price_scale=2, qty_scale=3)
+    engine.take(row(r.CHANGED, _SCALES, 1, 1, 10**8, 1, instrument=1), [(0, msgspec.msgpack.encode(listed))])
+    number, body = library.body_of(
+        "quoter:Quoter", instruments=["AAA"], form="kernel", params={"half_spread": "0.02", "qty": "0.005"}
+    )
+    load = row(r.COMMAND_STRATEGY, 1, StrategyAction.LOAD, number, 1, FUTURES_ACCOUNT)
+    engine.take(load, [(0, msgspec.msgpack.encode(body))])
+    engine.take(row(r.COMMAND_STRATEGY, 1, StrategyAction.START, 0, 1, FUTURES_ACCOUNT))
+    return engine
+
+
+def lap_quoting(state: State) -> float:
+    """Seconds of one step in which the quoter moves both its orders. What the venue says of them comes between, and is not counted."""
+    engine, took = quoting(state), 0.0
+    for count in range(-1, STEPS):
+        now = BEGIN + (count + 2) * BEAT_NS
+        frame = step_of(book(9_990 + count % 2 * 4, now), row(r.TIMER, 1, 0, now, ts=now))
+        begun = time.perf_counter()
+        step = engine.take(frame)
+        took += time.perf_counter() - begun if count >= 0 else 0.0
+        requests = engine.outbox.release(step.last_seq)
+        assert len(requests) == (4 if count >= 0 else 2), requests
+        answers = []
+        for each in requests:
+            if each.action is Action.PLACE:
+                answers += [(r.DISPATCHED, each.key, 0), (r.ACCEPTED, each.key, each.seq)]
+            else:
+                answers.append((r.CANCELED, each.key, each.venue_order))
+        engine.take(step_of(*(report(kind, key, venue, 0, now, instrument=1, ts=now) for kind, key, venue in answers)))
+    return took / STEPS
+
+
 def run() -> Iterator[Figure]:
     """Microseconds of each kind of step."""
     state = desk()
@@ -89,6 +144,7 @@ def run() -> Iterator[Figure]:
     limited.take(row(r.COMMAND_LIMIT, terms.scope(terms.ScopeKind.GLOBAL), Limit.ORDER_QTY, 1_000, 7, 0))
     jobs = {
         "market row alone": lambda: lap(state, market),
+        "frame, compiled quoter, 4 requests": lambda: lap_quoting(state),
         "order by hand, requested": lambda: lap(state, placed),
         "order by hand, refused": lambda: lap(limited.state, refused),
     }
@@ -101,7 +157,7 @@ def run() -> Iterator[Figure]:
 def main() -> None:
     """Print the figures."""
     for each in run():
-        print(f"{each.name:<32} {each.value:8.1f} {each.unit}")
+        print(f"{each.name:<42} {each.value:8.1f} {each.unit}")
 
 
 if __name__ == "__main__":
