@@ -1,7 +1,7 @@
 """P12: one step, from the frame's rows to the requests, with 100 instruments and 1 000 open orders; no commit.
 
-A market row that nobody wakes on; a frame that moves the book at the beat of a compiled strategy, which cancels its two orders and
-places two (resolved, planned, drafted, judged, approved, requested, minted); an order by hand (drafted, judged, approved, requested, minted);
+A market row that nobody wakes on; a frame that moves the book at the beat of a compiled strategy, which cancels two orders and
+places two (resolved, planned, drafted, judged, approved, requested, minted); an order by hand (drafted, judged, approved, minted);
 and the same refused by a limit. Each lap is a few hundred steps on a fresh copy of one state.
 
 python -m tests.bench.step
@@ -121,7 +121,7 @@ def lap_quoting(state: State) -> float:
     engine, took = quoting(state), 0.0
     for count in range(-1, STEPS):
         now = BEGIN + (count + 2) * BEAT_NS
-        frame = step_of(book(9_990 + count % 2 * 4, now), row(r.TIMER, 1, 0, now, ts=now))
+        frame = step_of(book(9_990 + count % 2, now), row(r.TIMER, 1, 0, now, ts=now))
         begun = time.perf_counter()
         step = engine.take(frame)
         took += time.perf_counter() - begun if count >= 0 else 0.0

@@ -31,6 +31,7 @@ def test_a_part_that_does_not_fit_or_is_not_there_is_an_error() -> None:
 def test_client_ids_are_unique_short_and_read_back(epoch: int, seq: int, leg: int) -> None:
     key = terms.order_key(seq, leg)
     text = terms.client_id(epoch, key)
+    assert not any(part.startswith("0") and part != "0" for part in text[1:].split("-"))
     assert terms.read_client_id(text) == (epoch, key)
     assert len(text) <= terms.CLIENT_ID_MAX
     assert all(letter in "abcdefghijklmnopqrstuvwxyz0123456789-" for letter in text)
