@@ -1,5 +1,7 @@
 """The step: what a command leads to, its order, and that a plain fold of what it journals gives the same state."""
 
+import numpy as np
+
 from tests.engine.sessions import (
     BEGIN,
     LINEAR,
@@ -21,10 +23,11 @@ from tests.engine.sessions import (
 )  # fmt: skip
 from veloz.contracts import registry as r
 from veloz.contracts import terms
+from veloz.contracts.layout import STEP_END
 from veloz.engine.step import Engine, Step, is_decision
 from veloz.reducers.fold import fold
 from veloz.reducers.order_table import OrderState
-from veloz.reducers.state import new_state
+from veloz.reducers.state import new_state, state_hash
 
 PLACED = ["order.drafted", "risk.approved", "order.requested"]
 
@@ -130,3 +133,17 @@ def test_a_plain_fold_of_the_journal_gives_the_same_state():
         steps.append(engine.take(order(9_000 + seq, 3, ts=BEGIN + seq * SECOND // 3)))
     steps.append(engine.take(row(r.LISTED, 2 | 3 << 8 | 2 << 16, 1, 1, 10**8, 1, instrument=9)))
     assert differing(engine.state, folded(steps)) == []
+
+
+def test_a_step_ends_where_the_engine_says():
+    """Flags of a step's end in what comes in mean nothing; the last row of the step has it, and no other."""
+    marked, bare = begun(), begun()
+    inputs = step_of(trade(LINEAR, 10_000, 5), order(9_900, 5), trade(LINEAR, 10_001, 6))
+    flagged = inputs.copy()
+    flagged["flags"] |= STEP_END
+    for rows in (inputs, inputs[:1]):
+        one, two = bare.take(rows), marked.take(flagged[: len(rows)])
+        assert one.rows.tobytes() == two.rows.tobytes()
+        assert np.flatnonzero(two.rows["flags"] & STEP_END).tolist() == [len(two.rows) - 1]
+        assert state_hash(bare.state) == state_hash(marked.state)
+    assert (flagged["flags"] & STEP_END).all(), "not changed"
