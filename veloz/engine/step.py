@@ -128,7 +128,7 @@ class Engine:
 
     def _help(self, why: int, words: np.ndarray, bodies: list[Body], said: np.ndarray) -> np.ndarray:
         """Do what the compiled part stopped for; what is said now: the words of the rows that it asked for last."""
-        rows, first_seq = words.view(ROW), int(self._at[_FIRST_SEQ])
+        rows, first_seq = np.frombuffer(words, ROW), int(self._at[_FIRST_SEQ])
         if why == _ASK_MINDS:
             return self._ask(rows, bodies, first_seq)
         if why == _ASK_STATEMENTS:
