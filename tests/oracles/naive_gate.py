@@ -5,7 +5,6 @@ Linear contracts whose money is exact in the reporting asset. It knows nothing o
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import product
 from typing import Any
 
 from veloz.contracts.codes import Limit, LimitStep, Refusal, StopLevel, StopSource
@@ -100,6 +99,35 @@ class Bucket:
 
 
 @dataclass
+class Holding:
+    """A position (of a strategy; None: the account's own) and what is open beside it: buys, sells."""
+
+    account: int
+    instrument: int
+    side: PositionSide
+    strategy: int | None
+    qty: int = 0
+    plain: list[int] = field(default_factory=lambda: [0, 0])
+    reducing: list[int] = field(default_factory=lambda: [0, 0])
+
+    def most(self, sell: bool) -> int:
+        """The most it can be on one side."""
+        held = -self.qty if sell else self.qty
+        return held + self.plain[sell] + min(self.reducing[sell], max(-held, 0))
+
+
+def together(holdings: list[Holding]) -> Holding:
+    """Their sum, as if one account held it."""
+    total = Holding(0, 0, PositionSide.BOTH, None)
+    for each in holdings:
+        total.qty += each.qty
+        for sell in (0, 1):
+            total.plain[sell] += each.plain[sell]
+            total.reducing[sell] += each.reducing[sell]
+    return total
+
+
+@dataclass
 class NaiveGate:
     """What is open, held, limited and stopped."""
 
@@ -113,6 +141,10 @@ class NaiveGate:
     buckets: dict[tuple[Scope, Limit], Bucket] = field(default_factory=dict)
     runs: dict[Scope, tuple[bool, int, int]] = field(default_factory=dict)
     newest: dict[int, Order] = field(default_factory=dict)
+    named: set[Scope] = field(
+        default_factory=set
+    )  # by a command: what a strategy did before is not counted in its scope
+    unsettled: set[Scope] = field(default_factory=set)  # in which something was approved that nobody could value yet
 
     # what stands
 
@@ -150,64 +182,51 @@ class NaiveGate:
         """Whether an order or a position's order belongs to a scope."""
         return scope in self.scopes(order)
 
-    def most(self, account: int | None, instrument: int, side: PositionSide, strategy: int | None, sell: bool) -> int:
-        """The most a position can be on one side: of an account (None: all) and a strategy (None: the account's own)."""
-        qty = sum(
-            held
-            for (whose, what, which, by), held in self.positions.items()
-            if what == instrument and which == side and by == strategy and account in (None, whose)
-        )
-        mine = [
-            order
-            for order in self.orders.values()
-            if order.instrument == instrument and order.side == side and order.sell == sell
-            and account in (None, order.account) and strategy in (None, order.strategy)
-        ]  # fmt: skip
-        plain = sum(order.rest() for order in mine if not order.reduces())
-        reducing = sum(order.rest() for order in mine if order.reduces())
-        held = -qty if sell else qty
-        return held + plain + min(reducing, max(-held, 0))
+    def holdings(self) -> list[Holding]:
+        """Every position and every open order of an account, once as the account's own and once as its strategy's share."""
+        found: dict[tuple[int, int, PositionSide, int | None], Holding] = {}
+        for at, qty in self.positions.items():
+            found.setdefault(at, Holding(*at)).qty += qty
+        for order in self.orders.values():
+            for strategy in (None, order.strategy):
+                at = (order.account, order.instrument, order.side, strategy)
+                holding = found.setdefault(at, Holding(*at))
+                (holding.reducing if order.reduces() else holding.plain)[order.sell] += order.rest()
+        return list(found.values())
 
-    def exposures(self, scope: Scope) -> dict[str, int]:
+    def exposures(self, scope: Scope, holdings: list[Holding] | None = None) -> dict[str, int]:
         """Open orders, worst gross, worst long and worst short (below 0 when short) of a scope, measured anew."""
         orders = sum(self.within(scope, order) for order in self.orders.values() if not order.over)
         gross = long = short = 0
         unknown = dict.fromkeys(("worst_gross", "worst_long", "worst_short"), 0)
         blind = 0
-        by_strategy = scope[0] == ScopeKind.STRATEGY
-        for (number, listed), account, side in product(self.instruments.items(), self.hedged, PositionSide):
+        for each in self.holdings() if holdings is None else holdings:
+            listed = self.instruments[each.instrument]
             inside = {
                 ScopeKind.GLOBAL: True,
                 ScopeKind.VENUE: listed.market == scope[1],
-                ScopeKind.ACCOUNT: account == scope[1],
-                ScopeKind.INSTRUMENT: number == scope[1],
+                ScopeKind.ACCOUNT: each.account == scope[1],
+                ScopeKind.INSTRUMENT: each.instrument == scope[1],
                 ScopeKind.STRATEGY: True,
             }
-            if inside[scope[0]]:
-                strategy = scope[1] if by_strategy else None
-                up, down = (self.most(account, number, side, strategy, sell) for sell in (False, True))
-                each = listed.valued * listed.worth
+            if inside[scope[0]] and each.strategy == (scope[1] if scope[0] == ScopeKind.STRATEGY else None):
+                up, down = each.most(False), each.most(True)
                 if not listed.rated:
                     unknown["worst_gross"] += max(up, down, 0)
                     unknown["worst_long"] += up
                     unknown["worst_short"] -= down
-                    blind += self.is_there(account, number, side, strategy)
+                    blind += bool(each.qty or any(each.plain))  # what can only reduce nothing leaves nothing out
                     continue
-                gross += max(up, down, 0) * each
-                long += up * each
-                short -= down * each
+                worth = listed.valued * listed.worth
+                gross += max(up, down, 0) * worth
+                long += up * worth
+                short -= down * worth
         known = {"orders_open": orders, "worst_gross": gross, "worst_long": long, "worst_short": short}
-        return known | {"blind": int(blind > 0)} | {f"unknown {name}": qty for name, qty in unknown.items()}
-
-    def is_there(self, account: int, instrument: int, side: PositionSide, strategy: int | None) -> bool:
-        """Whether a position is open or has open orders."""
-        orders = [
-            order
-            for order in self.orders.values()
-            if (order.account, order.instrument, order.side) == (account, instrument, side)
-            and strategy in (None, order.strategy)
-        ]
-        return bool(self.positions.get((account, instrument, side, strategy))) or any(each.rest() for each in orders)
+        return (
+            known
+            | {"blind": int(blind > 0 or scope in self.unsettled)}
+            | {f"unknown {name}": qty for name, qty in unknown.items()}
+        )
 
     def room(self, order: Order) -> tuple[int, int]:
         """What there is to reduce, and what would reduce together with this order."""
@@ -271,15 +290,19 @@ class NaiveGate:
 
     def snapshot(self, order: Order) -> dict[Scope, dict[str, int]]:
         """Exposures of the scopes of an order, and the worst position that each sees on its side."""
-        found = {}
+        found, holdings = {}, self.holdings()
         for scope in self.scopes(order):
             of_all = scope[0] in (ScopeKind.GLOBAL, ScopeKind.VENUE, ScopeKind.INSTRUMENT)
             strategy = order.strategy if scope[0] == ScopeKind.STRATEGY else None
-            found[scope] = self.exposures(scope)
-            found[scope]["most"] = self.most(
-                None if of_all else order.account, order.instrument, order.side, strategy, order.sell
-            )
-            found[scope]["own"] = self.most(order.account, order.instrument, order.side, strategy, order.sell)
+            alike = [
+                each
+                for each in holdings
+                if (each.instrument, each.side, each.strategy) == (order.instrument, order.side, strategy)
+            ]
+            own = [each for each in alike if each.account == order.account]
+            found[scope] = self.exposures(scope, holdings)
+            found[scope]["most"] = together(alike if of_all else own).most(order.sell)
+            found[scope]["own"] = together(own).most(order.sell)
         return found
 
     def standing(self, order: Order, price: int, qty: int, reducing: bool, now: int, amends: bool) -> Any:
@@ -448,12 +471,18 @@ class NaiveGate:
         else:
             self.orders[key] = order
             self.newest[order.instrument] = Order(**{**order.__dict__, "made_ns": now})
+        if not self.instruments[order.instrument].rated:
+            self.unsettled.update(self.scopes(order))
         room, queued = self.room(order)
         for scope in self.scopes(order):
             self.spend(scope, Limit.ORDERS_PER_WINDOW, now)
-            if not amended:
+            if not amended and (scope[0] != ScopeKind.STRATEGY or scope in self.named):
                 run = 0 if 0 < queued <= room else self.run_of(scope, order, now)
                 self.runs[scope] = (order.sell, run, now)
+
+    def settle(self) -> None:
+        """The end of a step: everything is valued anew."""
+        self.unsettled.clear()
 
     def spend(self, scope: Scope, limit: Limit, now: int) -> None:
         """Take a token."""
@@ -499,6 +528,7 @@ class NaiveGate:
         self, scope: Scope, limit: Limit, value: int, seq: int, confirm: int = 0
     ) -> Refusal | LimitStep | None:
         """What a limit command leads to; None: nothing."""
+        self.named.add(scope)
         at = (scope, limit)
         if confirm:
             if value == self.limit(*at) and at not in self.waiting:

@@ -151,7 +151,7 @@ class Author:
             self.add(kind, key, *words, instrument=instrument)
 
 
-@settings(max_examples=600)
+@settings(max_examples=2000)
 @given(stories, st.lists(st.integers(1, 1000), min_size=2, max_size=5))
 def test_orders_are_what_the_twin_says(story: bytes, cuts: list[int]) -> None:
     rows = Author().tell(story)

@@ -1,5 +1,7 @@
 """A trading floor to try the gate on: real rows folded by the real fold, drafts judged and their verdicts folded at once."""
 
+from collections.abc import Collection
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +10,7 @@ from tests.engine.sessions import row
 from veloz.contracts import codes, terms
 from veloz.contracts import registry as r
 from veloz.contracts.codes import Limit, Refusal, StopLevel, StopSource
-from veloz.contracts.layout import STEP_END
+from veloz.contracts.layout import ROW, STEP_END
 from veloz.contracts.terms import ScopeKind
 from veloz.reducers.finding import find_order
 from veloz.reducers.fold import fold
@@ -23,8 +25,16 @@ BEGIN = 1_700_000_000 * SECOND
 BTC, USDT, EUR = 1, 2, 3  # nobody says what a EUR is worth
 ONE_WAY, HEDGED, SPOT, COIN = 1, 2, 3, 4  # accounts
 PERP, OTHER, CASH, INVERSE, FAR = 1, 2, 3, 4, 5  # instruments; FAR is settled in EUR
+PRODUCTS = {
+    PERP: (2, USDT),
+    OTHER: (2, USDT),
+    CASH: (1, USDT),
+    INVERSE: (3, BTC),
+    FAR: (2, EUR),
+}  # and what they are settled in
 MARKETS = {ONE_WAY: 2, HEDGED: 2, SPOT: 1, COIN: 3}
 STRATEGIES = 2
+TIMER = row(r.TIMER, 0, 0, 0)
 WATCHED = ("desk", "orders", "scopes", "limits", "positions", "balances", "terms", "tallies", "breakers", "strategies")
 
 
@@ -42,50 +52,66 @@ class Said(NamedTuple):
 class Floor:
     """Accounts with much money, five instruments (tick 5, lot 2), strategies that run, prices at 10 000.
 
-    `take` folds rows as one step and settles; `decide` folds decisions into the step in hand.
+    `take` folds rows as one step and settles; `decide` folds decisions into the step in hand. While `gathers`, rows taken are inputs
+    of one step that `settle` ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, instruments: Collection[int] = (PERP, OTHER, CASH, INVERSE, FAR)) -> None:
         self.state: State = new_state()
         self.seq = 0
         self.now = BEGIN
         self.trades = 0
+        self.gathers = False
+        self.before: dict[str, np.ndarray] = {}
         scales = 2 | 3 << 8
         rows = [row(r.STARTED, 1)]
-        for number, market in ((PERP, 2), (OTHER, 2), (CASH, 1), (INVERSE, 3), (FAR, 2)):
+        markets = {number: PRODUCTS[number][0] for number in sorted(instruments)}
+        for number, market in markets.items():
             rows.append(
                 row(r.LISTED, scales | market << 16, 5, 2, 10**8 if market < 3 else 10**10, 1, instrument=number)
             )
         rows += [row(r.ASSET, asset, 8) for asset in (BTC, USDT, EUR)]
-        for account, market in MARKETS.items():
+        accounts = {account: market for account, market in MARKETS.items() if market in markets.values()}
+        for account, market in accounts.items():
             rows.append(row(r.OPENED, account, market, int(account == HEDGED), 0, USDT))
             for asset in (BTC, USDT, EUR):
                 rows.append(row(r.BALANCE, account, 10**15, asset, 0, 0))
         rows.append(row(r.RATE, BTC, 100, 1))
-        for number, kind, settle in (
-            (PERP, 2, USDT),
-            (OTHER, 2, USDT),
-            (CASH, 1, USDT),
-            (INVERSE, 3, BTC),
-            (FAR, 2, EUR),
-        ):
+        for number, kind in markets.items():
+            settle = PRODUCTS[number][1]
             rows.append(row(r.ASSETS, kind, BTC, EUR if settle == EUR else USDT, settle, instrument=number))
-        for account in (ONE_WAY, HEDGED):
-            rows += [row(r.LEVERAGE, account, 100, 0, 0, instrument=each) for each in (PERP, OTHER, FAR)]
-        rows.append(row(r.LEVERAGE, COIN, 100, 0, 0, instrument=INVERSE))
+            on = {2: (ONE_WAY, HEDGED), 3: (COIN,)}.get(kind, ())
+            rows += [row(r.LEVERAGE, account, 100, 0, 0, instrument=number) for account in on]
         for number in range(1, STRATEGIES + 1):
             rows += [row(r.COMMAND_STRATEGY, number, action, 0, 1, ONE_WAY) for action in (0, 1)]
         self.take(*rows)
-        for number in (PERP, OTHER, CASH, INVERSE, FAR):
+        for number in markets:
             self.price(number, 10_000)
 
-    def take(self, *rows: np.ndarray) -> None:
-        """One step of inputs, settled."""
-        step = np.concatenate([*rows, row(r.TIMER, 0, 0, 0)])
+    def fork(self) -> "Floor":
+        """Another that begins where this one stands."""
+        made = copy(self)
+        made.state = State(*(array.copy() for array in self.state))
+        return made
+
+    def take(self, *rows: np.ndarray) -> int:
+        """One step of inputs, settled, or some inputs of one; the number of the first."""
+        raw = b"".join(each.tobytes() for each in (rows if self.gathers else (*rows, TIMER)))
+        step = np.frombuffer(bytearray(raw), ROW)
         step["ts_recv"] = np.maximum(step["ts_recv"], self.now)
-        step["flags"][-1] |= STEP_END
-        self.state = fold(self.state, step, self.seq + 1)
+        if not self.gathers:
+            step["flags"][-1] |= STEP_END
+        first = self.seq + 1
+        self.state = fold(self.state, step, first)
         self.seq += len(step)
+        return first
+
+    def settle(self) -> None:
+        """The end of the step in hand."""
+        step = TIMER.copy()
+        step["ts_recv"], step["flags"] = self.now, STEP_END
+        self.seq += 1
+        self.state = fold(self.state, step, self.seq)
 
     def decide(self, kind: r.Kind, *words: int, instrument: int = 0) -> int:
         """One decision; its number."""
@@ -108,9 +134,18 @@ class Floor:
         """Where an order lies."""
         return int(find_order(self.state.orders, self.state.order_places, I(key), I(0)))
 
-    def kept(self) -> bytes:
-        """What a judgement must not change."""
-        return b"".join(getattr(self.state, name).tobytes() for name in WATCHED)
+    def keep(self) -> None:
+        """Remember what a judgement must not change, where the last that was remembered lies: fresh memory costs more than the copy."""
+        for name in WATCHED:
+            words = getattr(self.state, name).view(np.uint64)
+            if len(self.before.get(name, ())) != len(words):
+                self.before[name] = words.copy()
+            else:
+                np.copyto(self.before[name], words)
+
+    def is_kept(self) -> bool:
+        """Whether all of that is as it was."""
+        return all(np.array_equal(getattr(self.state, name).view(np.uint64), self.before[name]) for name in WATCHED)
 
     def draft(
         self, instrument: int, price: int, qty: int, *, more: tuple[int, ...] = (), **parts: int
@@ -132,9 +167,9 @@ class Floor:
         assert code == verdict[0]
         return Said(code, (int(verdict[1]), int(verdict[2])), *(int(word) for word in verdict[3:7]))
 
-    def rule(self, key: int, seq: int) -> Said:
-        """Judge what is drafted, and fold the verdict."""
-        said = self.judged(key)
+    def rule(self, key: int, seq: int, said: Said | None = None) -> Said:
+        """Judge what is drafted, unless that is done, and fold the verdict."""
+        said = said or self.judged(key)
         instrument = int(self.state.orders[self.place_of(key)]["instrument"])
         if said.code:
             word = terms.pack(terms.VERDICT, code=said.code, kind=said.scope[0], number=said.scope[1])
@@ -185,9 +220,8 @@ class Floor:
 
     def command(self, command: np.ndarray) -> list[int]:
         """Fold a command and what it leads to; codes of refusals, 0 for what was done."""
-        self.take(command)
+        seq = self.take(command)
         out = np.zeros((FINDINGS_ROOM, FINDING_WORDS), np.int64)
-        seq = self.seq - 1
         n = int(decide_command(self.state, command.view(RAW)[0], I(seq), I(self.now), out, I(0)))
         return self.enact(out, n)
 
