@@ -52,7 +52,7 @@ class Venue:
         self.held: dict[tuple[int, int, int], int] = {}
         self.waiting: list[np.ndarray] = []  # what it will say
         self.number = 10**6
-        self.passed: list[tuple] = []  # orders of the engine's that were too large when they were filled
+        self.passed: list[tuple] = []  # engine's orders, too large when filled
         self.kind = False
         self.refuses = False  # orders of the engine
         self.whole = False  # a level of FLATTEN holds over everything
@@ -92,7 +92,8 @@ class Venue:
         each = {
             "key": request.key, "where": request.instrument, "account": spec["account"], "side": spec["position_side"],
             "sell": spec["sell"], "reduce": spec["reduce_only"], "engine": spec["origin"] == Origin.ENGINE,
-            "strict": self.whole or not spec["reduce_only"], "price": request.price or 9_990, "qty": request.qty, "done": 0, "cancel": False, "amend": None,
+            "strict": self.whole or not spec["reduce_only"], "price": request.price or 9_990,
+            "qty": request.qty, "done": 0, "cancel": False, "amend": None,
         }  # fmt: skip
         fate = 1.0 if self.kind else self.draw.random()
         if each["engine"] and self.refuses:

@@ -1,8 +1,8 @@
 """Stop levels against strategies and a venue that do what they like; a twin (`oracles/naive_risk.py`) says what a request could do.
 
-Behind a stop, until it is taken back, no request makes larger what its position could become with every open order filled. At PAUSE, and of the
-engine's own, orders that can only reduce are looked at alone. From HALT on only the engine asks. No order of the engine is larger, when
-it is filled, than what is held, however late or wrong the venue's words were.
+Behind a stop, until it is taken back, no request makes larger what its position could become with every open order filled. At PAUSE, and
+of the engine's own, orders that can only reduce are looked at alone. From HALT on only the engine asks. No order of the engine is larger,
+when it is filled, than what is held, however late or wrong the venue's words were.
 """
 
 import pytest
@@ -16,7 +16,7 @@ from veloz.reducers.holdings import positions
 RESUME = phrase_number(RESUME_PHRASE)
 
 
-def stopped(seed: int, before: int = 6, after: int = 5) -> Hostile:
+def stopped(seed: int, before: int = 4, after: int = 4) -> Hostile:
     """A session with several stops, and resumes in between."""
     one = Hostile(seed)
     for _ in range(before):

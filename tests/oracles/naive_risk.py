@@ -86,7 +86,7 @@ class NaiveRisk:
         scope = terms.unpack(terms.SCOPE, int(row["venue_seq"]))
         level, source = int(row["price"]), int(row["qty"] if decided else row["aux"])
         at = scope["kind"], scope["number"], source
-        now, since = self.levels.get(at, (0, 0))
+        now = self.levels.get(at, (0, 0))[0]
         if (decided and level != now) or (not decided and level > now and StopLevel.RUN < level <= StopLevel.FLATTEN):
             self.levels[at] = level, seq
 
