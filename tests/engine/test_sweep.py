@@ -22,7 +22,7 @@ from tests.engine.sessions import (
 )  # fmt: skip
 from veloz.contracts import registry as r
 from veloz.contracts import terms
-from veloz.contracts.codes import StopLevel
+from veloz.contracts.codes import SettleAction, StopLevel
 from veloz.contracts.terms import Origin, order_key
 from veloz.engine.sweep import LEGS_MOST
 from veloz.reducers.holdings import positions
@@ -168,6 +168,18 @@ def test_what_is_owed_is_never_ordered_again_however_long_it_takes(instrument):
     fill = report(r.FILLED, key, 9_990, 6, 71, instrument=instrument, sell=1, ts=BEGIN + 400 * SECOND)
     assert closing(engine.take(fill)) == []
     assert [each.qty for each in positions(engine.state) if each.qty] == []
+
+
+def test_a_settled_flattening_is_one_sweep():
+    engine = begun()
+    hold(engine, 10)
+    settle = row(r.COMMAND_SETTLE, 0, SettleAction.FLATTEN, 2, 7, 0, instrument=LINEAR, ts=BEGIN + 5)
+    ((key, qty),) = closing(engine.take(settle))
+    assert qty == 10
+    assert closing(engine.take(over(r.REJECTED, key))) == []
+    for n in range(1, 100):
+        assert closing(engine.take(trade(LINEAR, 9_990, 80 + n, BEGIN + n * SECOND))) == []
+    assert [qty for _, qty in closing(engine.take(level(ts=BEGIN + 101 * SECOND)))] == [10], "a level tries again"
 
 
 def test_a_new_command_does_not_wait_for_the_pause():
