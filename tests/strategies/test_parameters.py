@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veloz.contracts.codes import Refusal
+from veloz.instruments.units import TEXT_MAX
 from veloz.strategies.memory import NotPlain, pack_plain, unpack_plain
 from veloz.strategies.parameters import Settings, convert
 from veloz.strategies.sdk import Param
 
-texts = st.decimals(min_value=-(10**20), max_value=10**20, allow_nan=False, places=None).map(lambda d: f"{d:f}")
+decimals = st.decimals(min_value=-(10**20), max_value=10**20, allow_nan=False, places=None)
+texts = decimals.map(lambda d: f"{d:f}").filter(lambda text: len(text) <= TEXT_MAX)
 WIDE = Context(prec=200)
 
 
@@ -93,3 +95,7 @@ def test_a_value_that_holds_itself() -> None:
     loop.append(loop)
     with pytest.raises(NotPlain, match="deeply"):
         pack_plain(loop)
+
+
+def test_a_text_longer_than_any_decimal_is_none() -> None:
+    assert convert(Param("x", "number", "0"), "0." + "0" * TEXT_MAX, ()).code == Refusal.NOT_A_NUMBER
