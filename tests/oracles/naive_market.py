@@ -124,11 +124,22 @@ class Market:
             self.book[ask].pop(price, None)
         return True
 
+    def clear(self, ask: int, until: int) -> bool:
+        if until > limits.PRICE_MAX:
+            return False
+        for price in [*self.book[ask]]:
+            if until < 0 or (price <= until if ask else price >= until):
+                del self.book[ask][price]
+        return True
+
     def begin(self, flags: int, first: int, last: int, prev: int) -> None:
         if self.within:
             self.harm()
         self.within = True
-        if first < 0 or last < 0:
+        if flags & layout.APPLIED:
+            self.become("SYNCED")
+            self.doing = "apply"
+        elif first < 0 or last < 0:
             self.harm()
         elif flags & layout.SNAPSHOT:
             self.snapshots += 1
@@ -171,6 +182,9 @@ class Market:
             self.hold(flags, ids, level)
         elif self.doing in ("apply", "load") and not flags & layout.EMPTY:
             if not self.set_level(*level):
+                self.harm()
+        elif self.doing in ("apply", "load") and flags & layout.APPLIED:
+            if not self.clear(flags & layout.ASK, price):
                 self.harm()
         if flags & layout.LAST:
             self.end()
@@ -220,7 +234,7 @@ class Market:
             return
         if self.trade:
             self.jumps += abs(price - self.trade[1]) > self.trade[1] // 64
-            self.trade_back += ident <= self.trade[0]
+            self.trade_back += ident <= self.trade[0] and ident != 0
         self.trades += 1
         self.trade = (ident, price, qty, ts, flags & layout.ASK)
         self.print("trade", ts, price, qty, flags & layout.ASK, 1)
@@ -336,11 +350,12 @@ class NaiveMarkets:
             self.row(*(int(row[name]) for name in layout.ROW.names or ()))
 
     def row(self, kind: int, version: int, flags: int, number: int, recv: int, event: int, *words: int) -> None:
-        self.now = max(self.now, min(recv, limits.TIME_MAX_NS))
+        if kind not in (10, 11):
+            self.now = max(self.now, min(recv, limits.TIME_MAX_NS))
         if kind in (32, 33):
             self.list(version, number, words)
         if not 1 <= kind <= 9:
-            known = kind in (32, 33, 34, 48, 49, 50, 51, 52)
+            known = kind in (10, 11, 32, 33, 34, 48, 49, 50, 51, 52)
             self.unknown += not known
             self.newer += known and kind not in (32, 33) and version > 1
             return

@@ -27,7 +27,11 @@ levels = st.lists(
 )
 steps = st.tuples(
     st.sampled_from(
-        ["diff"] * 9 + ["snapshot"] * 3 + ["trade"] * 4 + ["aggtrade", "quote", "quote", "mark", "other", "odd"]
+        ["diff"] * 9
+        + ["snapshot"] * 3
+        + ["applied"] * 2
+        + ["trade"] * 4
+        + ["aggtrade", "quote", "quote", "mark", "other", "odd"]
     ),
     st.integers(0, 2),  # instrument
     levels,
@@ -68,6 +72,9 @@ class Venue:
         number = 9 if fault == "unlisted" else k + 1
         if what in ("diff", "snapshot"):
             self.depth(what == "snapshot", k, number, wanted, n, fault)
+            return
+        if what == "applied":
+            self.applied(k, number, wanted, n, fault)
             return
         price = max(self.mids[k] + n, 0) if fault != "edge" else EDGES[n % len(EDGES)]
         qty, version = QTYS[3 + abs(n) % 7], 2 if fault == "version" else 1
@@ -112,6 +119,21 @@ class Venue:
         if fault == "edge" and rows:
             rows[-1] = (rows[-1][0], EDGES[n % len(EDGES)], rows[-1][2])
         self.message(number, snapshot, rows, (last, first, prev), fault)
+
+    def applied(self, k: int, number: int, wanted: list[tuple], n: int, fault: str) -> None:
+        """As somebody else recorded it: levels and clears, between them now and then a row that only the venue's side holds."""
+        rows = wanted or [(0, 0, 1, 60)]
+        for at, (ask, offset, qty, jitter) in enumerate(rows):
+            price = max(self.mids[k] + (2 + jitter) * (1 if ask else -1) + (-offset if ask else offset), 0)
+            flags = layout.APPLIED | ask | (layout.SNAPSHOT if n < -6 else 0)
+            flags |= layout.FIRST if at == 0 and fault != "unbegun" else 0
+            flags |= layout.LAST if at == len(rows) - 1 and fault != "unended" else 0
+            if qty in (1, 2):
+                flags |= layout.EMPTY
+                price = -1 if jitter > 50 else EDGES[n % len(EDGES)] if fault == "edge" else price
+            self.add(3, flags, number, 0, price, qty, 0, n & 1)
+            if jitter % 7 == 0:
+                self.rows.append((10 + (qty & 1), 1, flags, number, self.now + 10**15, self.now, 0, price, qty, 0, 0))
 
     def message(self, number: int, snapshot: bool, rows: list[tuple], ids: tuple[int, int, int], fault: str) -> None:
         last, first, prev = ids

@@ -23,22 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def split_inputs(files: list[str], venue: str | None) -> list[tuple[str, Path]]:
-    """(venue, path) of every input, `venue=PATH` before `--venue`.
+    """(venue, path) of every input, `venue=PATH` before `--venue`; "" where none is said.
 
     Raises:
-        CommandError: A venue is unknown or missing, or a path does not exist.
+        CommandError: A venue is unknown, or a path does not exist.
     """
     from veloz.contracts.codes import VENUES
 
     inputs = []
     for word in files:
         name, equals, rest = word.partition("=")
-        named, path = (name, rest) if equals and name in VENUES else (venue, word)
-        if named is None:
-            raise CommandError(
-                f"Nothing says which venue {word} is from.", code="no_venue", hint="Give --venue V or venue=PATH."
-            )
-        if named not in VENUES:
+        named, path = (name, rest) if equals and name in VENUES else (venue or "", word)
+        if named and named not in VENUES:
             raise CommandError(
                 f"No venue is called {named}.", code="unknown_venue", hint=f"Venues are {', '.join(VENUES)}."
             )

@@ -6,11 +6,13 @@ from typing import Final
 
 from veloz.ingest.capture import CAPTURE_LINE
 from veloz.ingest.faults import IngestError
+from veloz.ingest.given import HOME, Given
 from veloz.ingest.klines import find_columns, find_name
+from veloz.ingest.npz import MAGIC, Npz
 from veloz.ingest.stream import STAMP_LINE, find_symbol
+from veloz.ingest.table import Table
 from veloz.venues.port import Source
 
-FORMATS: Final = ("stream", "capture", "klines")
 LINES_LOOKED_AT: Final = 200
 _DIFF: Final = re.compile(rb'"e"\s*:\s*"depthUpdate"[^\[\]\n]*')
 _PREVIOUS: Final = re.compile(rb'"pu"\s*:')
@@ -33,6 +35,8 @@ def detect_format(head: bytes) -> str:
     Args:
         head: Its first unpacked bytes, 64 KiB or all.
     """
+    if head.startswith(MAGIC):
+        return "npz"
     lines = first_lines(head)
     stamped = sum(STAMP_LINE.match(line) is not None for line in lines)
     captured = sum(CAPTURE_LINE.match(line) is not None for line in lines)
@@ -121,3 +125,33 @@ def require_venue(path: Path, venue: str, head: bytes) -> None:
             code="wrong_venue",
             hint=f"Give --venue {found}, or {found}=PATH for this file alone.",
         )
+
+
+def describe_table(path: Path, venue: str, head: bytes, fmt: str, given: Given) -> tuple[str, Table]:
+    """What reads a foreign table, and the venue it is of.
+
+    Args:
+        path: The file.
+        venue: As said; empty: of the product's own.
+        head: Its first unpacked bytes.
+        fmt: A name of `forms.TABLES`, or auto.
+        given: What the operator says.
+
+    Raises:
+        IngestError: Its instrument has no name, or no venue.
+    """
+    symbol = given.symbol or find_symbol(b"", path)
+    if not symbol:
+        raise IngestError(
+            f"{path} does not say of which instrument it is.",
+            code="unnamed",
+            hint="Give --symbol, like --symbol BTCUSDT.",
+        )
+    where = venue or HOME.get(given.product, "")
+    if not where:
+        raise IngestError(
+            f"Nothing says of which venue {path} is.",
+            code="no_venue",
+            hint="Give --venue V, or --product spot, linear or inverse.",
+        )
+    return where, Npz(symbol)

@@ -33,6 +33,7 @@ ZSTD: Final = b"\x28\xb5\x2f\xfd"
 XZ: Final = b"\xfd7zXZ\x00"
 BZIP2: Final = b"BZh"
 ZIP: Final = b"PK\x03\x04"
+ARRAY_NAME: Final = "data.npy"
 
 
 def open_file(path: Path) -> IO[bytes]:
@@ -268,10 +269,11 @@ class CutShort(Damage):
 
 
 def _read_zip(path: Path) -> Iterator[bytes]:
-    """The one file inside a zip archive."""
+    """The one file inside a zip archive; of several arrays of an npz the one that is called `data`."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
+            names = [ARRAY_NAME] if ARRAY_NAME in names else names
             if len(names) != 1:
                 raise Damage(f"it holds {len(names)} files, and one was expected")
             with archive.open(names[0]) as file:

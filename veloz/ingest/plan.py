@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from veloz.contracts.codes import VENUES
-from veloz.ingest.detect import FORMATS, describe_source, detect_format, unreadable_format
+from veloz.ingest.detect import describe_source, detect_format, unreadable_format
 from veloz.ingest.faults import Damage, IngestError
 from veloz.ingest.feed import Feed
 from veloz.ingest.files import read_head, read_text, read_trusted, skip_bytes
+from veloz.ingest.forms import FORMATS
 from veloz.ingest.progress import Recognition, Record
 
 TELL_BYTES: Final = 1 << 18
@@ -74,10 +75,8 @@ def list_files(inputs: Sequence[tuple[str, Path]], fmt: str, warnings: list[str]
         raise IngestError(f"{fmt} is no format.", code="unknown_format", hint=f"Formats: auto, {', '.join(FORMATS)}.")
     found: list[tuple[str, Path, bytes]] = []
     for venue, path in inputs:
-        if venue not in VENUES:
-            raise IngestError(
-                f"{venue or 'No venue'} is no venue.", code="unknown_venue", hint=f"Venues: {', '.join(VENUES)}."
-            )
+        if venue and venue not in VENUES:
+            raise IngestError(f"{venue} is no venue.", code="unknown_venue", hint=f"Venues: {', '.join(VENUES)}.")
         if not path.is_dir():
             found.append((venue, path, read_head(path)))
             continue
@@ -116,6 +115,10 @@ def make_plan(
     files = list_files(inputs, fmt, plan.warnings)
     meter = Meter(sum(path.stat().st_size for _, path, _ in files), on_progress)
     for venue, path, head in files:
+        if not venue:
+            raise IngestError(
+                f"Nothing says which venue {path} is from.", code="no_venue", hint="Give --venue V or venue=PATH."
+            )
         if not head and (damage := _first_damage(path)):
             plan.damaged.append((path, damage))
             continue

@@ -19,8 +19,8 @@ from xxhash import xxh3_64_digest
 from veloz.contracts.registry import SOURCE
 from veloz.contracts.system import SourceBody
 from veloz.ingest import tally
-from veloz.ingest.detect import FORMATS
 from veloz.ingest.faults import EXIT_DAMAGED, Damage, IngestError
+from veloz.ingest.forms import FORMATS
 from veloz.venues.port import Source
 
 SOURCE_KEY: Final = b"ingest/source/"
@@ -47,6 +47,8 @@ class Record(msgspec.Struct, kw_only=True):
     head_digest: bytes = b""  # sha256 of the first of them: tells most strangers apart without reading them whole
     key_ns: int = 0  # latest stamp
     stray_lines: int = 0
+    rows_in: int = 0  # tables: rows of it that are in; its size and digest are of the whole file then
+    whole: bool = True  # tables: False until the last of its rows is in
     kinds: dict[int, int] = {}
     sums: list[int] = []  # columns of tally
     unknown_names: dict[str, int] = {}

@@ -19,11 +19,15 @@ from journal.limits import HEAP_BYTES_MAX, MAP_BYTES_DEFAULT, ROWS_MAX
 from journal.space import probe_filesystem
 from veloz.contracts.registry import CATALOGUE, CHANGED, LISTED
 from veloz.ingest.ahead import Ahead
+from veloz.ingest.detect import detect_format
 from veloz.ingest.faults import EXIT_DAMAGED, EXIT_WORLD, Damage, IngestError
 from veloz.ingest.feed import Load, merge_feeds
 from veloz.ingest.files import LINE_BYTES_MAX, read_text
+from veloz.ingest.forms import TABLES
+from veloz.ingest.given import Given
+from veloz.ingest.intake import import_tables
 from veloz.ingest.ledger import Ledger
-from veloz.ingest.plan import Plan, make_plan
+from veloz.ingest.plan import Plan, list_files, make_plan
 from veloz.ingest.progress import Known, read_known
 from veloz.instruments.catalogue import Catalogue
 from veloz.venues.binance.codec import Codec
@@ -75,6 +79,7 @@ def ingest(
     unsafe_fs: bool = False,
     map_size_bytes: int = MAP_BYTES_DEFAULT,
     snapshot_keep: int = SNAPSHOTS_KEPT,
+    given: Given | None = None,
     on_progress: Progress | None = None,
 ) -> Result:
     """Append recordings to a journal; what is in already stays as it is.
@@ -84,35 +89,84 @@ def ingest(
         journal_dir: The journal's directory; made when there is something to write.
         instruments: An exchangeInfo document, packed or not.
         again: Take everything once more, as if none of it were in.
-        fmt: stream | capture | klines | auto.
+        fmt: One of `forms.FORMATS`, or auto.
         unsafe_fs: No warning about a file system that may lose what it promised to keep.
         map_size_bytes: How large the journal may ever become.
         snapshot_keep: When rows were added, write a snapshot of the state and keep so many; 0 = none.
+        given: What the operator says of the instruments of foreign tables.
         on_progress: Called now and then with (packed bytes read, of how many), from another thread.
 
     Raises:
         IngestError: Refused or stopped; its `exit_code` says how.
         journal.JournalError: The journal cannot be opened, is full, or froze.
     """
-    begun = time.perf_counter()
     path = Path(journal_dir)
     pairs = [(venue, Path(name)) for venue, name in inputs]
+    warnings: list[str] = []
+    files = list_files(pairs, fmt, warnings)
+    tables = are_tables(files, fmt)
+
+    def known_instruments(view: Any) -> Catalogue:
+        catalogue = read_catalogue(view)
+        offer_instruments(catalogue, instruments, [venue for venue, _ in pairs])
+        return catalogue
+
+    if tables:
+        taken = import_tables(
+            files,
+            path,
+            known_instruments,
+            fmt=fmt,
+            given=given or Given(),
+            again=again,
+            map_size_bytes=map_size_bytes,
+            on_progress=on_progress,
+        )
+        head = finish(path, bool(taken.totals["added"]["records"]), snapshot_keep, unsafe_fs, warnings)
+        return Result(
+            **taken.totals,
+            head_seq=head[0],
+            head_hash=head[1].hex(),
+            seconds=taken.seconds,
+            damaged=[],
+            warnings=[*warnings, *taken.warnings],
+        )
+    begun = time.perf_counter()
     with Reader.open(path) as reader, reader.view() as view:
         known = read_known(view, {venue for venue, _ in pairs}, again=again)
         plan = make_plan(pairs, known.records, fmt=fmt, again=again, on_progress=on_progress)
-        catalogue = read_catalogue(view)
-        offer_instruments(catalogue, instruments, [venue for venue, _ in pairs])
+        catalogue = known_instruments(view)
         ledger = Ledger(plan.inputs, catalogue, view)
         head = view.head()
-    job = Job(path, plan, catalogue, ledger, head[0], known)
-    job.run(map_size_bytes)
-    if ledger.added["frames"]:
-        with Reader.open(path) as reader, reader.view() as view:
-            head = view.head()
-        if snapshot_keep:
-            save_state(path, head[0], snapshot_keep)
-        if not unsafe_fs:
-            plan.warnings += warn_of_disk(path)
+    Job(path, plan, catalogue, ledger, head[0], known).run(map_size_bytes)
+    head = finish(path, bool(ledger.added["frames"]), snapshot_keep, unsafe_fs, plan.warnings)
+    return result_of(ledger, plan, pairs, head, begun)
+
+
+def are_tables(files: list[tuple[str, Path, bytes]], fmt: str) -> bool:
+    """Whether files are tables of others, and not recordings of messages.
+
+    Raises:
+        IngestError: Some are.
+    """
+    tables = sum((detect_format(head) if fmt == "auto" else fmt) in TABLES for _, _, head in files)
+    if tables and tables < len(files):
+        raise IngestError(
+            "Recordings of messages and tables of others cannot be taken in at once.",
+            code="mixed_forms",
+            hint="Give them in two commands; what is earlier in time first.",
+        )
+    return tables > 0
+
+
+def result_of(
+    ledger: Ledger, plan: Plan, pairs: list[tuple[str, Path]], head: tuple[int, bytes], begun: float
+) -> Result:
+    """What an ingest of messages did.
+
+    Raises:
+        IngestError: There was no message in any input.
+    """
     damaged = [*plan.damaged, *((one.feed.path, one.feed.damage) for one in plan.inputs if one.feed.damage)]
     totals = ledger.totals()
     if not totals["frames"]:
@@ -126,6 +180,22 @@ def ingest(
         damaged=[{"file": str(file), "reason": reason} for file, reason in damaged],
         warnings=plan.warnings,
     )
+
+
+def finish(path: Path, grown: bool, snapshot_keep: int, unsafe_fs: bool, warnings: list[str]) -> tuple[int, bytes]:
+    """After rows were added: a snapshot of the state, and a look at the disk.
+
+    Returns:
+        The journal's last sequence number and its hash.
+    """
+    with Reader.open(path) as reader, reader.view() as view:
+        head = view.head()
+    if grown:
+        if snapshot_keep:
+            save_state(path, head[0], snapshot_keep)
+        if not unsafe_fs:
+            warnings += warn_of_disk(path)
+    return head
 
 
 def nothing_found(damaged: list[tuple[Path, str]], inputs: list[tuple[str, Path]]) -> IngestError:

@@ -153,6 +153,26 @@ def clear_side(sides: np.ndarray, levels: np.ndarray, bits: np.ndarray, far: np.
         side["far_n"] = I(0)
 
 
+@cold
+def clear_to(sides: np.ndarray, levels: np.ndarray, bits: np.ndarray, far: np.ndarray, side_ix: I, key: I) -> I:
+    """Drop the levels from the best down to `key`. DONE, or that the window must move: the best level now lies below it."""
+    side = sides[side_ix]
+    at, lo, best = side["at"], side["lo"], side["best"]
+    while best != NONE and best >= key:
+        set_place(levels, bits, at + best, I(0))
+        best = find_below(bits, at, best, lo, ONE)
+    side["best"] = best
+    if key < lo and side["far_n"] > 0:
+        place, stop = side["far_at"], side["far_at"] + side["far_room"]
+        while place < stop:
+            if far[place]["qty"] != 0 and far[place]["key"] >= key:
+                free_far(far, side["far_at"], side["far_room"], place)  # what it moves here is looked at next
+                side["far_n"] -= ONE
+            else:
+                place += ONE
+    return MOVE_WINDOW + AFTER if best == NONE and side["far_n"] > 0 else DONE
+
+
 @entry
 def fill_far(far: np.ndarray, at: I, room: I, keys: np.ndarray, qtys: np.ndarray) -> None:
     """Put levels, none of which is there, into a table with room for them; those without quantity are left out."""

@@ -3,13 +3,16 @@
 The first row decides what becomes of the whole message: applied, loaded as a snapshot, held back for the next snapshot, or
 ignored. The last one completes it: a snapshot is followed by the diffs that were held, and the feed's spread is sampled.
 A message that never ended, or that holds a level no book can, breaks the book.
+
+A message whose rows are APPLIED was put in order by somebody else: it is applied whatever its ids say, and the book is SYNCED from
+the first one on. Such a row may also be EMPTY: a side is cleared from its best level to a price.
 """
 
 import numpy as np
 
 from veloz.contracts import layout
 from veloz.contracts.kernel import cold, kernel
-from veloz.reducers.book import AFTER, clear_side, find_below, near_edge, set_level, set_place
+from veloz.reducers.book import AFTER, clear_side, clear_to, find_below, near_edge, set_level, set_place
 from veloz.reducers.booksync import (
     E_COMPLETE,
     E_HURT,
@@ -30,6 +33,7 @@ from veloz.reducers.words import (
     BEGUN,
     BYTE_MASK,
     DONE,
+    F_APPLIED,
     F_ASK,
     F_EMPTY,
     F_FIRST,
@@ -102,7 +106,11 @@ def begin_message(state: State, slot_ix: I, row: np.void, flags: I, now: I) -> N
         hurt(slot)
     slot["open"] = ONE
     first, last, prev = row["ref"], row["venue_seq"], row["aux"]
-    if first < 0 or last < 0:
+    if flags & F_APPLIED != 0:
+        slot["joined"] += I(slot["state"] != S_SYNCED)
+        slot["state"] = S_SYNCED
+        slot["mode"] = M_APPLY
+    elif first < 0 or last < 0:
         hurt(slot)
     elif flags & F_SNAPSHOT == 0:
         note_diff(slot, first, last, prev)
@@ -126,6 +134,20 @@ def set_row(
         return HURT
     ask = flags & F_ASK
     return set_level(sides, levels, bits, far, TWO * slot_ix + ask, -price if ask != 0 else price, qty)
+
+
+@kernel
+def clear_row(
+    sides: np.ndarray, levels: np.ndarray, bits: np.ndarray, far: np.ndarray, slot_ix: I, flags: I, price: I
+) -> I:
+    """A side is cleared from its best level to a price; all of it where the price is negative."""
+    ask = flags & F_ASK
+    if price < 0:
+        clear_side(sides, levels, bits, far, TWO * slot_ix + ask)
+        return DONE
+    if price >> _PRICE_BITS != 0:
+        return HURT
+    return clear_to(sides, levels, bits, far, TWO * slot_ix + ask, -price if ask != 0 else price)
 
 
 @kernel
@@ -289,6 +311,8 @@ def fold_run(state: State, rows: np.ndarray, k: I, slot_ix: I, stage: I, signal:
             if mode in (M_APPLY, M_LOAD):
                 if flags & F_EMPTY == 0:
                     code = set_row(sides, levels, bits, far, slot_ix, flags, row["price"], row["qty"])
+                elif flags & F_APPLIED != 0:
+                    code = clear_row(sides, levels, bits, far, slot_ix, flags, row["price"])
             elif mode == M_HOLD:
                 code = hold_row(state.slots, state.held, slot_ix, flags, row)
                 mode = slot["mode"]

@@ -39,6 +39,8 @@ from veloz.reducers.words import (
     K_QUOTE,
     K_STARTED,
     K_TRADE,
+    K_VENUE_LEVEL,
+    K_VENUE_TRADE,
     KIND_MASK,
     KINDS_MAX,
     KNOWN,
@@ -98,8 +100,10 @@ def fold_market(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarr
         row = rows[k]
         head = row["head"]
         kind = head & KIND_MASK
-        now = advance(clock["now_ns"], row["ts_recv"])
-        clock["now_ns"] = now
+        now = I(clock["now_ns"])
+        if kind != K_VENUE_LEVEL and kind != K_VENUE_TRADE:
+            now = advance(now, row["ts_recv"])
+            clock["now_ns"] = now
         if kind - ONE < K_MARKET_LAST and kind > 0:
             slot_ix = find_slot(state, (head >> INSTRUMENT_SHIFT) & WORD_MASK)
             if (head >> VERSION_SHIFT) & BYTE_MASK != VERSION_ONE:

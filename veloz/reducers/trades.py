@@ -14,7 +14,10 @@ _PRICE_MAX = I(PRICE_MAX)
 
 @kernel
 def fold_trade(state: State, slot_ix: I, row: np.void, flags: I, now: I) -> None:
-    """One md.trade. An ODD one (insurance fund and the like) is counted and is neither last trade nor in a bar."""
+    """One md.trade. An ODD one (insurance fund and the like) is counted and is neither last trade nor in a bar.
+
+    An id of 0 is none: recordings of others may have no ids, and then nothing can be said of their order.
+    """
     note_message(
         state.channels, state.feeds, state.latency, state.rates, slot_ix, K_TRADE, row["ts_recv"], row["ts_event"], now
     )
@@ -29,7 +32,7 @@ def fold_trade(state: State, slot_ix: I, row: np.void, flags: I, now: I) -> None
     if trade["count"] > 0:
         feed = state.feeds[slot_ix]
         feed["jumps"] += I(is_jump(price, trade["price"]))
-        feed["trade_back"] += I(row["venue_seq"] <= trade["trade_id"])
+        feed["trade_back"] += I(row["venue_seq"] <= trade["trade_id"] and row["venue_seq"] != 0)
     trade["count"] += ONE
     trade["trade_id"] = row["venue_seq"]
     trade["price"] = price

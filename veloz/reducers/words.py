@@ -23,6 +23,8 @@ from veloz.contracts.registry import (
     QUOTE,
     STARTED,
     TRADE,
+    VENUE_LEVEL,
+    VENUE_TRADE,
 )  # fmt: skip
 
 I = np.int64  # noqa: E741
@@ -45,13 +47,14 @@ K_TRADE, K_QUOTE, K_LEVEL, K_MARK = I(TRADE.number), I(QUOTE.number), I(LEVEL.nu
 K_AGGTRADE, K_BAR, K_BAR_VOLUME = I(AGGTRADE.number), I(BAR.number), I(BAR_VOLUME.number)
 K_LIQUIDATION, K_PARTIAL = I(LIQUIDATION.number), I(PARTIAL.number)
 K_LISTED, K_CHANGED, K_STARTED = I(LISTED.number), I(CHANGED.number), I(STARTED.number)
+K_VENUE_LEVEL, K_VENUE_TRADE = I(VENUE_LEVEL.number), I(VENUE_TRADE.number)  # of a recording's other clock
 K_MARKET_LAST: Final = I(9)  # kinds 1 … 9 are market data
 KINDS_MAX: Final = I(128)
 KNOWN: Final = np.zeros(128, np.int64)  # newest version of every kind this code knows, 0 for the others
 for _kind in KINDS:
     KNOWN[_kind.number] = _kind.version
 
-F_ASK, F_FIRST, F_LAST = I(layout.ASK), I(layout.FIRST), I(layout.LAST)
+F_ASK, F_FIRST, F_LAST, F_APPLIED = I(layout.ASK), I(layout.FIRST), I(layout.LAST), I(layout.APPLIED)
 F_SNAPSHOT, F_EMPTY, F_ODD = I(layout.SNAPSHOT), I(layout.EMPTY), I(layout.ODD)
 F_STEP_END, F_INEXACT = I(layout.STEP_END), I(layout.INEXACT)
 
