@@ -244,3 +244,15 @@ def test_an_array_of_another_layout_is_named(tmp_path: Path) -> None:
         take([tmp_path / "btcusdt.npz"], tmp_path / "journal", Given())
     with pytest.raises(IngestError, match="of which instrument"):
         take([e.write(tmp_path / "x.npz", e.build([]))], tmp_path / "journal", Given(product="spot"))
+
+
+def test_trades_without_a_side_are_the_desks_alone(tmp_path: Path) -> None:
+    seen = [e.VENUE | e.DESK, e.VENUE, e.DESK]
+    events = e.build([(2, bits, side, 7, 1, 1, 1) for bits in seen for side in (e.BUY, e.SELL, 0)])
+    take([e.write(tmp_path / "btcusdt.npz", events)], tmp_path / "journal")
+    rows = market(rows_in(tmp_path / "journal"))
+    assert rows["kind"].tolist() == [1, 1, 1, 11, 11, 1, 1, 1]
+    assert (rows["flags"] & layout.ASK).tolist() == [0, 1, 0, 0, 1, 0, 1, 0]
+    assert rows["aux"].tolist() == [0, 0, 1, 0, 0, 1, 1, 1]
+    state = fold(new_state(), rows_in(tmp_path / "journal"), 1)
+    assert int(state.trades[view.slot_of(state, 1)]["count"]) == 6
