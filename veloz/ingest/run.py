@@ -106,16 +106,11 @@ def ingest(
     files = list_files(pairs, fmt, warnings)
     tables = are_tables(files, fmt)
 
-    def known_instruments(view: Any) -> Catalogue:
-        catalogue = read_catalogue(view)
-        offer_instruments(catalogue, instruments, [venue for venue, _ in pairs])
-        return catalogue
-
     if tables:
         taken = import_tables(
             files,
             path,
-            known_instruments,
+            lambda view: known_instruments(view, instruments, pairs),
             fmt=fmt,
             given=given or Given(),
             again=again,
@@ -123,24 +118,32 @@ def ingest(
             on_progress=on_progress,
         )
         head = finish(path, bool(taken.totals["added"]["records"]), snapshot_keep, unsafe_fs, warnings)
+        warnings += taken.warnings
         return Result(
             **taken.totals,
             head_seq=head[0],
             head_hash=head[1].hex(),
             seconds=taken.seconds,
             damaged=[],
-            warnings=[*warnings, *taken.warnings],
+            warnings=warnings,
         )
     begun = time.perf_counter()
     with Reader.open(path) as reader, reader.view() as view:
         known = read_known(view, {venue for venue, _ in pairs}, again=again)
         plan = make_plan(pairs, known.records, fmt=fmt, again=again, on_progress=on_progress)
-        catalogue = known_instruments(view)
+        catalogue = known_instruments(view, instruments, pairs)
         ledger = Ledger(plan.inputs, catalogue, view)
         head = view.head()
     Job(path, plan, catalogue, ledger, head[0], known).run(map_size_bytes)
     head = finish(path, bool(ledger.added["frames"]), snapshot_keep, unsafe_fs, plan.warnings)
     return result_of(ledger, plan, pairs, head, begun)
+
+
+def known_instruments(view: Any, instruments: str | Path | None, pairs: list[tuple[str, Path]]) -> Catalogue:
+    """The journal's instruments, and what the operator's own list offers. Errors as `offer_instruments`."""
+    catalogue = read_catalogue(view)
+    offer_instruments(catalogue, instruments, [venue for venue, _ in pairs])
+    return catalogue
 
 
 def are_tables(files: list[tuple[str, Path, bytes]], fmt: str) -> bool:
