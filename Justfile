@@ -5,7 +5,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 export PATH := justfile_directory() / ".venv/bin:" + justfile_directory() / ".uv/bin:" + env("PATH")
 
 # Where compiled kernels are tested: these folders run three times, as compiled, un-compiled and bounds-checked.
-kernels := "tests/contracts tests/instruments tests/reducers tests/risk tests/execution tests/engine tests/strategies tests/venues"
+kernels := "tests/contracts tests/instruments tests/reducers tests/risk tests/execution tests/engine tests/strategies tests/venues tests/backtest"
 
 # list the commands
 default:

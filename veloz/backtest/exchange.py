@@ -1,0 +1,344 @@
+"""The simulated exchange: what a run, or a paper venue, holds of it.
+
+    venue = new_venue(markets, rules)
+    place = advance(venue, rows, place, until_ns, signal)     the venue's clock to `until_ns`, or to the first report that arrives before
+    send(venue, request, sent_ns)                              a request leaves the desk
+    n = take(venue, next_arrival_ns(venue), out)               what the desk hears at that instant
+
+Of one instant, market rows act first, then requests that arrive. Rows are in the venue's order, and `ts_event` is the venue's time; 0 means
+the time of the row before. All rows up to `until_ns` must have been handed over by the end of the call, so that no request acts too early.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from veloz.backtest.ladder import clear_side, clear_to, put_level
+from veloz.backtest.machine import ARRIVED, DONE, ENTRY, NO_ROOM, NOBODY, OUTSIDE, RESPONSE, STOPPED, Venue
+from veloz.backtest.making import lengthen, new_venue, request_of, widen
+from veloz.backtest.matching import meet_level, meet_print, move_queues
+from veloz.backtest.reporting import ROWS_A_FILL
+from veloz.backtest.requests import market_of, serve, slices_of
+from veloz.backtest.resting import find_resting, side_of
+from veloz.backtest.rules import Compat
+from veloz.backtest.wires import due_after, report_due, request_due, room_of
+from veloz.contracts import layout
+from veloz.contracts.kernel import cold, entry, kernel
+from veloz.contracts.registry import VENUE_LEVEL, VENUE_TRADE
+from veloz.reducers.bits import S_SELL
+from veloz.reducers.words import (
+    F_ASK,
+    F_EMPTY,
+    F_FIRST,
+    F_ODD,
+    F_SNAPSHOT,
+    FLAGS_SHIFT,
+    INSTRUMENT_SHIFT,
+    K_LEVEL,
+    K_TRADE,
+    KIND_MASK,
+    ONE,
+    TWO,
+    WORD_MASK,
+    ZERO,
+    I,
+)  # fmt: skip
+
+F_APPLIED: Final = I(layout.APPLIED)
+K_VENUE_LEVEL, K_VENUE_TRADE = I(VENUE_LEVEL.number), I(VENUE_TRADE.number)
+_BYTE: Final = I(255)
+_FILLS_ALL: Final = I(Compat.CROSS_FILLS_ALL)
+__all__ = [
+    "advance", "lengthen", "new_venue", "next_arrival_ns", "next_venue_ns", "request_of", "run", "send", "take", "widen",
+]  # fmt: skip
+QUIET, TOUCHED, FULL, BEYOND = I(0), I(1), I(2), I(3)  # what became of a row
+
+
+@cold
+def _begin_message(venue: Venue, market: I, flags: I, row: np.void) -> None:
+    """Rows that may say something of a whole side: of a snapshot the first, and clears of recordings that are applied as they stand."""
+    if flags & F_APPLIED == ZERO:
+        if flags & F_SNAPSHOT != ZERO and flags & F_FIRST != ZERO:
+            for ask in (ZERO, ONE):
+                clear_side(venue, venue.sides[TWO * market + ask])
+        return
+    if flags & F_EMPTY == ZERO:
+        return
+    ask = flags & F_ASK
+    side, price = venue.sides[TWO * market + ask], I(row["price"])
+    if price < ZERO:
+        clear_side(venue, side)
+    else:
+        key = (ONE - TWO * ask) * _tick_of(venue.markets[market], price)
+        clear_to(venue, side, key, ask, I(venue.rules[0]["compat"]))
+
+
+@kernel
+def _tick_of(market: np.void, price: I) -> I:
+    """The tick of a price, the nearest where it is none."""
+    return price if market["tick"] == ONE else (price + market["half_tick"]) // market["tick"]
+
+
+@cold
+def _lacks_room(venue: Venue, market: I) -> bool:
+    """Whether what a row may cause could be too much for the wire to the desk."""
+    rows = (venue.markets[market]["live"] + ONE) * ROWS_A_FILL
+    return bool(room_of(venue.wires[RESPONSE], venue.reports) < rows)
+
+
+@cold
+def _outside(venue: Venue, market: I, side: np.void, key: I, qty: I) -> I:
+    """A level beyond the ladder: deep ones are counted and not kept; one that is better than the ladder has keys needs the host."""
+    if qty > ZERO and key > side["hi"] and venue.rules[0]["compat"] == ZERO:
+        return BEYOND
+    venue.markets[market]["outside"] += ONE
+    return QUIET
+
+
+@kernel
+def _apply_level(venue: Venue, market: I, flags: I, row: np.void, now: I) -> I:
+    ask = flags & F_ASK
+    if flags & (F_EMPTY | F_SNAPSHOT) != ZERO:
+        _begin_message(venue, market, flags, row)
+        if flags & F_EMPTY != ZERO:
+            return QUIET
+    sign = ONE - TWO * ask
+    side, other = venue.sides[TWO * market + ask], venue.sides[TWO * market + ONE - ask]
+    key, qty = sign * _tick_of(venue.markets[market], I(row["price"])), I(row["qty"])
+    if key < side["lo"] or key > side["hi"]:
+        return _outside(venue, market, side, key, qty)
+    ours = side["own_worst"] <= key <= side["own_best"]
+    reaches = other["own_best"] >= -key
+    if (ours or reaches) and _lacks_room(venue, market):
+        return FULL
+    best = I(side["best"])
+    before = put_level(venue, side, other, key, qty)
+    if ours:
+        move_queues(venue, market, sign, key, before, qty)
+    if reaches and qty > ZERO:
+        if side["best"] > best or venue.rules[0]["compat"] & _FILLS_ALL == ZERO:
+            meet_level(venue, market, -sign, -key, best, now)
+            return TOUCHED
+    return QUIET
+
+
+@kernel
+def _apply_trade(venue: Venue, market: I, flags: I, row: np.void, now: I) -> I:
+    """A print: it meets our orders of the side that the taker was not on."""
+    taker_sold = flags & F_ASK
+    side = venue.sides[TWO * market + ONE - taker_sold]
+    sign = TWO * taker_sold - ONE
+    key = sign * _tick_of(venue.markets[market], I(row["price"]))
+    if side["own_best"] < key or flags & F_ODD != ZERO:
+        return QUIET
+    if _lacks_room(venue, market):
+        return FULL
+    meet_print(venue, market, sign, key, I(row["qty"]), now)
+    return TOUCHED
+
+
+@kernel
+def apply_row(venue: Venue, row: np.void, now: I) -> I:
+    """One market row: keep the book, and look at our orders only where the row reaches them."""
+    head = I(row["head"])
+    kind = head & KIND_MASK
+    if kind != K_LEVEL and kind != K_TRADE and kind != K_VENUE_LEVEL and kind != K_VENUE_TRADE:
+        return QUIET
+    instrument = (head >> INSTRUMENT_SHIFT) & WORD_MASK
+    flags = (head >> FLAGS_SHIFT) & _BYTE
+    if instrument >= venue.places.shape[0]:
+        return QUIET
+    market = I(venue.places[instrument])
+    if market < ZERO:
+        return QUIET
+    if kind in (K_TRADE, K_VENUE_TRADE):
+        if kind == K_TRADE and row["aux"] == ONE:
+            return QUIET
+        return _apply_trade(venue, market, flags, row, now)
+    if kind == K_LEVEL and row["aux"] == ONE and flags & F_APPLIED != ZERO:
+        return QUIET
+    return _apply_level(venue, market, flags, row, now)
+
+
+@cold
+def _serve_due(venue: Venue, limit: I) -> I:
+    """Serve all requests that arrive by `limit`, as long as nothing of it reaches the desk before. Why it stopped."""
+    wire = venue.wires[ENTRY]
+    while request_due(venue) <= min(limit, report_due(venue)):
+        asked = venue.requests[wire["head"] & (venue.requests.shape[0] - ONE)]
+        market = market_of(venue, I(asked["instrument"]))
+        sell = (asked["spec"] >> S_SELL) & ONE
+        opposite = side_of(venue, market, TWO * sell - ONE)
+        slices = slices_of(venue, opposite, I(asked["qty"])) if asked["action"] != ONE else ZERO
+        if room_of(venue.wires[RESPONSE], venue.reports) < (slices + TWO) * ROWS_A_FILL:
+            return NO_ROOM
+        now = I(asked["due_ns"])
+        wire["head"] += ONE
+        venue.clock[0]["now_ns"] = now
+        serve(venue, asked, now)
+    return DONE
+
+
+@kernel
+def _reason(became: I) -> I:
+    return NO_ROOM if became == FULL else OUTSIDE
+
+
+@kernel
+def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarray) -> I:
+    """What `advance` does, for kernels that hold the bundle."""
+    clock, at, size = venue.clock[0], begin, rows.shape[0]
+    signal[0] = DONE
+    while True:
+        limit = min(until_ns, min(request_due(venue), report_due(venue)))
+        became, now = QUIET, I(clock["row_ns"])
+        while at < size:
+            row = rows[at]
+            stamp = I(row["ts_event"])
+            now = stamp if stamp > ZERO else now
+            if now > limit:
+                break
+            became = apply_row(venue, row, now)
+            if became > TOUCHED:
+                break
+            clock["row_ns"] = now
+            at += ONE
+            if became == TOUCHED:
+                break
+        if became > TOUCHED:
+            signal[0] = _reason(became)
+            return at
+        if clock["abort"] != ZERO:
+            signal[0] = STOPPED
+            return at
+        if became == TOUCHED:
+            continue
+        clock["now_ns"] = max(I(clock["now_ns"]), limit)
+        if request_due(venue) <= limit:
+            stopped = _serve_due(venue, limit)
+            if stopped != DONE:
+                signal[0] = stopped
+                return at
+        else:
+            signal[0] = ARRIVED if report_due(venue) <= limit else DONE
+            return at
+
+
+@entry
+def advance(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarray) -> I:
+    """Let the venue's clock go to `until_ns`, but not past the first report that reaches the desk.
+
+    Args:
+        venue: The exchange.
+        rows: RAW[n] in the venue's order, with all there are up to `until_ns` that were not applied yet.
+        begin: The first row that was not applied yet.
+        until_ns: The venue's time to reach, rows and requests of that instant included.
+        signal: i8[1], filled with why it stopped: DONE, ARRIVED, NO_ROOM, OUTSIDE, STOPPED.
+
+    Returns:
+        The first row that was not applied.
+    """
+    return run(venue, rows, begin, until_ns, signal)
+
+
+@kernel
+def put_request(venue: Venue, request: np.void, sent_ns: I) -> I:
+    """What `send` does, for kernels that hold the bundle."""
+    wire = venue.wires[ENTRY]
+    if room_of(wire, venue.requests) < ONE:
+        return NO_ROOM
+    due_ns = due_after(venue, ENTRY, sent_ns)
+    wired = venue.requests[wire["tail"] & (venue.requests.shape[0] - ONE)]
+    wire["tail"] += ONE
+    wired["due_ns"] = due_ns
+    wired["sent_ns"] = sent_ns
+    wired["key"] = request["key"]
+    wired["instrument"] = request["instrument"]
+    wired["account"] = request["account"]
+    wired["action"] = request["action"]
+    wired["price"] = request["price"]
+    wired["qty"] = request["qty"]
+    wired["spec"] = request["spec"]
+    wired["trigger"] = request["trigger"]
+    wired["activation"] = request["activation"]
+    wired["callback_ppm"] = request["callback_ppm"]
+    wired["expire_ns"] = request["expire_ns"]
+    wired["seq"] = request["seq"]
+    at = find_resting(venue, market_of(venue, I(request["instrument"])), I(request["key"]))
+    if at != NOBODY:
+        wired["heard"] = venue.resting[at]["heard"]
+        wired["heard_size"] = venue.resting[at]["heard_size"]
+    return DONE
+
+
+@entry
+def send(venue: Venue, request: np.ndarray, sent_ns: I) -> I:
+    """A request leaves the desk.
+
+    Args:
+        venue: The exchange.
+        request: REQUEST[1], of an instrument that is traded here: `request_of`.
+        sent_ns: The desk's time, which is not before that of the request sent last.
+
+    Returns:
+        DONE; or NO_ROOM: the wire is full and nothing was sent (`lengthen`).
+    """
+    assert market_of(venue, I(request[0]["instrument"])) >= ZERO
+    return put_request(venue, request[0], sent_ns)
+
+
+@kernel
+def hear(venue: Venue, told: np.void) -> None:
+    """The desk learns what is open of an order."""
+    at = I(told["resting"])
+    if at != NOBODY and venue.resting[at]["serial"] == told["serial"]:
+        venue.resting[at]["heard"] = told["heard"]
+        venue.resting[at]["heard_size"] = told["heard_size"]
+
+
+@kernel
+def take_reports(venue: Venue, at_ns: I, out: np.ndarray) -> I:
+    """What `take` does, for kernels that hold the bundle."""
+    wire, taken = venue.wires[RESPONSE], ZERO
+    while taken < out.shape[0] and report_due(venue) == at_ns:
+        place = wire["head"] & (venue.reports.shape[0] - ONE)
+        row, copy = venue.reports[place], out[taken]
+        copy["head"] = row["head"]
+        copy["ts_recv"] = row["ts_recv"]
+        copy["ts_event"] = row["ts_event"]
+        copy["venue_seq"] = row["venue_seq"]
+        copy["price"] = row["price"]
+        copy["qty"] = row["qty"]
+        copy["ref"] = row["ref"]
+        copy["aux"] = row["aux"]
+        hear(venue, venue.told[place])
+        wire["head"] += ONE
+        taken += ONE
+    return taken
+
+
+@entry
+def take(venue: Venue, at_ns: I, out: np.ndarray) -> I:
+    """The rows that reach the desk at `at_ns`, ready to be journaled but for the end of their step.
+
+    Args:
+        venue: The exchange.
+        at_ns: What `next_arrival_ns` gave.
+        out: RAW[n], filled from its start.
+
+    Returns:
+        So many rows. Where that is all of `out`, ask again.
+    """
+    return take_reports(venue, at_ns, out)
+
+
+@entry
+def next_arrival_ns(venue: Venue) -> I:
+    """When the next report reaches the desk; `machine.NEVER`: none is under way."""
+    return report_due(venue)
+
+
+@entry
+def next_venue_ns(venue: Venue) -> I:
+    """When the exchange next does something by itself, apart from market rows; `machine.NEVER`: nothing is under way."""
+    return request_due(venue)

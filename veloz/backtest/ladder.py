@@ -1,0 +1,94 @@
+"""The venue's own book: one ladder a side, a quantity a tick.
+
+A level that reaches the opposite best pushes that best back past itself, to the first level strictly beyond; what it passed keeps its
+quantity and is seen again when a search comes by. That is how one message's rows, bids first, may cross for a moment.
+
+What our orders took of a level stays taken while the level stands: what is added can be taken, what goes is gone from what we left, and an
+emptied level is forgotten. So all that is ever taken was shown.
+"""
+
+import numpy as np
+
+from veloz.backtest.machine import FAR, NO_KEY, Venue
+from veloz.backtest.rules import Compat
+from veloz.contracts.kernel import cold, kernel
+from veloz.reducers.words import ONE, ZERO, I
+
+_SKIPS_ONE, _KEEPS_ASKS = I(Compat.CLEAR_SKIPS_ONE), I(Compat.CLEAR_KEEPS_ASKS)
+
+
+@kernel
+def best_from(levels: np.ndarray, base: I, key: I, lowest: I) -> I:
+    """The best key from `key` down to `lowest` with something resting; NO_KEY: there is none. All are of the ladder."""
+    while key >= lowest:
+        if levels[base + key] > ZERO:
+            return key
+        key -= ONE
+    return NO_KEY
+
+
+@cold
+def keep_taken(venue: Venue, side: np.void, key: I, after: I) -> None:
+    """A level changed of a side that we took from."""
+    at = side["base"] + key
+    left = min(I(venue.taken[at]), max(after, ZERO))
+    side["takings"] -= venue.taken[at] - left
+    venue.taken[at] = left
+
+
+@kernel
+def put_level(venue: Venue, side: np.void, other: np.void, key: I, qty: I) -> I:
+    """Set the quantity at a key of the ladder, and keep both sides' best. What stood there before."""
+    levels = venue.levels
+    at = side["base"] + key
+    before = I(levels[at])
+    levels[at] = qty
+    best = side["best"]
+    if key >= best:
+        if qty > ZERO:
+            if key > best:
+                side["best"] = key
+                if key + other["best"] >= ZERO:
+                    lowest = max(other["worst"], other["lo"])
+                    other["best"] = best_from(levels, other["base"], min(-key - ONE, other["hi"]), lowest)
+        elif key == best:
+            best = best_from(levels, side["base"], key - ONE, max(side["worst"], side["lo"]))
+            side["best"] = best
+            if best == NO_KEY:
+                side["worst"] = FAR
+    if key < side["worst"] and qty > ZERO:
+        side["worst"] = key
+    if side["takings"] > ZERO:
+        keep_taken(venue, side, key, qty)
+    return before
+
+
+@cold
+def _empty_between(venue: Venue, side: np.void, worst: I, best: I) -> None:
+    at, end = side["base"] + worst, side["base"] + best
+    while at <= end:
+        venue.levels[at] = ZERO
+        side["takings"] -= venue.taken[at]
+        venue.taken[at] = ZERO
+        at += ONE
+
+
+@cold
+def clear_side(venue: Venue, side: np.void) -> None:
+    """Empty a side."""
+    _empty_between(venue, side, max(side["worst"], side["lo"]), I(side["hi"]))
+    side["best"] = NO_KEY
+    side["worst"] = FAR
+
+
+@cold
+def clear_to(venue: Venue, side: np.void, key: I, ask: I, compat: I) -> None:
+    """Empty a side from its best down to `key`, which may lie outside the ladder."""
+    skips, keeps = compat & _SKIPS_ONE != ZERO, compat & _KEEPS_ASKS != ZERO
+    if not (keeps and ask == ONE):
+        _empty_between(venue, side, max(key, side["lo"]), I(side["best"]) if skips else I(side["hi"]))
+    lowest = I(side["lo"]) if side["worst"] == FAR else max(side["worst"], side["lo"])
+    start = min(max(key - ONE, side["lo"]), side["hi"])
+    side["best"] = best_from(venue.levels, I(side["base"]), start - ONE if skips else start, lowest)
+    if side["best"] == NO_KEY:
+        side["worst"] = FAR
