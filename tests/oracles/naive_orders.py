@@ -59,7 +59,7 @@ class Order:
     hold_qty: int = 0
     horizon: int = 0
     negatives: list[int] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
+    answers: dict[int, list[int]] = field(default_factory=dict)  # by action: venue's order of refused requests
     flaws: dict[str, int] = field(default_factory=dict)
     drafted: int = 0
     approved: int = 0
@@ -402,9 +402,10 @@ class NaiveOrders:
         if filled > 0:
             order.seen = True
             order.stated.append(filled)
-        if venue_seq and order.answers and venue_seq <= max(order.answers):
+        answers = order.answers.setdefault(action, [])
+        if venue_seq and answers and venue_seq <= max(answers):
             return
-        order.answers.append(venue_seq)
+        answers.append(venue_seq)
         if action == CANCEL:
             order.cancel = 0
         elif action == AMEND:

@@ -275,6 +275,14 @@ def test_an_amendment_holds_the_larger_until_it_is_answered(
     assert (back.hold, back.price, back.qty, back.amending) == (refused, 50, 100, False)
 
 
+def test_answers_to_cancels_and_amendments_have_an_order_each() -> None:
+    story = amended().say(r.CANCEL_REQUESTED, 0, 0, 0, spec(action=CANCEL))
+    story.say(r.REQUEST_REJECTED, 2011, 0, 9, meta(action=CANCEL))
+    assert (told(story).state, told(story).amending) == ("ACCEPTED", True)
+    story.say(r.REQUEST_REJECTED, 2011, 0, 8, meta(action=AMEND))
+    assert (told(story).amending, told(story).hold) == (False, 1000), "older than the other answer, and an answer"
+
+
 def test_an_amendment_without_an_answer() -> None:
     story = amended().say(r.SILENT, AMEND, MINUTE, 0, meta())
     assert (told(story).state, told(story).hold, told(story).remaining) == ("UNKNOWN", 1500, 150)

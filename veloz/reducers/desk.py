@@ -55,7 +55,7 @@ ORDER: Final = _fields(
     " intent_seq drafted_seq approved_seq requested_seq dispatched_seq last_seq created_ns done_ns"
     " horizon_ns missing_n missing_ns next_ix prev_ix done_ix why limits_revision"
     " marks reason busted qty_most terms_seq"  # marks: bits of order_store.py; terms_seq: venue_seq of price and qty
-    " hold_full hold_qty pending_hold cancel_seq amend_seq answered_seq missing_last_ns"
+    " hold_full hold_qty pending_hold cancel_seq amend_seq cancel_answered_seq amend_answered_seq missing_last_ns"
     " ends end_state end_seq end_filled end_why reject_seq reject_why"  # the venue on its end: bits of states, last word, least filled
 )
 POSITION: Final = _fields(

@@ -278,13 +278,16 @@ def _take_request_rejected(order: np.void, row: np.void) -> I:
     if row["qty"] > ZERO:
         _see(order)
         order["filled"] = max(order["filled"], bounded(row["qty"]))
-    if ZERO < row["ref"] <= order["answered_seq"]:
-        return _PLACE
-    order["answered_seq"] = max(order["answered_seq"], row["ref"])
     action = part(row["aux"], R_ACTION, RM_ACTION)
     if action == AMEND:
+        if ZERO < row["ref"] <= order["amend_answered_seq"]:
+            return _PLACE
+        order["amend_answered_seq"] = max(order["amend_answered_seq"], row["ref"])
         drop_amendment(order)
     elif action == _CANCEL:
+        if ZERO < row["ref"] <= order["cancel_answered_seq"]:
+            return _PLACE
+        order["cancel_answered_seq"] = max(order["cancel_answered_seq"], row["ref"])
         order["cancel_seq"] = ZERO
     return action
 
