@@ -7,6 +7,7 @@ def explain(error: BaseException) -> CommandError:
     """The CommandError for any exception; bugs of ours are said to be bugs."""
     import journal
     from veloz.daemon.config import ConfigError
+    from veloz.history.results import DataMissing
     from veloz.instruments.catalogue import CatalogueError
 
     if isinstance(error, ConfigError):
@@ -16,6 +17,8 @@ def explain(error: BaseException) -> CommandError:
         return CommandError(
             f"{text}.", code=error.code, hint=_sentence(error.hint), exit_code=_journal_exit(error), extra=_where(error)
         )
+    if isinstance(error, DataMissing):
+        return CommandError(str(error), code="no_data", hint=error.hint)
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
         name = error.filename or ""
         return CommandError(f"{name}: {error.strerror}.", code="no_such_file", hint="Check the path.")

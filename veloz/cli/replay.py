@@ -148,22 +148,14 @@ def _verify(
     *,
     trust: bool,
 ) -> dict[str, Any]:
-    from veloz.cli.progress import Bar
-    from veloz.history.verify import CodeMissing, NoSuchStrategy, verify_journal
+    from veloz.history.verify import CodeMissing, NoSuchStrategy
     from veloz.strategies.loader import Refused
 
     try:
-        with Bar("verify") as bar:
-            found = verify_journal(
-                path,
-                last=last,
-                count_from=first,
-                use_snapshot=use_snapshot,
-                sources=[read_code(each) for each in code],
-                trust=trust,
-                instead=_read_changes(what_if),
-                on_progress=bar.update,
-            )
+        return _verified(
+            path, first, last, use_snapshot, sources=[read_code(each) for each in code], trust=trust,
+            instead=_read_changes(what_if),
+        )  # fmt: skip
     except CodeMissing as error:
         raise CommandError(str(error), code="no_code", hint=error.hint) from error
     except NoSuchStrategy as error:
@@ -174,6 +166,24 @@ def _verify(
         raise CommandError(
             f"{str(error).rstrip('.')}.", code="bad_code", hint="Give the code as it was when it ran."
         ) from error
+
+
+def _verified(path: "Path", first: int, last: int, use_snapshot: bool, **code: Any) -> dict[str, Any]:
+    """The answer of a verification: of a journal, or of a backtest's result together with its data."""
+    from veloz.backtest.recheck import recheck
+    from veloz.cli.progress import Bar
+    from veloz.history.results import read_naming
+    from veloz.history.verify import verify_journal
+
+    naming = read_naming(path)
+    with Bar("verify") as bar:
+        if naming is not None:
+            again = recheck(path, naming, last=last, count_from=first, on_progress=bar.update, **code)
+            told = _answer(again.state, again.records, again.divergences, None, again.records_per_second)
+            return {**told, "decisions_checked": again.decisions, "differences": again.differences}
+        found = verify_journal(
+            path, last=last, count_from=first, use_snapshot=use_snapshot, on_progress=bar.update, **code
+        )  # fmt: skip
     verifier = found.verifier
     answer = _answer(found.state, verifier.records, verifier.divergences, found.snapshot_used, found.records_per_second)
     return {**answer, "decisions_checked": verifier.decisions, "differences": verifier.differences}

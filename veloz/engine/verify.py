@@ -154,7 +154,7 @@ class Verifier:
             made = made[: len(recorded)]
         if recorded.tobytes() == made.tobytes():
             return False
-        found = self._disguised(fed) or _first_difference(first_seq, rows, inputs, made)
+        found = self._disguised(fed) or first_difference(first_seq, rows, inputs, made)
         if found is not None and found.seq >= self._count_from:
             self.differences += 1
             if len(self.divergences) < DIVERGENCES_MAX:
@@ -201,8 +201,15 @@ def _fork(minds: Memory | None) -> Memory | None:
         return None
 
 
-def _first_difference(first_seq: int, rows: np.ndarray, inputs: int, made: np.ndarray) -> Divergence | None:
-    """The first row in which a step differs."""
+def first_difference(first_seq: int, rows: np.ndarray, inputs: int, made: np.ndarray) -> Divergence | None:
+    """The first row in which the decisions of a step differ from those on record; None: in none.
+
+    Args:
+        first_seq: Number of `rows[0]`.
+        rows: ROW[n], the step as recorded.
+        inputs: So many of it are inputs.
+        made: ROW[m], what is decided about them.
+    """
     recorded = rows[inputs:]
     for place in range(max(len(recorded), len(made))):
         seq = first_seq + inputs + place

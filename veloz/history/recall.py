@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from blake3 import blake3
 
 from journal import Reader, View, snapshots
 from veloz.contracts.registry import STARTED
 from veloz.engine.replay import Replay
 from veloz.engine.warm import warm, warm_step, warm_trading
+from veloz.history.dataset import Cursor
+from veloz.history.results import fold_data, open_data, read_naming, split
 from veloz.history.slabs import SlabReader
 from veloz.reducers.bits import NOT_TRADING, ROOM_OF
 from veloz.reducers.state import State, dump_state, fingerprint, load_state, new_state, state_hash
@@ -59,7 +62,7 @@ class Kept:
 
 def find_kept(path: Path, at_most: int) -> Kept | None:
     """The newest snapshot of this very history, at or below a sequence number."""
-    if at_most < 1:
+    if at_most < 1 or read_naming(path) is not None:  # data are folded from their first row, so a result is too
         return None
     with Reader.open(path) as reader, reader.view() as view:
         found = snapshots.newest(
@@ -133,12 +136,24 @@ def recall(
 def _fold(path: Path, replay: Replay, last: int | None, snapshot: int | None, on_progress: Progress | None) -> Recall:
     """Feed a replay from where it stands up to `last`."""
     seq = replay.last_seq
+    naming = read_naming(path)
+    data = None if naming is None else open_data(naming)
     begun = time.perf_counter()
     for first_seq, rows in SlabReader(path, seq + 1, last):
-        replay.feed(first_seq, rows)
+        if data is None:
+            replay.feed(first_seq, rows)
+        else:
+            _feed_result(replay, data, first_seq, rows)
         if on_progress is not None:
             on_progress(replay.last_seq - seq, 0 if last is None else last - seq)
     return Recall(replay, snapshot, time.perf_counter() - begun, replay.last_seq - seq)
+
+
+def _feed_result(replay: Replay, data: Cursor, first_seq: int, rows: np.ndarray) -> None:
+    """Rows of a backtest's result, each step behind the data that came before it."""
+    for seq, part in split(first_seq, rows):
+        replay.state = fold_data(replay.state, data, part[0], seq - 1)
+        replay.feed(seq, part)
 
 
 def recall_newest(path: Path, last: int | None = None, on_progress: Progress | None = None) -> Recall:

@@ -102,7 +102,7 @@ def verify_journal(
         journal.ReadError: The journal cannot be read, or a batch is damaged.
     """
     loads = find_loads(path, last)
-    host = _host(path, last, loads, _texts(loads, tuple(sources), trust=trust), dict(instead or {}))
+    host = host_for(path, last, loads, sources, trust=trust, instead=instead)
     found = _begin(path, count_from - 1, loads, host) if use_snapshot and not instead else None
     seq = found.seq if found else 0
     verifier = Verifier(
@@ -119,6 +119,19 @@ def verify_journal(
     return Verified(
         verifier, host, seq if found else None, time.perf_counter() - begun, max(0, verifier.last_seq - seq)
     )
+
+
+def host_for(
+    path: Path,
+    last: int,
+    loads: list[Loaded],
+    sources: Iterable[tuple[str, str]] = (),
+    *,
+    trust: bool = False,
+    instead: Mapping[str, tuple[str, str]] | None = None,
+) -> Host:
+    """The strategies that a journal's commands load, with nothing remembered. Arguments and errors as in `verify_journal`."""
+    return _host(path, last, loads, _texts(loads, tuple(sources), trust=trust), dict(instead or {}))
 
 
 def _begin(path: Path, at_most: int, loads: list[Loaded], host: Host) -> Kept | None:

@@ -113,7 +113,14 @@ class Host:
     # --- a step -----------------------------------------------------------------------------------------------------------
 
     def wake(
-        self, state: State, rows: np.ndarray, first_seq: int, now: int, bodies: Iterable[tuple[int, bytes]] = ()
+        self,
+        state: State,
+        rows: np.ndarray,
+        first_seq: int,
+        now: int,
+        bodies: Iterable[tuple[int, bytes]] = (),
+        *,
+        data: int = 0,
     ) -> list[Wake]:
         """Carry out the commands of a step and wake who is concerned.
 
@@ -123,6 +130,7 @@ class Host:
             first_seq: Sequence number of `rows[0]`.
             now: Engine time after them, ns.
             bodies: (index in `rows`, msgpack) of the rows that have one, ascending, as in a batch.
+            data: So many rows at the front are of another journal, whose numbers mean nothing here: they count as the row behind them.
 
         Returns:
             Ascending by strategy number; none for a strategy that wants nothing.
@@ -132,7 +140,7 @@ class Host:
         found = int(scan(words_of(rows), self._heads, self._asked, self._last, self._singles, self._rare))
         if found == 0:
             return []
-        step = _Step(state, rows, first_seq, now)
+        step = _Step(state, rows, first_seq, now, data)
         if found >> 32:
             self._events(step)
         if found & 0xFFFFFFFF:
@@ -356,6 +364,11 @@ class Host:
         """The earliest due time, ns; None while no timer runs."""
         return min((due_ns for mind in self._minds.values() for due_ns in mind.dues if due_ns > 0), default=None)
 
+    @property
+    def waits(self) -> tuple[tuple[int, int], ...]:
+        """(kind, instrument or 0 = any) of every row of a market that wakes somebody, or may."""
+        return self._waits
+
     # --- memory -----------------------------------------------------------------------------------------------------------
 
     def dump(self) -> bytes:
@@ -420,6 +433,7 @@ class Host:
                 singles[registry.FILLED.number] |= wakes.fills
                 singles[list(_REPORTS)] |= wakes.orders
         wanted.sort()
+        self._waits = tuple((kind, instrument) for kind, instrument, _, _ in wanted)
         self._waiting = [(number, interval) for _, _, number, interval in wanted]
         self._asked = np.array([instrument for _, instrument, _, _ in wanted], np.int64)
         self._heads = np.searchsorted([kind for kind, _, _, _ in wanted], np.arange(int(KINDS_MAX) + 1)).astype(
@@ -432,8 +446,9 @@ class Host:
 class _Step:
     """One step under way: what is told to whom, and what came of it."""
 
-    def __init__(self, state: State, rows: np.ndarray, first_seq: int, now: int) -> None:
+    def __init__(self, state: State, rows: np.ndarray, first_seq: int, now: int, data: int = 0) -> None:
         self.state, self.rows, self.first_seq, self.now_ns = state, rows, first_seq, now
+        self.own_seq = first_seq + data
         self.last_seq = first_seq + len(rows) - 1
         self.told: dict[int, list[tuple[int, Stimulus]]] = {}
         self.wakes: list[Wake] = []
@@ -442,7 +457,8 @@ class _Step:
     def stimulus(self, k: int, code: int, number: int = 0) -> Stimulus:
         """A row as a strategy is told of it."""
         row = self.rows[k].tolist()
-        return Stimulus(code, row[0], row[3], self.first_seq + k, self.now_ns, number, row[2], row[5], *row[6:])
+        seq = max(self.first_seq + k, self.own_seq)
+        return Stimulus(code, row[0], row[3], seq, self.now_ns, number, row[2], row[5], *row[6:])
 
     def tell(self, number: int, k: int, stimulus: Stimulus) -> None:
         """Row `k` concerns a strategy."""

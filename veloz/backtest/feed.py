@@ -1,0 +1,220 @@
+"""The recording of a run, streamed once: steps for the desk, rows for the venue some way ahead of it.
+
+A first walk (`survey`) finds what the second has to know: by how much receive stamps are moved, how far the order of the venue's times
+departs from the order of the rows, prices, silences. Memory holds what lies between the two clocks and does not grow with the recording.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from veloz.contracts.registry import LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
+from veloz.history.dataset import (
+    HEAD,
+    TS_EVENT,
+    TS_RECV,
+    Chunk,
+    VenueClock,
+    VenueOrder,
+    desk_chunk,
+    venue_words,
+    words_of,
+)  # fmt: skip
+from veloz.history.slabs import SlabReader
+from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, RAW
+
+PRICE: Final = 4  # place of a row's price
+SILENCE_NS: Final = 10_000_000_000  # nothing at all for so long is told as a gap
+SILENCES_MAX: Final = 100  # told; all are counted
+PRICES_KEPT: Final = 1 << 20  # distinct prices counted before they are added up
+_KIND, _INSTRUMENT = int(KIND_MASK), int(INSTRUMENT_SHIFT)
+_PRICED: Final = (TRADE.number, LEVEL.number, VENUE_LEVEL.number, VENUE_TRADE.number)
+_FAR: Final = 1 << 62
+
+
+class Silence(NamedTuple):
+    """A time in which nothing was recorded: receive stamps as they stand in the recording."""
+
+    begin_ns: int
+    end_ns: int
+
+
+class Prices:
+    """How often each price of an instrument was seen."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[np.ndarray, np.ndarray]] = []
+        self._kept = 0
+
+    def add(self, prices: np.ndarray) -> None:
+        """Count prices; those of 0 and below are none."""
+        values, counts = np.unique(prices[prices > 0], return_counts=True)
+        self._parts.append((values, counts))
+        self._kept += len(values)
+        if self._kept > PRICES_KEPT:
+            self._parts = [self._total()]
+            self._kept = len(self._parts[0][0])
+
+    def _total(self) -> tuple[np.ndarray, np.ndarray]:
+        values, place = np.unique(np.concatenate([values for values, _ in self._parts]), return_inverse=True)
+        counts = np.zeros(len(values), np.int64)
+        np.add.at(counts, place, np.concatenate([counts for _, counts in self._parts]))
+        return values, counts
+
+    def median(self) -> int:
+        """The lower median; 0 where there was none."""
+        values, counts = self._total() if self._parts else (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        if not len(values):
+            return 0
+        return int(values[np.searchsorted(np.cumsum(counts), (int(counts.sum()) + 1) // 2)])
+
+
+@dataclass
+class Survey:
+    """What the first walk over a recording has found. Stamps as they stand in it."""
+
+    rows: int = 0  # of markets, for the desk
+    venue_rows: int = 0
+    instruments: set[int] = field(default_factory=set)
+    least_lag_ns: int = _FAR  # receive − event, where a row has both
+    most_lag_ns: int = -_FAR
+    back_ns: int = 0  # a row's venue time is at most this much below that of a row before it
+    first_recv_ns: int = _FAR
+    first_event_ns: int = _FAR
+    last_recv_ns: int = 0
+    prices: dict[int, Prices] = field(default_factory=dict)
+    silences: list[Silence] = field(default_factory=list)
+    silences_n: int = 0
+
+    def shift_ns(self, base_ns: int) -> int:
+        """What receive stamps are moved by: the least lag becomes `base_ns` where it is below 0."""
+        return base_ns - self.least_lag_ns if self.least_lag_ns < 0 else 0
+
+    def begin_ns(self, shift_ns: int) -> int:
+        """The smallest stamp, receive stamps moved."""
+        return min(self.first_event_ns, self.first_recv_ns + shift_ns)
+
+
+def survey(path: Path, first: int, last: int, *, receive: bool = False) -> Survey:
+    """Walk over a recording once.
+
+    Args:
+        path: Its journal.
+        first, last: Rows that count.
+        receive: The venue's clock is the receive stamp.
+
+    Raises:
+        journal.ReadError: It cannot be read, or a batch is damaged.
+    """
+    found, clock, newest = Survey(), VenueClock(0, receive=receive), -_FAR
+    for _, rows in SlabReader(path, first, last):
+        words = words_of(rows)
+        kinds = words[:, HEAD] & _KIND
+        words = words[(kinds > 0) & (kinds <= VENUE_TRADE.number)]
+        if not len(words):
+            continue
+        _note_stamps(found, words)
+        _note_prices(found, words)
+        seen = venue_words(words)
+        found.venue_rows += len(seen)
+        if len(seen):
+            times = clock.times(seen)
+            peak = np.maximum(np.maximum.accumulate(times), newest)
+            found.back_ns = max(found.back_ns, int((peak - times).max()))
+            newest = int(peak[-1])
+    return found
+
+
+def _note_stamps(found: Survey, words: np.ndarray) -> None:
+    kinds, received, stated = words[:, HEAD] & _KIND, words[:, TS_RECV], words[:, TS_EVENT]
+    found.rows += int((kinds < VENUE_LEVEL.number).sum())
+    found.instruments.update(np.unique(words[:, HEAD] >> _INSTRUMENT).tolist())
+    both = stated > 0
+    if both.any():
+        lags = received[both] - stated[both]
+        found.least_lag_ns = min(found.least_lag_ns, int(lags.min()))
+        found.most_lag_ns = max(found.most_lag_ns, int(lags.max()))
+        found.first_event_ns = min(found.first_event_ns, int(stated[both].min()))
+    found.first_recv_ns = min(found.first_recv_ns, int(received.min()))
+    before = found.last_recv_ns or int(received[0])
+    stamps = np.append(before, np.maximum(np.maximum.accumulate(received), before))
+    for at in np.flatnonzero(np.diff(stamps) > SILENCE_NS).tolist():
+        found.silences_n += 1
+        if len(found.silences) < SILENCES_MAX:
+            found.silences.append(Silence(int(stamps[at]), int(stamps[at + 1])))
+    found.last_recv_ns = int(stamps[-1])
+
+
+def _note_prices(found: Survey, words: np.ndarray) -> None:
+    priced = words[np.isin(words[:, HEAD] & _KIND, _PRICED)]
+    instruments = priced[:, HEAD] >> _INSTRUMENT
+    for instrument in np.unique(instruments).tolist():
+        found.prices.setdefault(instrument, Prices()).add(priced[instruments == instrument, PRICE])
+
+
+class Feed:
+    """A recording, read once, handed out on two clocks.
+
+    Args:
+        path: Its journal.
+        first, last: Rows that count.
+        shift_ns: What receive stamps are moved by.
+        back_ns: Of the survey.
+        receive: The venue's clock is the receive stamp.
+    """
+
+    def __init__(
+        self, path: Path, first: int, last: int, *, shift_ns: int, back_ns: int, receive: bool = False
+    ) -> None:
+        self._slabs: Iterator[tuple[int, np.ndarray]] = iter(SlabReader(path, first, last))
+        self._shift = shift_ns
+        self._order = VenueOrder(VenueClock(shift_ns, receive=receive), back_ns)
+        self._desk: deque[Chunk] = deque()
+        self._venue: deque[np.ndarray] = deque()
+        self._now = 0
+        self._ended = False
+
+    def _read(self) -> bool:
+        """Take in the next slab; False at the end."""
+        if self._ended:
+            return False
+        found = next(self._slabs, None)
+        if found is None:
+            self._ended = True
+            ready = self._order.rest()
+        else:
+            ready = self._order.add(found[1])
+            chunk = desk_chunk(*found, self._shift, self._now)
+            if chunk is not None:
+                self._now = int(chunk.times[-1])
+                self._desk.append(chunk)
+        if len(ready):
+            self._venue.append(ready)
+        return True
+
+    def next_chunk(self) -> Chunk | None:
+        """The desk's next steps; None at the end."""
+        while not self._desk:
+            if not self._read():
+                return None
+        return self._desk.popleft()
+
+    def next_rows(self, until_ns: int) -> np.ndarray | None:
+        """The venue's next rows: RAW[n] by venue time, in `ts_event`; None where no row that was not handed out is due by then."""
+        while not self._venue:
+            if not self._ended and self._order.whole_until > until_ns:
+                return None
+            if not self._read():
+                return None
+        if int(self._venue[0][0]["ts_event"]) > until_ns:
+            return None
+        return self._venue.popleft()
+
+
+def empty_rows() -> np.ndarray:
+    """No rows: RAW[0]."""
+    return np.zeros(0, RAW)

@@ -1,0 +1,202 @@
+"""What came of a run: executions, the equity curve, and the figures of its report.
+
+Money is told in the reporting asset, as exact decimals. Equity and pnl are the desk's own (`reducers/settle.py`); nothing is computed twice.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from veloz.backtest.desk import Desk
+from veloz.backtest.prelude import Traded, World
+from veloz.contracts import terms
+from veloz.contracts.codes import Product
+from veloz.contracts.registry import FEE, FILLED, REQUESTED
+from veloz.engine.step import Step
+from veloz.engine.verify import copy_state
+from veloz.instruments.units import decimal_text
+from veloz.reducers.desk import ASSETS_MAX, SCOPE_GLOBAL
+from veloz.reducers.places import NO_STRATEGY
+from veloz.reducers.settle import settle
+from veloz.reducers.state import State
+from veloz.reducers.words import I
+
+DIGITS: Final = 60  # of sums of quotients
+COIN_PLACES: Final = 18
+MULTIPLIER: Final = Decimal(10**8)
+_WATCHED: Final = (FILLED.number, FEE.number, REQUESTED.number)
+
+
+class Trade(NamedTuple):
+    """One execution."""
+
+    seq: int  # of its row
+    ts_ns: int  # when the desk heard of it
+    venue_ns: int
+    instrument: int
+    order: int
+    sell: bool
+    maker: bool
+    price: int  # quanta
+    qty: int
+    trade_id: int
+    fee: int  # at the scale of its asset; above 0: paid
+    fee_asset: int
+
+
+class Point(NamedTuple):
+    """Equity at a moment, at the scale of the reporting asset."""
+
+    ts_ns: int
+    equity: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a run."""
+
+    orders: int
+    fills: int
+    position: dict[str, str]
+    realized: str
+    cash: str
+    fees: str
+    funding: str
+    net_pnl: str
+    equity_start: str
+    equity_end: str
+    unrealized: str
+
+
+class Ledger:
+    """Sees every step of a run, and keeps its executions and its equity curve.
+
+    Args:
+        world: What the run trades.
+        every_ns: Time between two points of the curve.
+    """
+
+    def __init__(self, world: World, every_ns: int) -> None:
+        self._world, self._every = world, every_ns
+        self._next_ns = 0
+        self.orders = 0
+        self.trades: list[Trade] = []
+        self.curve: list[Point] = []
+
+    def see(self, desk: Desk, step: Step) -> None:
+        """See `runner.Watcher`."""
+        kinds = step.rows["kind"]
+        if np.isin(kinds, _WATCHED).any():
+            self._read(step)
+        now = desk.now_ns
+        if now >= self._next_ns:
+            self._next_ns = (now // self._every + 1) * self._every
+            self.curve.append(Point(now, equity_of(desk.state)))
+
+    def _read(self, step: Step) -> None:
+        self.orders += int((step.rows["kind"] == REQUESTED.number).sum())
+        rows = step.rows[: step.inputs]
+        for at in np.flatnonzero(rows["kind"] == FILLED.number).tolist():
+            row = rows[at].view(FILLED.view)
+            meta = terms.unpack(terms.META, int(row["meta"]))
+            fee, asset = _fee_behind(rows, at)
+            self.trades.append(
+                Trade(
+                    step.first_seq + at, int(row["ts_recv"]), int(row["ts_event"]), int(row["instrument"]), int(row["order"]),
+                    bool(meta["sell"]), bool(meta["maker"]), int(row["price"]), int(row["qty"]), int(row["trade_id"]), fee, asset,
+                )
+            )  # fmt: skip
+
+    # --- the end ----------------------------------------------------------------------------------------------------------
+
+    def figures(self, desk: Desk) -> Figures:
+        """What the run came to, valued as of its last moment; closes the curve."""
+        state = copy_state(desk.state)
+        settle(state, I(desk.now_ns))
+        if not self.curve or self.curve[-1].ts_ns < desk.now_ns:
+            self.curve.append(Point(desk.now_ns, equity_of(state)))
+        scope, scale = state.scopes[SCOPE_GLOBAL], self.scale
+        start, end = self.curve[0].equity, equity_of(state)
+        return Figures(
+            orders=self.orders,
+            fills=len(self.trades),
+            position={each.instrument.symbol: self._position(state, each) for each in self._world.traded},
+            realized=decimal_text(int(scope["realized"]), scale),
+            cash=text_of(self._cash()),
+            fees=text_of(self._moved(state, "fees")),
+            funding=text_of(self._moved(state, "funding")),
+            net_pnl=decimal_text(end - start, scale),
+            equity_start=decimal_text(start, scale),
+            equity_end=decimal_text(end, scale),
+            unrealized=decimal_text(int(scope["unrealized"]), scale),
+        )
+
+    @property
+    def scale(self) -> int:
+        """Decimals of the reporting asset."""
+        return self._world.assets[self._world.reporting].scale
+
+    def _position(self, state: State, each: Traded) -> str:
+        used = state.positions[: int(state.desk[0]["positions_used"])]
+        mine = used[(used["instrument"] == each.number) & (used["strategy"] == NO_STRATEGY)]
+        return decimal_text(int(mine["qty"].sum()), each.instrument.qty_scale)
+
+    def _cash(self) -> Decimal:
+        """−Σ signed quantity · price; of inverse contracts −Σ signed quantity · multiplier ÷ price, in coin."""
+        known = {each.number: each for each in self._world.traded}
+        total = Decimal(0)
+        with localcontext() as context:
+            context.prec = DIGITS
+            for trade in self.trades:
+                each = known[trade.instrument]
+                price = Decimal(trade.price).scaleb(-each.instrument.price_scale)
+                qty = Decimal(trade.qty).scaleb(-each.instrument.qty_scale) * Decimal(each.instrument.multiplier_e8) / MULTIPLIER
+                worth = qty / price if each.product is Product.INVERSE else qty * price
+                total += worth if trade.sell else -worth
+            return total.quantize(Decimal(1).scaleb(-COIN_PLACES))
+
+    def _moved(self, state: State, name: str) -> Decimal:
+        """What balances were charged (or paid), each asset at its rate of now."""
+        total = Decimal(0)
+        for asset in self._world.assets.values():
+            moved = sum(int(state.balances[at]["total" if name == "" else name]) for at in _places(state, asset.number))
+            if moved:
+                total += Decimal(moved).scaleb(-asset.scale) * self._rate(state, asset.number)
+        return total
+
+    def _rate(self, state: State, asset: int) -> Decimal:
+        if asset == self._world.assets[self._world.reporting].number:
+            return Decimal(1)
+        record = state.assets[asset]
+        return Decimal(int(record["num"])) / Decimal(int(record["den"])) if int(record["den"]) else Decimal(0)
+
+
+def _places(state: State, asset: int) -> list[int]:
+    """Where balances of an asset lie."""
+    return [at for at in range(asset, len(state.balances), ASSETS_MAX)]
+
+
+def _fee_behind(rows: np.ndarray, at: int) -> tuple[int, int]:
+    """Amount and asset of the fee right behind an execution; (0, 0): there is none."""
+    if at + 1 >= len(rows) or int(rows["kind"][at + 1]) != FEE.number:
+        return 0, 0
+    row = rows[at + 1].view(FEE.view)
+    return int(row["amount"]), int(row["asset"])
+
+
+def equity_of(state: State) -> int:
+    """Equity of everything, as last settled, at the scale of the reporting asset."""
+    return int(state.scopes[SCOPE_GLOBAL]["equity"])
+
+
+def text_of(number: Decimal) -> str:
+    """A number without exponent and without trailing zeros."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def shown(value: Any) -> Any:
+    """A value as JSON has it."""
+    return text_of(value) if isinstance(value, Decimal) else value

@@ -1,0 +1,93 @@
+"""The result of a run: a journal of its own, written in batches; and its verification, which takes every decision again."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from journal import Writer
+from journal.limits import ROWS_MAX
+from veloz.contracts.layout import ROW
+from veloz.engine.step import Body, Step
+
+MAP_BYTES: Final = 64 << 30  # address space, not disk
+BATCH_ROWS: Final = 8_192
+Progress = Callable[[int, int], None]
+
+
+class Taken(ValueError):
+    """A result cannot be written where something else lies."""
+
+
+class Recorder:
+    """Writes the steps of a run into a journal that begins with it.
+
+    Args:
+        path: The directory of the journal to be, empty or new.
+
+    Raises:
+        Taken: Something lies there.
+        journal.JournalError: It cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise Taken(f"{path} is not empty, and a result begins a journal of its own; name a new directory.")
+        self.path = path
+        self._made = [each for each in (path, *path.parents) if not each.exists()]
+        self._writer = Writer.open(path, map_size_bytes=MAP_BYTES)
+        self._rows: list[np.ndarray] = []
+        self._bodies: list[Body] = []
+        self._waiting = 0
+
+    def add(self, step: Step) -> None:
+        """The next step."""
+        if self._waiting + len(step.rows) > ROWS_MAX:
+            self.flush()
+        self._bodies += [(self._waiting + at, body) for at, body in step.bodies]
+        self._rows.append(step.rows)
+        self._waiting += len(step.rows)
+        if self._waiting >= BATCH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over what waits."""
+        if self._waiting:
+            self._writer.append(np.concatenate(self._rows), bodies=self._bodies)
+        self._rows, self._bodies, self._waiting = [], [], 0
+
+    def close(self) -> None:
+        """Make everything durable and give the journal back."""
+        try:
+            self.flush()
+            self._writer.flush()
+        finally:
+            self._writer.close()
+
+    def drop(self) -> None:
+        """Leave nothing behind: the directory is as it was."""
+        self._writer.close()
+        for left in self.path.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+        for each in self._made:
+            each.rmdir()
+
+
+class Kept:
+    """Keeps the steps of a run in memory, for short ones and for tests."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def add(self, step: Step) -> None:
+        """The next step."""
+        self.steps.append(step)
+
+    def rows(self) -> np.ndarray:
+        """All rows: ROW[n]."""
+        return np.concatenate([step.rows for step in self.steps]) if self.steps else np.zeros(0, ROW)

@@ -1,0 +1,313 @@
+"""A run: a recording, a desk and a venue, one event after the other.
+
+Of one instant: rows of the recording at the desk, then what arrives from the venue, then the venue's own rows and requests, then timers.
+So the venue goes to just before the desk's next moment, stops where something arrives earlier, and the desk takes that first. A timer
+comes when everything of its instant is over, and only while something is still to come.
+
+What the desk asks for is sent at the moment it decides. That it was sent (`order.dispatched`) is told to the desk with the next thing that
+happens there, whatever that is.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from veloz.backtest.desk import Desk
+from veloz.backtest.feed import Feed
+from veloz.contracts import registry, terms
+from veloz.contracts.layout import ROW
+from veloz.engine.outbox import Request
+from veloz.engine.step import Body, Step
+from veloz.history.dataset import Chunk
+from veloz.reducers.words import RAW
+
+NEVER: Final = (1 << 63) - 1
+DRAIN_NS: Final = 60_000_000_000  # so long what is under way may go on when the recording is over
+_NOTHING: Final = np.zeros(0, ROW)
+_NO_ROWS: Final = np.zeros(0, RAW)
+
+
+class Venue(Protocol):
+    """The venue as a run sees it."""
+
+    def advance(self, rows: np.ndarray, begin: int, until_ns: int) -> int:
+        """Go to a moment, or to the first arrival before it; the first row (RAW[n], by venue time) that was not applied."""
+
+    def send(self, request: Request, sent_ns: int) -> None:
+        """Put a request on the wire."""
+
+    def next_arrival_ns(self) -> int:
+        """When the next report reaches the desk; `NEVER`: none is on the wire."""
+
+    def next_request_ns(self) -> int:
+        """When the next request reaches the venue; `NEVER`: none is on the wire."""
+
+    def take(self, at_ns: int) -> np.ndarray:
+        """The reports that arrive at a moment: ROW[n]."""
+
+    def ended(self) -> str:
+        """Why the venue ends the run; "" while it does not."""
+
+
+class Sink(Protocol):
+    """Where the steps of a run go."""
+
+    def add(self, step: Step) -> None:
+        """The next step."""
+
+
+class Watcher(Protocol):
+    """Who is shown every step of a run, after it was taken."""
+
+    def see(self, desk: Desk, step: Step) -> None:
+        """The next step."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is."""
+
+    rows: int  # of the recording, folded
+    total: int
+    now_ns: int
+    seconds: float  # in the loop so far
+
+    @property
+    def rate(self) -> float:
+        """Rows a second."""
+        return self.rows / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds to go at this rate."""
+        return (self.total - self.rows) / self.rate if self.rate > 0 else 0.0
+
+
+class Run:
+    """A run that can be played, paused, stepped, and taken to a moment.
+
+    Args:
+        desk: With nothing taken yet.
+        venue: The venue.
+        feed: The recording.
+        total: Rows of the recording that the desk will fold.
+        sink: Where its steps go.
+        watchers: Who sees them.
+    """
+
+    def __init__(
+        self, desk: Desk, venue: Venue, feed: Feed, *, total: int, sink: Sink, watchers: Iterable[Watcher] = ()
+    ) -> None:
+        self.desk, self.venue = desk, venue
+        self.steps = 0
+        self.paused = False
+        self.over = False
+        self.why = ""  # why the venue ended it
+        self._feed, self._total, self._sink, self._watchers = feed, total, sink, tuple(watchers)
+        self._chunk: Chunk | None = None
+        self._at = 0  # the chunk's next step
+        self._rows, self._row = _NO_ROWS, 0  # the venue's rows in hand
+        self._sent: list[np.ndarray] = []  # order.dispatched rows that the desk was not told yet
+        self._seconds = 0.0
+        self._end_ns = 0  # when a run ends whatever is still under way
+
+    # --- controls ---------------------------------------------------------------------------------------------------------
+
+    def begin(self, rows: np.ndarray, bodies: Iterable[Body]) -> None:
+        """Take a step of the run's beginning."""
+        self._done(self.desk.begin(rows, bodies))
+
+    def pause(self) -> None:
+        """Let `play` and `seek` return after the event in hand. May be called from another thread."""
+        self.paused = True
+
+    def play(self, *, events: int = 0) -> bool:
+        """Go on to the end, to a pause, or for so many events; whether the run is over."""
+        return self._go(lambda: False, events)
+
+    def step(self) -> bool:
+        """Go on to the next step of the result; whether the run is over."""
+        before = self.steps
+        return self._go(lambda: self.steps > before, 0)
+
+    def seek(self, *, time_ns: int = NEVER, data_seq: int = NEVER) -> bool:
+        """Go on until engine time or the recording's row is reached; whether the run is over. A run goes forward only."""
+        return self._go(lambda: self.desk.now_ns >= time_ns or self.desk.data_seq >= data_seq, 0)
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return Progress(self.desk.data_rows, self._total, self.desk.now_ns, self._seconds)
+
+    def _go(self, reached: "Reached", events: int) -> bool:
+        self.paused, done, begun = False, 0, time.perf_counter()
+        try:
+            while not (self.over or self.paused or reached()):
+                self._next()
+                done += 1
+                if events and done >= events:
+                    break
+        finally:
+            self._seconds += time.perf_counter() - begun
+        return self.over
+
+    def finish(self) -> None:
+        """Say in the result how far the run came: its last step."""
+        self._done(self.desk.take(self.desk.now_ns, self._told()))
+
+    # --- one event --------------------------------------------------------------------------------------------------------
+
+    def _next(self) -> None:
+        """Whatever happens next at the desk."""
+        chunk = self._next_chunk()
+        timer = self._timer_ns()
+        if chunk is None:
+            self._drain(timer)
+            return
+        asked = self._at if self._sent else self.desk.next_asked(chunk, self._at)
+        target = min(asked, len(chunk.ends) - 1)
+        moment = int(chunk.times[target])
+        fires = timer < moment
+        limit = timer if fires else moment - 1
+        arrival = self._advance(limit)
+        if self.over:
+            return
+        if arrival <= limit:
+            self._fold_to(chunk, arrival)
+            self._report(arrival)
+        elif fires:
+            self._fold_to(chunk, timer)
+            self._fire(timer)
+        else:
+            self.desk.fold_steps(chunk, self._at, target)
+            self._at = target
+            self._meet(chunk, asked)
+
+    def _next_chunk(self) -> Chunk | None:
+        if self._chunk is not None and self._at < len(self._chunk.ends):
+            return self._chunk
+        self._chunk, self._at = self._feed.next_chunk(), 0
+        return self._chunk
+
+    def _timer_ns(self) -> int:
+        due = self.desk.host.next_due()
+        return NEVER if due is None else max(due, self.desk.now_ns)
+
+    def _fold_to(self, chunk: Chunk, until_ns: int) -> None:
+        """Fold the steps of the recording that end at or before a moment; nobody has to be asked about them."""
+        end = int(np.searchsorted(chunk.times, until_ns, "right"))
+        if end > self._at:
+            self.desk.fold_steps(chunk, self._at, end)
+            self._at = end
+
+    def _meet(self, chunk: Chunk, asked: int) -> None:
+        """The recording's next step, at which somebody is asked; or the last one of its chunk, at which nobody has to be."""
+        if asked != self._at:
+            self.desk.fold_steps(chunk, self._at, self._at + 1)
+        else:
+            taken = self.desk.ask(chunk, self._at, self._told())
+            if taken is not None:
+                self._done(taken)
+        self._at += 1
+
+    def _report(self, at_ns: int) -> None:
+        """What arrives from the venue at one moment."""
+        rows = self.venue.take(at_ns)
+        self._done(self.desk.take(at_ns, np.concatenate([self._told(), rows])))
+
+    def _fire(self, at_ns: int) -> None:
+        """The timers that have come."""
+        due = self.desk.host.due(at_ns)
+        rows = np.zeros(len(due), registry.TIMER.view)
+        rows["kind"], rows["version"], rows["ts_recv"] = registry.TIMER.number, registry.TIMER.version, at_ns
+        for row, each in zip(rows, due, strict=True):
+            row["strategy"], row["timer"], row["due_ns"] = each.strategy, each.timer, each.due_ns
+        self._done(self.desk.take(at_ns, np.concatenate([self._told(), rows.view(ROW)])))
+
+    def _drain(self, timer_ns: int) -> None:
+        """The recording is over for the desk: what is under way still arrives, and timers come as long as something does."""
+        coming = self._coming_ns()
+        self._end_ns = self._end_ns or self.desk.now_ns + DRAIN_NS
+        if coming == NEVER or min(coming, timer_ns) > self._end_ns:
+            self.over = True
+            return
+        limit = min(timer_ns, coming)
+        arrival = self._advance(limit)
+        if self.over:
+            return
+        if arrival <= limit:
+            self._report(arrival)
+        elif timer_ns == limit and self._coming_ns() != NEVER:
+            self._fire(timer_ns)
+
+    def _coming_ns(self) -> int:
+        """When something happens next that is under way already."""
+        return min(self.venue.next_arrival_ns(), self.venue.next_request_ns(), self._next_row_ns())
+
+    # --- the venue --------------------------------------------------------------------------------------------------------
+
+    def _advance(self, limit_ns: int) -> int:
+        """Let the venue go to a moment, or to what arrives before; when that is."""
+        while True:
+            if self._row == len(self._rows):
+                more = self._feed.next_rows(limit_ns)
+                if more is None:
+                    self.venue.advance(_NO_ROWS, 0, limit_ns)
+                    break
+                self._rows, self._row = more, 0
+            until = min(limit_ns, int(self._rows[-1]["ts_event"]))  # no instant is parted by blocks
+            self._row = self.venue.advance(self._rows, self._row, until)
+            if self._row < len(self._rows) or self.venue.next_arrival_ns() <= limit_ns or self.venue.ended():
+                break
+        self.why = self.venue.ended()
+        self.over = bool(self.why)
+        return self.venue.next_arrival_ns()
+
+    def _next_row_ns(self) -> int:
+        if self._row == len(self._rows):
+            more = self._feed.next_rows(NEVER - 1)
+            if more is None:
+                return NEVER
+            self._rows, self._row = more, 0
+        return int(self._rows[self._row]["ts_event"])
+
+    # --- what was decided -------------------------------------------------------------------------------------------------
+
+    def _told(self) -> np.ndarray:
+        """What was sent since the last step, as rows."""
+        sent, self._sent = self._sent, []
+        return np.concatenate(sent) if sent else _NOTHING
+
+    def _done(self, step: Step) -> None:
+        """A step was taken: it is written, its requests leave."""
+        self._sink.add(step)
+        self.steps += 1
+        for request in self.desk.engine.outbox.release(step.last_seq):
+            self.venue.send(request, self.desk.now_ns)
+            self._sent.append(dispatched(request, self.desk.now_ns))
+        for watcher in self._watchers:
+            watcher.see(self.desk, step)
+
+
+class Reached(Protocol):
+    """Whether a run is where it was to go."""
+
+    def __call__(self) -> bool: ...
+
+
+def dispatched(request: Request, now_ns: int) -> np.ndarray:
+    """`order.dispatched` of a request that left at a moment: ROW[1]."""
+    row = np.zeros(1, registry.DISPATCHED.view)
+    parts = terms.unpack(terms.SPEC, request.spec)
+    row["kind"], row["version"] = registry.DISPATCHED.number, registry.DISPATCHED.version
+    row["instrument"], row["ts_recv"], row["order"], row["action"] = (
+        request.instrument, now_ns, request.key, request.action,
+    )  # fmt: skip
+    row["sent_ns"], row["ref"] = now_ns, request.seq
+    row["meta"] = terms.pack(
+        terms.META, account=request.account, sell=parts["sell"], position_side=parts["position_side"], action=request.action,
+    )  # fmt: skip
+    return row.view(ROW)

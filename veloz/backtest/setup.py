@@ -1,0 +1,189 @@
+"""From settings and a recording to a run that may begin: everything that can be wrong is found here, before anything is written."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from journal import Reader
+from veloz.backtest.desk import Desk
+from veloz.backtest.feed import Feed, Survey, survey
+from veloz.backtest.prelude import Named, World, make_world, strategy_rows, world_rows
+from veloz.backtest.runner import Run, Sink, Venue, Watcher
+from veloz.backtest.settings import Settings, SettingsError
+from veloz.history.names import read_catalogue
+from veloz.history.results import naming_of
+from veloz.instruments.instrument import Instrument
+from veloz.strategies.host import Host
+from veloz.strategies.loader import Library, Refused
+
+SOURCE_BYTES_MAX: Final = 256 << 10
+ROI_LOW, ROI_HIGH = (4, 5), (6, 5)  # of the median price
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Prices, in quanta, within which a venue keeps the book of an instrument."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that may begin."""
+
+    settings: Settings
+    data: Path
+    named: Named
+    world: World
+    found: Survey
+    begin_ns: int
+    ladders: dict[int, Ladder]
+    library: Library
+    sources: dict[str, str]
+    limits: str
+
+
+MakeVenue = Callable[[Plan], Venue]
+
+
+def make_plan(settings: Settings, data: Path, first: int = 1, last: int | None = None) -> Plan:
+    """Walk over the data and see whether the settings can be run on them.
+
+    Args:
+        settings: The run's.
+        data: Journal of the recording.
+        first, last: Rows of it that count; None: to its head.
+
+    Raises:
+        SettingsError: They cannot.
+        journal.ReadError: The recording cannot be read.
+    """
+    head, digest, instruments = _read_data(data, last)
+    if last is None or last > head:
+        last = head
+    if last < first:
+        raise SettingsError(f"The data at {data} hold no row between {first} and {last}; choose another range.")
+    world = make_world(instruments, settings)
+    paper = settings["data.clock"] == "receive"
+    found = survey(data, first, last, receive=paper)
+    if not found.rows:
+        raise SettingsError(f"The data at {data} hold no row of a market; import a recording first.")
+    for each in world.traded:
+        if each.number not in found.instruments:
+            raise SettingsError(f"The data hold no row of {each.instrument.symbol}; choose another instrument or range.")
+    shift = found.shift_ns(settings["latency.feed_base_ns"])
+    library, sources = _library(settings)
+    limits = _limits(settings)
+    named = Named(first, last, shift, paper, str(data.resolve()), digest)
+    begin = found.begin_ns(shift)
+    world_rows(world, settings, named, begin, limits)
+    strategy_rows(world, settings.strategies, library, sources, begin)
+    return Plan(settings, data, named, world, found, begin, _ladders(world, found, settings), library, sources, limits)
+
+
+def _read_data(data: Path, last: int | None) -> tuple[int, str, list[Instrument]]:
+    """Head of a recording, what names it, and its instruments as they were first listed."""
+    with Reader.open(data) as reader, reader.view() as view:
+        if naming_of(view) is not None:
+            raise SettingsError(f"{data} is the result of a backtest and holds no data; name the recording it was run on.")
+        head = view.head()[0]
+        if not head:
+            raise SettingsError(f"The journal at {data} is empty; import a recording first.")
+        batch = view.batch_at(min(last or head, head))
+        assert batch is not None
+        catalogue = read_catalogue(view, batch.last)
+        return head, batch.digest.hex(), [_as_listed(catalogue.versions(each.number)) for each in catalogue]
+
+
+def _as_listed(versions: Sequence[tuple[int, Instrument]]) -> Instrument:
+    """The first version of an instrument, with what later ones say that changes no quantum.
+
+    Raises:
+        SettingsError: Its quanta change.
+    """
+    first, newest = versions[0][1], versions[-1][1]
+    for seq, each in versions:
+        if each.scales != first.scales:
+            raise SettingsError(
+                f"The data count {first.symbol} in other quanta from row {seq} on; run the two parts apart, by data.from and data.to."
+            )
+    return newest
+
+
+def _library(settings: Settings) -> tuple[Library, dict[str, str]]:
+    """The code of the strategies: what comes with the program, and the files that the settings name."""
+    sources: dict[str, str] = {}
+    for each in settings.strategies:
+        file = each.code.rpartition(":")[0]
+        if not file.endswith(".py"):
+            continue
+        path = settings.folder / file
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            raise SettingsError(f"{path}, the code of strategy {each.name}, cannot be read; check its path.") from None
+        if len(text.encode()) > SOURCE_BYTES_MAX:
+            raise SettingsError(f"{path} is longer than {SOURCE_BYTES_MAX} bytes, which no strategy needs.")
+        sources[file] = text
+    try:
+        return Library(sources.items()), sources
+    except Refused as error:
+        raise SettingsError(f"{str(error).rstrip('.')}.") from None
+
+
+def _limits(settings: Settings) -> str:
+    file = settings["limits.file"]
+    if not file:
+        return ""
+    try:
+        return (settings.folder / file).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        raise SettingsError(f"limits.file is {settings.folder / file}, which cannot be read; check its path.") from None
+
+
+def _ladders(world: World, found: Survey, settings: Settings) -> dict[int, Ladder]:
+    """Where the book of each instrument lies."""
+    ladders = {}
+    for each in world.traded:
+        scale = each.instrument.price_scale
+        median = found.prices[each.number].median() if each.number in found.prices else 0
+        low, high = (settings[f"match.roi_{side}"].scaleb(scale) for side in ("lb", "ub"))
+        if not median and not (low and high):
+            raise SettingsError(
+                f"The data hold no price of {each.instrument.symbol}; give match.roi_lb and match.roi_ub, or other data."
+            )
+        bottom = int(low) if low else median * ROI_LOW[0] // ROI_LOW[1]
+        ladders[each.number] = Ladder(max(bottom, 1), int(high) if high else -(-median * ROI_HIGH[0] // ROI_HIGH[1]))
+    return ladders
+
+
+def make_run(
+    plan: Plan,
+    venue: Venue,
+    sink: Sink,
+    watchers: Iterable[Watcher] = (),
+    *,
+    asks_always: bool = False,
+) -> Run:
+    """A run with its beginning taken.
+
+    Args:
+        plan: What is run.
+        venue: Made for it.
+        sink, watchers: As in `Run`.
+        asks_always: As in `Desk`.
+    """
+    named = plan.named
+    feed = Feed(
+        plan.data, named.first_seq, named.last_seq, shift_ns=named.shift_ns, back_ns=plan.found.back_ns, receive=named.paper
+    )  # fmt: skip
+    desk = Desk(Host(plan.library), asks_always=asks_always)
+    run = Run(desk, venue, feed, total=plan.found.rows, sink=sink, watchers=watchers)
+    for rows in (
+        world_rows(plan.world, plan.settings, named, plan.begin_ns, plan.limits),
+        strategy_rows(plan.world, plan.settings.strategies, plan.library, plan.sources, plan.begin_ns),
+    ):
+        run.begin(rows.rows(), rows.bodies)
+    return run
