@@ -35,13 +35,17 @@ class TouchVenue:
         self.now, self.served = at_ns, self.served + 1
         arrival = at_ns + self.response_ns
         if request.action == terms.Action.CANCEL:
-            self.reports.append((arrival, self._row(r.CANCELED, request, at_ns, arrival, 1000 + self.served, 0, self.served)))
+            self.reports.append(
+                (arrival, self._row(r.CANCELED, request, at_ns, arrival, 1000 + self.served, 0, self.served))
+            )
             return
         taken = self.served % self.every == 0
         told = [self._row(r.ACCEPTED, request, at_ns, arrival, 1000 + self.served, 0, self.served)]
         if taken:
             told.append(self._row(r.FILLED, request, at_ns, arrival, request.price, request.qty, self.served))
-            told.append(self._row(r.ACCEPTED, request, at_ns, arrival, 1000 + self.served, request.qty, self.served + 10**6))
+            told.append(
+                self._row(r.ACCEPTED, request, at_ns, arrival, 1000 + self.served, request.qty, self.served + 10**6)
+            )
         self.reports.append((arrival, np.concatenate(told)))
 
     @staticmethod

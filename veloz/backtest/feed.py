@@ -25,7 +25,7 @@ from veloz.history.dataset import (
     words_of,
 )  # fmt: skip
 from veloz.history.slabs import SlabReader
-from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, RAW
+from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK
 
 PRICE: Final = 4  # place of a row's price
 SILENCE_NS: Final = 10_000_000_000  # nothing at all for so long is told as a gap
@@ -213,8 +213,3 @@ class Feed:
         if int(self._venue[0][0]["ts_event"]) > until_ns:
             return None
         return self._venue.popleft()
-
-
-def empty_rows() -> np.ndarray:
-    """No rows: RAW[0]."""
-    return np.zeros(0, RAW)

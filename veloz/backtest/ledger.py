@@ -1,16 +1,17 @@
 """What came of a run: executions, the equity curve, and the figures of its report.
 
-Money is told in the reporting asset, as exact decimals. Equity and pnl are the desk's own (`reducers/settle.py`); nothing is computed twice.
+Money is told in the reporting asset, as exact decimals. Equity and pnl are the desk's own (`reducers/settle.py`).
 """
 
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from veloz.backtest.desk import Desk
 from veloz.backtest.prelude import Traded, World
+from veloz.backtest.settings import text_of
 from veloz.contracts import terms
 from veloz.contracts.codes import Product
 from veloz.contracts.registry import FEE, FILLED, REQUESTED
@@ -152,7 +153,11 @@ class Ledger:
             for trade in self.trades:
                 each = known[trade.instrument]
                 price = Decimal(trade.price).scaleb(-each.instrument.price_scale)
-                qty = Decimal(trade.qty).scaleb(-each.instrument.qty_scale) * Decimal(each.instrument.multiplier_e8) / MULTIPLIER
+                qty = (
+                    Decimal(trade.qty).scaleb(-each.instrument.qty_scale)
+                    * Decimal(each.instrument.multiplier_e8)
+                    / MULTIPLIER
+                )
                 worth = qty / price if each.product is Product.INVERSE else qty * price
                 total += worth if trade.sell else -worth
             return total.quantize(Decimal(1).scaleb(-COIN_PLACES))
@@ -161,7 +166,7 @@ class Ledger:
         """What balances were charged (or paid), each asset at its rate of now."""
         total = Decimal(0)
         for asset in self._world.assets.values():
-            moved = sum(int(state.balances[at]["total" if name == "" else name]) for at in _places(state, asset.number))
+            moved = sum(int(state.balances[at][name]) for at in _places(state, asset.number))
             if moved:
                 total += Decimal(moved).scaleb(-asset.scale) * self._rate(state, asset.number)
         return total
@@ -175,7 +180,7 @@ class Ledger:
 
 def _places(state: State, asset: int) -> list[int]:
     """Where balances of an asset lie."""
-    return [at for at in range(asset, len(state.balances), ASSETS_MAX)]
+    return list(range(asset, len(state.balances), ASSETS_MAX))
 
 
 def _fee_behind(rows: np.ndarray, at: int) -> tuple[int, int]:
@@ -189,14 +194,3 @@ def _fee_behind(rows: np.ndarray, at: int) -> tuple[int, int]:
 def equity_of(state: State) -> int:
     """Equity of everything, as last settled, at the scale of the reporting asset."""
     return int(state.scopes[SCOPE_GLOBAL]["equity"])
-
-
-def text_of(number: Decimal) -> str:
-    """A number without exponent and without trailing zeros."""
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def shown(value: Any) -> Any:
-    """A value as JSON has it."""
-    return text_of(value) if isinstance(value, Decimal) else value

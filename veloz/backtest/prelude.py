@@ -4,8 +4,9 @@ The recording's own instruments are taken as they were when it began, with what 
 strategies, at the smallest stamp of the data.
 """
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,8 +16,7 @@ import numpy as np
 from veloz.backtest.settings import Runs, Settings, SettingsError, text_of
 from veloz.contracts import registry
 from veloz.contracts.account import NameBody
-from veloz.contracts.codes import VENUES, Product, StrategyAction
-from veloz.contracts.instrument import InstrumentBody
+from veloz.contracts.codes import Product, StrategyAction
 from veloz.contracts.layout import HEAD, ROW
 from veloz.contracts.registry import Kind
 from veloz.contracts.system import DataBody
@@ -90,7 +90,12 @@ class Rows:
     def add(self, kind: Kind, instrument: int = 0, body: msgspec.Struct | None = None, **words: int) -> None:
         """One row; words it does not name are 0."""
         row = np.zeros(1, ROW)
-        row["kind"], row["version"], row["instrument"], row["ts_recv"] = kind.number, kind.version, instrument, self._now
+        row["kind"], row["version"], row["instrument"], row["ts_recv"] = (
+            kind.number,
+            kind.version,
+            instrument,
+            self._now,
+        )
         for name, value in words.items():
             row[_WORDS[kind.words.index(name)]] = value
         if body is not None:
@@ -182,11 +187,13 @@ def _change(known: Instrument, settings: Settings) -> Instrument:
         decimals = significant_decimals(said[field]) if field in said else None
         if decimals is not None and decimals > scale:
             raise SettingsError(
-                f"instrument.{field} {said[field]} has {decimals} decimals, and the data of {known.symbol} count {scale}; give a coarser one."
+                f"instrument.{field} {said[field]} has {decimals} decimals, and the data count {scale}; give a coarser one."
             )
     body = msgspec.structs.replace(known.body, **said)
     if not is_sound(body):
-        raise SettingsError(f"{known.symbol} cannot be such an instrument; look at instrument.multiplier, tick and lot.")
+        raise SettingsError(
+            f"{known.symbol} cannot be such an instrument; look at instrument.multiplier, tick and lot."
+        )
     return define(body, known.number, VERSION_FIRST)
 
 
@@ -197,9 +204,7 @@ def _traded(instrument: Instrument) -> Traded:
     if not base or not quote:
         split = _split(body.symbol, product)
         if split is None:
-            raise SettingsError(
-                f"{body.symbol} does not tell its assets; give instrument.base and instrument.quote."
-            )
+            raise SettingsError(f"{body.symbol} does not tell its assets; give instrument.base and instrument.quote.")
         base, quote = base or split[0], quote or split[1]
     settle = body.settle or (base if product is Product.INVERSE else quote)
     return Traded(instrument, product, base, quote, settle)
@@ -290,7 +295,7 @@ def _list(rows: Rows, world: World, each: Traded) -> None:
         registry.ASSETS, each.number, product=int(each.product), base=assets[each.base].number,
         quote=assets[each.quote].number, settle=assets[each.settle].number,
     )  # fmt: skip
-    rows.add(registry.FILTERS, each.number, **filters_of(each, world))
+    rows.add(registry.FILTERS, each.number, None, **filters_of(each, world))
 
 
 def filters_of(each: Traded, world: World) -> dict[str, int]:
@@ -309,7 +314,9 @@ def filters_of(each: Traded, world: World) -> dict[str, int]:
 def _open(rows: Rows, world: World, settings: Settings) -> None:
     markets = sorted({each.instrument.market for each in world.traded})
     if len(markets) > 1:
-        raise SettingsError("A run has one account, and the instruments are of several venues; name those of one by instrument.symbol.")
+        raise SettingsError(
+            "A run has one account, and the instruments are of several venues; name those of one by instrument.symbol."
+        )
     rows.add(
         registry.OPENED, body=NameBody(name=settings["account.name"]), account=ACCOUNT, market=markets[0],
         lots=int(settings["account.lots"] == "fifo"), reporting=world.assets[world.reporting].number,
@@ -323,7 +330,9 @@ def _open(rows: Rows, world: World, settings: Settings) -> None:
         asset = world.assets[name]
         count = amount.scaleb(asset.scale)
         if count != count.to_integral_value() or not 0 <= count < 1 << 62:
-            raise SettingsError(f"account.balances.{name} is {text_of(amount)}: give at most {asset.scale} decimals, and less.")
+            raise SettingsError(
+                f"account.balances.{name} is {text_of(amount)}: give at most {asset.scale} decimals, and less."
+            )
         rows.add(registry.BALANCE, account=ACCOUNT, total=int(count), asset=asset.number)
 
 
@@ -339,7 +348,9 @@ def _limit(rows: Rows, world: World, text: str) -> None:
     rows.extend(seed(entries, len(rows) + 1, int(rows.rows()["ts_recv"][0]), OWNER))
 
 
-def strategy_rows(world: World, strategies: Sequence[Runs], library: Library, sources: Mapping[str, str], now_ns: int) -> Rows:
+def strategy_rows(
+    world: World, strategies: Sequence[Runs], library: Library, sources: Mapping[str, str], now_ns: int
+) -> Rows:
     """The second step: every strategy is loaded and started.
 
     Args:
@@ -371,8 +382,6 @@ def strategy_rows(world: World, strategies: Sequence[Runs], library: Library, so
 
 
 def _check_params(library: Library, code: str, runs: Runs) -> None:
-    import difflib
-
     made = library.newest(code)
     assert made is not None, code
     declared = [param.name for param in made.made.params]
@@ -383,16 +392,3 @@ def _check_params(library: Library, code: str, runs: Runs) -> None:
             raise SettingsError(f"Strategy {runs.name} has no parameter {name}; {known}.")
     if runs.form == "kernel" and made.made.kernel is None:
         raise SettingsError(f"Strategy {runs.name} has no compiled form; set its form to python.")
-
-
-def market_of(venue: str) -> int:
-    """Number of a venue."""
-    return int(VENUES[venue])
-
-
-def body_of(instrument: Instrument) -> InstrumentBody:
-    """What is known of an instrument, as text."""
-    return instrument.body
-
-
-__all__ = ["ACCOUNT", "Asset", "Named", "Rows", "Traded", "World", "make_world", "replace", "strategy_rows", "world_rows"]

@@ -18,7 +18,7 @@ from veloz.contracts.registry import DATA_FOLDED
 from veloz.engine.replay import DIVERGENCES_MAX, Divergence
 from veloz.engine.step import Body, Step, is_decision
 from veloz.engine.verify import copy_state, first_difference
-from veloz.history.dataset import Chunk, Cursor
+from veloz.history.dataset import Chunk
 from veloz.history.results import Naming, data_chunks, fold_data, open_data
 from veloz.history.verify import find_loads, host_for
 from veloz.reducers.fold import fold
@@ -154,7 +154,10 @@ class Recheck:
         same = made.tobytes() == rows.tobytes()
         if not same and first_seq + len(rows) - 1 >= self._count_from and whole:
             decisions = rows[:0] if step is None else step.decisions
-            self._differ(first_seq, _difference(first_seq, rows, inputs, made) or first_difference(first_seq, rows, inputs, decisions))
+            self._differ(
+                first_seq,
+                _difference(first_seq, rows, inputs, made) or first_difference(first_seq, rows, inputs, decisions),
+            )
         if self._record is not None or not same:
             self._go_by_record(first_seq - 1).add(first_seq, rows)
         if not same:
@@ -217,6 +220,3 @@ def recheck(
     found.state, found.seconds = desk.state, time.perf_counter() - begun
     found.rows = last + desk.data_rows
     return found
-
-
-__all__ = ["Cursor", "Recheck", "Rechecked", "recheck", "steps_of"]

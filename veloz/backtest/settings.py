@@ -136,10 +136,18 @@ class Settings:
 
     def canonical(self) -> str:
         """Everything that can change a run, as one line of JSON: the same settings give the same text."""
-        told = {name: _plain(value) for name, value in self.values.items() if not name.startswith(("report.", "data.path"))}
+        told = {
+            name: _plain(value) for name, value in self.values.items() if not name.startswith(("report.", "data.path"))
+        }
         told["account.balances"] = {name: _plain(value) for name, value in sorted(self.balances.items())}
         told["strategies"] = [
-            {"name": each.name, "code": each.code, "form": each.form, "instruments": list(each.instruments), "params": each.params}
+            {
+                "name": each.name,
+                "code": each.code,
+                "form": each.form,
+                "instruments": list(each.instruments),
+                "params": each.params,
+            }
             for each in self.strategies
         ]
         return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -153,7 +161,9 @@ class Settings:
         """A share in millionths. Raises SettingsError where it is finer."""
         exact = self.values[name].scaleb(PPM_SCALE)
         if exact != exact.to_integral_value() or abs(exact) > 10**PPM_SCALE:
-            raise SettingsError(f"{name} is {text_of(self.values[name])}: write a share of at most 1, in whole millionths.")
+            raise SettingsError(
+                f"{name} is {text_of(self.values[name])}: write a share of at most 1, in whole millionths."
+            )
         return int(exact)
 
 
@@ -255,8 +265,10 @@ def _listed(listed: Any, params: Mapping[str, str], path: Path) -> tuple[Runs, .
     if not isinstance(listed, list):
         raise SettingsError(f"{path} has one strategies; write [[strategies]], once for each.")
     if listed and params:
-        raise SettingsError(f"strategy.{min(params)} is for the one strategy of [strategy]; beside [[strategies]], write it in its params.")
-    found = []
+        raise SettingsError(
+            f"strategy.{min(params)} is for the one strategy of [strategy]; beside [[strategies]], write it in its params."
+        )
+    found: list[Runs] = []
     known = ("name", "code", "form", "instruments", "params")
     for place, each in enumerate(listed, 1):
         where = f"[[strategies]] number {place} of {path}"
@@ -281,7 +293,13 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"match.roi_lb {text_of(low)} is not below match.roi_ub {text_of(high)}; give a range of prices, or leave both out."
         )
-    for name in ("instrument.tick", "instrument.lot", "instrument.multiplier", "instrument.min_qty", "instrument.max_qty"):
+    for name in (
+        "instrument.tick",
+        "instrument.lot",
+        "instrument.multiplier",
+        "instrument.min_qty",
+        "instrument.max_qty",
+    ):
         if settings[name] < 0:
             raise SettingsError(f"{name} is {text_of(settings[name])}; it is above 0, or left out.")
     if settings["fees.taker"] < 0:

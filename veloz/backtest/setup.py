@@ -72,7 +72,9 @@ def make_plan(settings: Settings, data: Path, first: int = 1, last: int | None =
         raise SettingsError(f"The data at {data} hold no row of a market; import a recording first.")
     for each in world.traded:
         if each.number not in found.instruments:
-            raise SettingsError(f"The data hold no row of {each.instrument.symbol}; choose another instrument or range.")
+            raise SettingsError(
+                f"The data hold no row of {each.instrument.symbol}; choose another instrument or range."
+            )
     shift = found.shift_ns(settings["latency.feed_base_ns"])
     library, sources = _library(settings)
     limits = _limits(settings)
@@ -87,7 +89,9 @@ def _read_data(data: Path, last: int | None) -> tuple[int, str, list[Instrument]
     """Head of a recording, what names it, and its instruments as they were first listed."""
     with Reader.open(data) as reader, reader.view() as view:
         if naming_of(view) is not None:
-            raise SettingsError(f"{data} is the result of a backtest and holds no data; name the recording it was run on.")
+            raise SettingsError(
+                f"{data} is the result of a backtest and holds no data; name the recording it was run on."
+            )
         head = view.head()[0]
         if not head:
             raise SettingsError(f"The journal at {data} is empty; import a recording first.")
@@ -134,7 +138,7 @@ def _library(settings: Settings) -> tuple[Library, dict[str, str]]:
 
 
 def _limits(settings: Settings) -> str:
-    file = settings["limits.file"]
+    file: str = settings["limits.file"]
     if not file:
         return ""
     try:

@@ -121,7 +121,7 @@ def venue_words(words: np.ndarray) -> np.ndarray:
     kinds = head & _KIND
     there = (kinds > 0) & (kinds <= _VENUE_LAST)
     unseen = (kinds == TRADE.number) | ((kinds == LEVEL.number) & (head & _APPLIED != 0))
-    return words[there & ~(unseen & (words[:, FIFTH] == 1))]
+    return np.asarray(words[there & ~(unseen & (words[:, FIFTH] == 1))])
 
 
 class VenueOrder:

@@ -7,6 +7,7 @@ run's own beginning.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -98,7 +99,7 @@ def data_chunks(naming: Naming) -> Iterator[Chunk]:
 def split(first_seq: int, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Rows of a result, cut in front of each `system.data_folded`: (first sequence number, rows)."""
     cuts = [0, *np.flatnonzero(rows["kind"] == DATA_FOLDED.number).tolist(), len(rows)]
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         if end > begin:
             yield first_seq + begin, rows[begin:end]
 

@@ -21,6 +21,7 @@ DESK: Final = _fields(
     " draft_ix draft_seq fill_ix fill_seq fill_position_ix fill_trade"  # the draft, and the fill, that the next row may belong to
     " fills duplicates contradictions foreign strays unconverted refused approved overflows breakers_set"
     " positions_seen positions_open active_ix pairings"  # active: instruments with positions; pairings: changes of what they pay in
+    " ungated"  # a comparison's: system.data_named said so in the first row of all
     " event_ns unplaced stale"  # venue's time of the row in hand; rows of unknown accounts, assets, terms; statements that came late
 )
 ASSET: Final = _fields(

@@ -31,6 +31,7 @@ from veloz.reducers.words import (
     INSTRUMENT_SHIFT,
     K_AGGTRADE,
     K_CHANGED,
+    K_DATA_NAMED,
     K_LEVEL,
     K_LIQUIDATION,
     K_LISTED,
@@ -52,6 +53,7 @@ from veloz.reducers.words import (
     VERSION_ONE,
     VERSION_SHIFT,
     WORD_MASK,
+    ZERO,
     I,
 )  # fmt: skip
 
@@ -143,6 +145,8 @@ def fold_market(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarr
             return k
         elif kind == K_STARTED:
             fold_started(clock, row["venue_seq"])
+        elif kind == K_DATA_NAMED and first_seq + k == ONE and row["ref"] == ZERO:
+            desk["ungated"] = ONE  # only a result begins with this row: what trades for real is always gated
         k += ONE
         if desk["open"] != 0 and is_due(desk, head, now):
             signal[0] = SETTLE

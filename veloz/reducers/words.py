@@ -14,6 +14,7 @@ from veloz.contracts.registry import (
     BAR,
     BAR_VOLUME,
     CHANGED,
+    DATA_NAMED,
     KINDS,
     LEVEL,
     LIQUIDATION,
@@ -48,6 +49,7 @@ K_AGGTRADE, K_BAR, K_BAR_VOLUME = I(AGGTRADE.number), I(BAR.number), I(BAR_VOLUM
 K_LIQUIDATION, K_PARTIAL = I(LIQUIDATION.number), I(PARTIAL.number)
 K_LISTED, K_CHANGED, K_STARTED = I(LISTED.number), I(CHANGED.number), I(STARTED.number)
 K_VENUE_LEVEL, K_VENUE_TRADE = I(VENUE_LEVEL.number), I(VENUE_TRADE.number)  # of a recording's other clock
+K_DATA_NAMED: Final = I(DATA_NAMED.number)
 K_MARKET_LAST: Final = I(9)  # kinds 1 … 9 are market data
 KINDS_MAX: Final = I(128)
 KNOWN: Final = np.zeros(128, np.int64)  # newest version of every kind this code knows, 0 for the others

@@ -29,7 +29,7 @@ from veloz.reducers.words import K_LEVEL, K_PARTIAL, K_QUOTE, NONE, ONE, TWO, ZE
 from veloz.reducers.worst import rest_of
 from veloz.risk.bounds import check_exposure, check_losses, check_size, order_rate
 from veloz.risk.conduct import crosses_own, duplicated, must_reduce, repeated
-from veloz.risk.venue_rules import C_BAD_TERMS, MARKET, MARKETS, TRAILING, bad_term, check_filters
+from veloz.risk.venue_rules import C_BAD_TERMS, C_PRODUCT_BOUND, MARKET, MARKETS, TRAILING, bad_term, check_filters
 from veloz.risk.verdict import (
     NO_SCOPE,
     SCOPES,
@@ -319,6 +319,22 @@ def _check_limits(state: State, draft: Draft, prices: Prices, now: I, verdict: n
 
 
 @cold
+def _book_only(state: State, draft: Draft, now: I, verdict: np.ndarray) -> I:
+    """What an order has to be where the gate is off: one whose numbers can be booked. Nobody asks whether the money is there."""
+    if not _is_tradable(state, draft):
+        return refuse(verdict, _C_UNTRADABLE, NO_SCOPE, ZERO, draft.instrument)
+    term = bad_term(state, draft, now)
+    if term != ZERO:
+        return refuse_in(verdict, C_BAD_TERMS, NO_SCOPE, draft.market, draft.spec, term)
+    if draft.paid == ZERO:
+        return refuse(verdict, _C_NO_REFERENCE, NO_SCOPE, ZERO, ZERO)
+    if draft.qty > WORD_MAX // draft.paid:
+        return refuse(verdict, C_PRODUCT_BOUND, NO_SCOPE, WORD_MAX // draft.paid, draft.qty)
+    clear(verdict)
+    return ZERO
+
+
+@cold
 def judge(state: State, order_ix: I, now: I, verdict: np.ndarray) -> I:
     """Whether a draft (or the pending amendment of an order) may be sent. Changes nothing.
 
@@ -336,6 +352,9 @@ def judge(state: State, order_ix: I, now: I, verdict: np.ndarray) -> I:
         return seal(state, verdict)
     prices = _read_prices(state, I(state.orders[order_ix]["instrument"]))
     draft = _read_draft(state, order_ix, prices)
+    if state.desk[0]["ungated"] != ZERO:
+        code = _book_only(state, draft, now, verdict)
+        return code if code == ZERO else seal(state, verdict)
     code = _check_terms(state, draft, prices, now, verdict)
     if code == ZERO and not draft.free:
         code = _check_limits(state, draft, prices, now, verdict)
