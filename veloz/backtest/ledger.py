@@ -12,6 +12,7 @@ import numpy as np
 from veloz.backtest.desk import Desk
 from veloz.backtest.prelude import Traded, World
 from veloz.backtest.settings import text_of
+from veloz.backtest.setup import Plan
 from veloz.contracts import terms
 from veloz.contracts.codes import Product
 from veloz.contracts.registry import FEE, FILLED, REQUESTED
@@ -194,3 +195,28 @@ def _fee_behind(rows: np.ndarray, at: int) -> tuple[int, int]:
 def equity_of(state: State) -> int:
     """Equity of everything, as last settled, at the scale of the reporting asset."""
     return int(state.scopes[SCOPE_GLOBAL]["equity"])
+
+
+class Gap(NamedTuple):
+    """What is missing in the data: of one instrument, or (symbol "") of all."""
+
+    symbol: str
+    what: str
+    count: int
+    begin_ns: int  # 0: many moments
+    end_ns: int
+
+
+def gaps_of(plan: Plan, state: State) -> list[Gap]:
+    """Breaks in the sequence of depth messages, and times in which nothing was recorded, on the recording's own clock."""
+    found = []
+    for each in plan.world.traded:
+        slot = int(state.instruments[each.number]["slot"])
+        count = int(state.slots[slot]["gaps"]) if slot >= 0 else 0
+        if count:
+            found.append(Gap(each.instrument.symbol, "depth messages are missing", count, 0, 0))
+    for begin, end in plan.found.silences:
+        found.append(Gap("", "nothing was recorded", 1, begin, end))
+    if plan.found.silences_n > len(plan.found.silences):
+        found.append(Gap("", "nothing was recorded", plan.found.silences_n - len(plan.found.silences), 0, 0))
+    return found

@@ -1,24 +1,29 @@
 """The result of a run: a journal of its own, written in batches; and its verification, which takes every decision again."""
 
 import shutil
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from journal import Writer
+from journal import JournalError, Writer
 from journal.limits import ROWS_MAX
 from veloz.contracts.layout import ROW
 from veloz.engine.step import Body, Step
 
 MAP_BYTES: Final = 64 << 30  # address space, not disk
 BATCH_ROWS: Final = 8_192
-Progress = Callable[[int, int], None]
 
 
 class Taken(ValueError):
     """A result cannot be written where something else lies."""
+
+
+def require_free(path: Path) -> None:
+    """See that a result may be written at a path. Raises Taken."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise Taken(f"{path} is not empty, and a result begins a journal of its own; name a new directory.")
 
 
 class Recorder:
@@ -33,8 +38,7 @@ class Recorder:
     """
 
     def __init__(self, path: Path) -> None:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise Taken(f"{path} is not empty, and a result begins a journal of its own; name a new directory.")
+        require_free(path)
         self.path = path
         self._made = [each for each in (path, *path.parents) if not each.exists()]
         self._writer = Writer.open(path, map_size_bytes=MAP_BYTES)
@@ -68,7 +72,8 @@ class Recorder:
 
     def drop(self) -> None:
         """Leave nothing behind: the directory is as it was."""
-        self._writer.close()
+        with suppress(JournalError):
+            self._writer.close()
         for left in self.path.iterdir():
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)

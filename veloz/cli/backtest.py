@@ -1,0 +1,275 @@
+"""`veloz backtest`: run strategies on a recording against a simulated venue."""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from veloz.cli.main import add_common
+from veloz.cli.outcome import EXIT_OK, CommandError, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from veloz.backtest.ledger import Ledger
+    from veloz.backtest.runner import Run
+    from veloz.backtest.setup import Plan
+    from veloz.daemon.config import Settings
+
+EVENTS_A_LOOK = 512  # between two looks at the clock and the keys
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Words after `veloz backtest`."""
+    parser.add_argument("config", metavar="CONFIG", help="what is run: a TOML file such as configs/quoter.toml")
+    parser.add_argument("--journal", metavar="DIR", help="the result; a new or empty directory")
+    parser.add_argument(
+        "--data", nargs="+", action="extend", default=[], metavar="FILE", help="a recording's journal, or files to import"
+    )
+    parser.add_argument("--out", metavar="DIR", help="where the reports go; else beside the result")
+    add_common(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run, write the result and its reports, print what came of it."""
+    begun = time.perf_counter()
+    own, ours = split_overrides(args.set)
+    answer = run_backtest(
+        Path(args.config), own, ours, journal=args.journal and Path(args.journal), data=args.data, out=args.out and Path(args.out)
+    )
+    answer["seconds"] = time.perf_counter() - begun
+    for warning in answer["warnings"]:
+        say(f"veloz: {warning}")
+    if args.json:
+        print_json(answer)
+    else:
+        print_table(f"backtest of {args.config}", {name: value for name, value in answer.items() if value not in ([], {})})
+    return EXIT_OK
+
+
+def split_overrides(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Overrides of the run, and those of the program's own settings."""
+    from veloz.daemon.config import BY_KEY
+
+    ours = [word for word in words if word.partition("=")[0].strip() in BY_KEY]
+    return [word for word in words if word not in ours], ours
+
+
+def run_backtest(
+    config: Path,
+    overrides: Sequence[str],
+    program: Sequence[str],
+    *,
+    journal: Path | None = None,
+    data: Sequence[str] = (),
+    out: Path | None = None,
+) -> dict[str, Any]:
+    """The answer of `veloz backtest` without `seconds`.
+
+    Args:
+        config: The file.
+        overrides: `key=value` of the run.
+        program: `key=value` of the program's settings.
+        journal: The result's directory; None: a new one among the backtests of the data directory.
+        data: What to run on instead of what the file says.
+        out: Where reports go.
+
+    Raises:
+        CommandError: It cannot be run as it is asked for.
+    """
+    from veloz.backtest.port import rules_of
+    from veloz.backtest.result import Taken, require_free
+    from veloz.backtest.settings import SettingsError, read_file
+    from veloz.backtest.setup import make_plan
+    from veloz.daemon.config import read_settings
+
+    own = read_settings(list(program))
+    try:
+        if not config.is_file():
+            raise SettingsError(f"There is no file {config}; configs/quoter.toml comes with the program.")
+        settings = read_file(config, overrides)
+        rules_of(settings)
+        place = journal or _new_place(own.path("data_dir") / "backtests", config.stem) / "journal"
+        require_free(place)
+        recording = find_recording(list(data) or settings["data.path"], settings, own)
+        first, last = _range(recording, settings["data.from"], settings["data.to"])
+        plan = make_plan(settings, recording, first, last)
+    except (SettingsError, Taken) as error:
+        raise _refusal(error) from None
+    return _run(plan, place, out or (Path(settings["report.dir"]) if settings["report.dir"] else _beside(place)))
+
+
+def _refusal(error: Exception) -> CommandError:
+    message, _, hint = str(error).rpartition("; ")
+    if not message:
+        return CommandError(f"{str(error).rstrip('.')}.", code="config", hint="Look at the configuration.")
+    return CommandError(f"{message}.", code="config", hint=f"{hint[:1].upper()}{hint[1:].rstrip('.')}.")
+
+
+def _new_place(folder: Path, name: str) -> Path:
+    """The next directory of that name."""
+    number = 1
+    while (folder / f"{name}-{number:04d}").exists():
+        number += 1
+    return folder / f"{name}-{number:04d}"
+
+
+def _beside(journal: Path) -> Path:
+    return journal.parent if journal.name == "journal" else journal.with_name(f"{journal.name}-report")
+
+
+def _range(path: Path, begin: str, end: str) -> tuple[int, int | None]:
+    """Rows of a recording between two moments, as the settings write them."""
+    from journal import Reader
+    from veloz.backtest.settings import SettingsError
+    from veloz.cli.place import parse_time
+
+    try:
+        moments = [parse_time(text) if text else None for text in (begin, end)]
+    except argparse.ArgumentTypeError as error:
+        raise SettingsError(f"data.from or data.to: {error}") from None
+    with Reader.open(path) as reader, reader.view() as view:
+        first = 1 if moments[0] is None else view.seq_at(moments[0])
+        last = None if moments[1] is None else view.seq_at(moments[1] + 1) - 1
+    return first, last
+
+
+# --- the recording ------------------------------------------------------------------------------------------------------------
+
+
+def find_recording(words: Sequence[str], settings: Any, own: "Settings") -> Path:
+    """The journal of the recording: the one that is named, or one that the named files are imported into, once.
+
+    Raises:
+        SettingsError: Something is not there.
+    """
+    from veloz.backtest.settings import SAMPLE, SettingsError
+
+    paths = [_sample(settings["data.venue"]) if word == SAMPLE else _placed(word, settings.folder) for word in words]
+    for path in paths:
+        if not path.exists():
+            raise SettingsError(f"There are no data at {path}; check data.path or --data.")
+    if len(paths) == 1 and (paths[0] / "data.mdb").is_file():
+        return paths[0]
+    return _import(paths, settings, own)
+
+
+def _placed(word: str, folder: Path) -> Path:
+    """Where a path of the file or of the command line leads: the working directory first, then the folder of the file."""
+    path = Path(word).expanduser()
+    return path if path.is_absolute() or path.exists() else folder / path
+
+
+def _sample(venue: str) -> Path:
+    folder = Path(__file__).resolve().parent.parent / "sample" / venue
+    return next(iter(sorted(folder.glob("*.gz"))), folder / "sample.gz")
+
+
+def _import(paths: Sequence[Path], settings: Any, own: "Settings") -> Path:
+    """A dataset of the files: made once, found again by what is in them."""
+    from veloz.cli.ingest import ingest_files
+
+    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in paths[0].name.partition(".")[0])
+    place = own.path("data_dir") / "datasets" / f"{name}-{_hash_of(paths, settings)[:16]}"
+    whole = place / "imported"
+    if not whole.is_file():
+        say(f"importing {', '.join(str(path) for path in paths)} into {place}")
+        ingest_files([(settings["data.venue"], path) for path in paths], place, unsafe_fs=True)
+        whole.write_text("\n".join(str(path.resolve()) for path in paths) + "\n")
+    return place
+
+
+def _hash_of(paths: Sequence[Path], settings: Any) -> str:
+    """Of the bytes of all files, and of the venue they are said to be from."""
+    from blake3 import blake3
+
+    digest = blake3(settings["data.venue"].encode())
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(file.name.encode())
+                digest.update_mmap(file)
+    return digest.hexdigest()
+
+
+# --- the run ------------------------------------------------------------------------------------------------------------------
+
+
+def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
+    """Play it to its end and write what came of it."""
+    from veloz.backtest.ledger import Ledger
+    from veloz.backtest.port import Exchange
+    from veloz.backtest.result import Recorder
+    from veloz.backtest.setup import make_run
+    from veloz.cli.progress import Bar
+    from veloz.engine.warm import warm, warm_step, warm_trading
+
+    for prepare in (warm, warm_trading, warm_step):
+        prepare()
+    ledger = Ledger(plan.world, plan.settings["report.equity_ns"])
+    recorder = Recorder(place)
+    try:
+        played = make_run(plan, Exchange(plan), recorder, (ledger,))
+        with Bar("backtest") as bar:
+            while not played.play(events=EVENTS_A_LOOK):
+                bar.update(played.progress.rows, played.progress.total)
+        played.finish()
+        recorder.close()
+    except BaseException:
+        recorder.drop()
+        raise
+    answer = answer_of(plan, played, ledger)
+    answer["journal"], answer["report"] = str(place), str(out / "report.json")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "report.json").write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+    return answer
+
+
+def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
+    """The keys of the command's JSON that a run itself gives."""
+    from veloz.backtest.ledger import gaps_of
+    from veloz.reducers.state import state_hash
+
+    figures, progress = ledger.figures(played.desk), played.progress
+    gaps = gaps_of(plan, played.desk.state)
+    return {
+        "records": progress.rows,
+        "orders": figures.orders,
+        "fills": figures.fills,
+        "position": figures.position,
+        "realized": figures.realized,
+        "unrealized": figures.unrealized,
+        "cash": figures.cash,
+        "fees": figures.fees,
+        "funding": figures.funding,
+        "net_pnl": figures.net_pnl,
+        "equity_start": figures.equity_start,
+        "equity_end": figures.equity_end,
+        "state_hash": state_hash(played.desk.state),
+        "metrics": {},
+        "records_per_second": progress.rate,
+        "reporting": plan.world.reporting,
+        "rows": played.desk.seq,
+        "steps": played.steps,
+        "shift_ns": plan.named.shift_ns,
+        "gaps": [gap._asdict() for gap in gaps],
+        "config_hash": plan.settings.digest,
+        "data_hash": plan.named.head,
+        "warnings": _warnings(plan, played, len(gaps)),
+    }
+
+
+def _warnings(plan: "Plan", played: "Run", gaps: int) -> list[str]:
+    found = []
+    if plan.named.shift_ns:
+        found.append(
+            f"Receive stamps of the data lie up to {-plan.found.least_lag_ns / 1e6:,.3f} ms before the venue's: "
+            f"all of them were moved by {plan.named.shift_ns / 1e6:,.3f} ms."
+        )
+    if gaps:
+        found.append(f"The data have gaps: {gaps}, told in the report.")
+    if played.why:
+        found.append(f"The run ended early: {played.why}.")
+    if not plan.settings["gate.enabled"]:
+        found.append("The risk gate was off.")
+    return found
