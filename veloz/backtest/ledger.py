@@ -202,7 +202,7 @@ class Gap(NamedTuple):
 
     symbol: str
     what: str
-    count: int
+    times: int
     begin_ns: int  # 0: many moments
     end_ns: int
 

@@ -84,7 +84,9 @@ class Exchange:
         """See `runner.Venue`."""
         if self._signal[0] != STOPPED:
             return ""
-        return f"the exchange that is imitated would have ended the run with its code {int(self.venue.clock[0]['abort'])}"
+        return (
+            f"the exchange that is imitated would have ended the run with its code {int(self.venue.clock[0]['abort'])}"
+        )
 
 
 def markets_of(plan: Plan) -> list[Market]:
@@ -114,7 +116,9 @@ def _market(world: World, each: Traded, ladder: Ladder, settings: Settings) -> M
         taker_ppm=settings.ppm("fees.taker"),
         qty_min=0 if compat else filters["qty_min"],
         qty_max=QTY_MOST if compat else filters["qty_max"] or QTY_MOST,
-        notional_min=0 if compat or each.product is Product.INVERSE else _notional(each, money.scale, filters["notional_min"]),
+        notional_min=0
+        if compat or each.product is Product.INVERSE
+        else _notional(each, money.scale, filters["notional_min"]),
     )
 
 
@@ -122,8 +126,8 @@ def _notional(each: Traded, scale: int, least: int) -> int:
     """The least worth of an order in price quanta times quantity quanta, rounded up."""
     known = each.instrument
     places = known.price_scale + known.qty_scale + NOTIONAL_PLACES - scale
-    worth = least * 10**places if places >= 0 else -(-least // 10**-places)
-    return -(-worth // known.multiplier_e8)
+    over, under = 10 ** max(places, 0), 10 ** max(-places, 0)
+    return int(-(-least * over // (under * known.multiplier_e8)))
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -24,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", help="what is run: a TOML file such as configs/quoter.toml")
     parser.add_argument("--journal", metavar="DIR", help="the result; a new or empty directory")
     parser.add_argument(
-        "--data", nargs="+", action="extend", default=[], metavar="FILE", help="a recording's journal, or files to import"
+        "--data",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="a recording's journal, or files to import",
     )
     parser.add_argument("--out", metavar="DIR", help="where the reports go; else beside the result")
     add_common(parser)
@@ -35,7 +40,12 @@ def run(args: argparse.Namespace) -> int:
     begun = time.perf_counter()
     own, ours = split_overrides(args.set)
     answer = run_backtest(
-        Path(args.config), own, ours, journal=args.journal and Path(args.journal), data=args.data, out=args.out and Path(args.out)
+        Path(args.config),
+        own,
+        ours,
+        journal=args.journal and Path(args.journal),
+        data=args.data,
+        out=args.out and Path(args.out),
     )
     answer["seconds"] = time.perf_counter() - begun
     for warning in answer["warnings"]:
@@ -43,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer)
     else:
-        print_table(f"backtest of {args.config}", {name: value for name, value in answer.items() if value not in ([], {})})
+        print_table(
+            f"backtest of {args.config}", {name: value for name, value in answer.items() if value not in ([], {})}
+        )
     return EXIT_OK
 
 
