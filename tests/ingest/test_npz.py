@@ -181,7 +181,7 @@ def test_increments_are_found_exactly_or_said(tmp_path: Path) -> None:
     path = e.write(tmp_path / "btcusdt.npz", events)
     done = take([path], tmp_path / "found", Given(product="inverse"))
     assert [(one["venue"], one["tick"], one["lot"]) for one in done.instruments] == [("binance_coinm", "0.25", "0.002")]
-    assert "tick 0.25 and lot 0.002 are what its numbers have in common" in done.warnings[0]
+    assert "tick 0.25 and lot 0.002 found from its numbers" in done.warnings[0]
     said = take([path], tmp_path / "said", Given(product="spot", tick="0.05", lot="0.00001", multiplier="100"))
     one = said.instruments[0]
     assert (one["venue"], one["tick"], one["lot"], one["qty_scale"]) == ("binance_spot", "0.05", "0.00001", 5)

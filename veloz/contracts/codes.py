@@ -139,13 +139,26 @@ class Market(IntEnum):
     BINANCE_SPOT = 1
     BINANCE_USDM = 2
     BINANCE_COINM = 3
+    COINBASE = 4
+    DERIBIT = 5
+    BYBIT_SPOT = 6
+    BYBIT_LINEAR = 7
+    FTX = 8
+    OTHER = 9  # any exchange without a number of its own
 
 
 VENUES: dict[str, Market] = {
     "binance_spot": Market.BINANCE_SPOT,
     "binance_usdm": Market.BINANCE_USDM,
     "binance_coinm": Market.BINANCE_COINM,
+    "coinbase": Market.COINBASE,
+    "deribit": Market.DERIBIT,
+    "bybit_spot": Market.BYBIT_SPOT,
+    "bybit_linear": Market.BYBIT_LINEAR,
+    "ftx": Market.FTX,
+    "other": Market.OTHER,
 }
+SPOKEN: tuple[str, ...] = ("binance_spot", "binance_usdm", "binance_coinm")  # venues whose messages can be read
 VENUE_NAMES: dict[int, str] = {int(market): name for name, market in VENUES.items()}
 
 

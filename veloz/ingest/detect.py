@@ -6,11 +6,9 @@ from typing import Final
 
 from veloz.ingest.capture import CAPTURE_LINE
 from veloz.ingest.faults import IngestError
-from veloz.ingest.given import HOME, Given
+from veloz.ingest.foreign import detect_table
 from veloz.ingest.klines import find_columns, find_name
-from veloz.ingest.npz import MAGIC, Npz
 from veloz.ingest.stream import STAMP_LINE, find_symbol
-from veloz.ingest.table import Table
 from veloz.venues.port import Source
 
 LINES_LOOKED_AT: Final = 200
@@ -35,15 +33,15 @@ def detect_format(head: bytes) -> str:
     Args:
         head: Its first unpacked bytes, 64 KiB or all.
     """
-    if head.startswith(MAGIC):
-        return "npz"
     lines = first_lines(head)
     stamped = sum(STAMP_LINE.match(line) is not None for line in lines)
     captured = sum(CAPTURE_LINE.match(line) is not None for line in lines)
     if stamped or captured:
         return "stream" if stamped >= captured else "capture"
     first = lines[0].decode("ascii", "replace") if lines else ""
-    return "klines" if len(first) < 1_000 and find_columns(first) else ""
+    if len(first) < 1_000 and find_columns(first):
+        return "klines"
+    return detect_table(head, first)
 
 
 def describe_source(path: Path, venue: str, head: bytes, fmt: str) -> Source:
@@ -81,7 +79,7 @@ def unreadable_format(path: Path, head: bytes) -> IngestError:
             hint="Give stream files, version-1 captures or klines.",
         )
     return IngestError(
-        f"{path} is no recording: none of its first lines is a stamped message, a capture line or a kline.",
+        f"{path} is no recording: none of its first lines is a stamped message, a capture line or a kline, nor is it a table we know.",
         code="unknown_format",
         hint="Check the path; --format names the format where the first lines mislead.",
     )
@@ -125,33 +123,3 @@ def require_venue(path: Path, venue: str, head: bytes) -> None:
             code="wrong_venue",
             hint=f"Give --venue {found}, or {found}=PATH for this file alone.",
         )
-
-
-def describe_table(path: Path, venue: str, head: bytes, fmt: str, given: Given) -> tuple[str, Table]:
-    """What reads a foreign table, and the venue it is of.
-
-    Args:
-        path: The file.
-        venue: As said; empty: of the product's own.
-        head: Its first unpacked bytes.
-        fmt: A name of `forms.TABLES`, or auto.
-        given: What the operator says.
-
-    Raises:
-        IngestError: Its instrument has no name, or no venue.
-    """
-    symbol = given.symbol or find_symbol(b"", path)
-    if not symbol:
-        raise IngestError(
-            f"{path} does not say of which instrument it is.",
-            code="unnamed",
-            hint="Give --symbol, like --symbol BTCUSDT.",
-        )
-    where = venue or HOME.get(given.product, "")
-    if not where:
-        raise IngestError(
-            f"Nothing says of which venue {path} is.",
-            code="no_venue",
-            hint="Give --venue V, or --product spot, linear or inverse.",
-        )
-    return where, Npz(symbol)

@@ -120,7 +120,7 @@ def _common(step: int, scale: int, written: Written | None, known: InstrumentBod
     if known is not None and known.origin != "inferred":
         return decimal_text(written.digits, written.decimals) if written else ""
     if written is None:
-        return decimal_text(max(step, 1), scale)
+        return decimal_text(step, scale) if step else ""
     finest = max(scale, written.decimals)
     other = written.digits * 10 ** (finest - written.decimals)
     return decimal_text(int(np.gcd(max(step, 0) * 10 ** (finest - scale), other)), finest)

@@ -22,9 +22,9 @@ from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.layout import STEP_END
 from veloz.contracts.registry import BY_NUMBER
 from veloz.ingest import tally
-from veloz.ingest.detect import describe_table
-from veloz.ingest.faults import EXIT_DAMAGED, EXIT_WORLD, Damage, IngestError
+from veloz.ingest.faults import EXIT_WORLD, Damage, IngestError
 from veloz.ingest.files import read_text
+from veloz.ingest.foreign import damaged, describe_table
 from veloz.ingest.given import Given, body_for
 from veloz.ingest.plan import Meter
 from veloz.ingest.progress import Known, Record, read_known, seal
@@ -36,6 +36,7 @@ from veloz.venues.binance.plain import instrument_row, source_row
 from veloz.venues.port import Source
 
 PRELUDE_ROWS_MAX: Final = 2_000
+TOLD_MAX: Final = 5  # instruments of which a sentence each is said
 assert PRELUDE_ROWS_MAX * 1_000 < HEAP_BYTES_MAX, "a batch of instruments fits into a heap"
 
 
@@ -192,6 +193,7 @@ class Intake:
     def _settle(self, catalogue: Catalogue) -> None:
         """One instrument for each symbol, in quanta that suit all files; rows of those that are new or change."""
         needs: dict[tuple[str, str], Survey] = {}
+        changed: list[InstrumentBody] = []
         for item in self.items:
             for symbol, need in item.survey.needs.items():
                 if item.record.size == item.size and (known := catalogue.find(item.venue, symbol)):
@@ -215,7 +217,8 @@ class Intake:
             self.instruments[venue, symbol] = instrument
             if known is None or instrument is not known:
                 self._prelude.append((instrument_row(instrument, 0), msgspec.msgpack.encode(body)))
-                self.warnings += say_inferred(body, self._given)
+                changed.append(body)
+        self.warnings += say_inferred(changed, self._given)
 
     def pending(self) -> list[tuple[int, Item]]:
         """Files that are not in wholly, each with its place."""
@@ -335,27 +338,21 @@ def one_of(survey: Survey) -> str:
     return next(iter(survey.needs)) if len(survey.needs) == 1 else ""
 
 
-def damaged(path: Path, reason: str) -> IngestError:
-    """A file of which nothing is taken."""
-    return IngestError(
-        f"{path} is damaged, and nothing of it was taken: {reason}.",
-        code="damaged_input",
-        hint="Get it once more.",
-        exit_code=EXIT_DAMAGED,
-    )
-
-
-def say_inferred(body: InstrumentBody, given: Given) -> list[str]:
+def say_inferred(bodies: Sequence[InstrumentBody], given: Given) -> list[str]:
     """What was concluded from the numbers alone."""
-    guessed = [
-        f"{name} {value}"
-        for name, value, said in (("tick", body.tick, given.tick), ("lot", body.lot, given.lot))
-        if not said
-    ]
-    if body.origin != "inferred" or not guessed:
-        return []
-    flags = " and ".join("--" + word.partition(" ")[0] for word in guessed)
-    return [f"{body.symbol}: {' and '.join(guessed)} are what its numbers have in common; {flags} say it for certain."]
+    told = []
+    for body in bodies:
+        words = [("tick", body.tick, given.tick), ("lot", body.lot, given.lot)]
+        guessed = [f"{name} {value}" for name, value, said in words if value and not said]
+        if body.origin == "inferred" and guessed:
+            told.append(
+                f"{body.symbol}: {' and '.join(guessed)} found from its numbers; --tick and --lot say it for certain."
+            )
+    if len(told) > TOLD_MAX:
+        told[TOLD_MAX:] = [
+            f"{len(told) - TOLD_MAX} more instruments have ticks and lots that were found from their numbers."
+        ]
+    return told
 
 
 class Taken(NamedTuple):

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from veloz.contracts.codes import VENUES
+from veloz.contracts.codes import SPOKEN, VENUES
 from veloz.ingest.detect import describe_source, detect_format, unreadable_format
-from veloz.ingest.faults import Damage, IngestError
+from veloz.ingest.faults import EXIT_DAMAGED, Damage, IngestError
 from veloz.ingest.feed import Feed
-from veloz.ingest.files import read_head, read_text, read_trusted, skip_bytes
+from veloz.ingest.files import open_file, read_head, read_text, read_trusted, skip_bytes
 from veloz.ingest.forms import FORMATS
 from veloz.ingest.progress import Recognition, Record
 
+CHECKSUM: Final = ".CHECKSUM"
 TELL_BYTES: Final = 1 << 18
 
 
@@ -81,13 +82,37 @@ def list_files(inputs: Sequence[tuple[str, Path]], fmt: str, warnings: list[str]
             found.append((venue, path, read_head(path)))
             continue
         within = [each for each in sorted(path.iterdir()) if each.is_file() and not each.name.startswith(".")]
+        within = [each for each in within if each.suffix != CHECKSUM]
         heads = [(venue, each, read_head(each)) for each in within]
         taken = [each for each in heads if fmt != "auto" or not each[2] or detect_format(each[2])]
         warnings += [f"{each[1]} is no recording and was left out." for each in heads if each not in taken]
         if not taken:
             raise IngestError(f"{path} holds no recordings.", code="no_input", hint="Check the path.")
         found += taken
+    for _, path, _ in found:
+        require_checksum(path)
     return found
+
+
+def require_checksum(path: Path) -> None:
+    """Compare a file with the sha256 that an archive put beside it, `NAME.CHECKSUM`, if it did.
+
+    Raises:
+        IngestError: They differ.
+    """
+    beside = path.with_name(path.name + CHECKSUM)
+    if not beside.is_file():
+        return
+    said = beside.read_text("ascii", "replace").split()
+    with open_file(path) as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    if not said or said[0].lower() != found:
+        raise IngestError(
+            f"{path} is not the file that {beside.name} speaks of: its sha256 is {found}.",
+            code="damaged_input",
+            hint="Get both once more.",
+            exit_code=EXIT_DAMAGED,
+        )
 
 
 def make_plan(
@@ -115,6 +140,14 @@ def make_plan(
     files = list_files(inputs, fmt, plan.warnings)
     meter = Meter(sum(path.stat().st_size for _, path, _ in files), on_progress)
     for venue, path, head in files:
+        if venue not in SPOKEN and venue:
+            raise IngestError(
+                f"{path} holds messages, and those of {venue} are not read.",
+                code="unknown_venue",
+                hint=f"Messages of {', '.join(SPOKEN)} are.",
+            )
+        if not venue and head and fmt == "auto" and not detect_format(head):
+            raise unreadable_format(path, head)
         if not venue:
             raise IngestError(
                 f"Nothing says which venue {path} is from.", code="no_venue", hint="Give --venue V or venue=PATH."

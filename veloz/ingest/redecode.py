@@ -38,6 +38,7 @@ from veloz.contracts.system import SourceBody
 from veloz.engine.replay import DIVERGENCES_MAX, Divergence, Replay
 from veloz.history.names import learn, read_catalogue
 from veloz.history.recall import Progress, Recall
+from veloz.ingest.forms import TABLES
 from veloz.instruments.catalogue import GIVEN, Catalogue, read_body
 from veloz.reducers.state import new_state
 from veloz.venues.binance.codec import Codec
@@ -89,6 +90,8 @@ class Redecoder:
         if number in self._known:
             return
         told = msgspec.msgpack.decode(body, type=SourceBody)
+        if told.form in TABLES:
+            return  # no frames stand beside its rows
         source = Source(number, told.venue, told.symbol, told.form, told.columns, told.interval_ns)
         self._known[number] = source
         self._codec.declare(source, announced)

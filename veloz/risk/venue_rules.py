@@ -43,12 +43,13 @@ _LIMITS_OF: Final = {
 _STOPS_OF: Final = {Market.BINANCE_SPOT: _TAKING, Market.BINANCE_USDM: _RESTING | _GTD, Market.BINANCE_COINM: _RESTING}
 MARKETS: Final = I(max(Market) + 1)
 _TYPES: Final = I(8)
+# Venues that we only have recordings of offer whatever can be simulated.
 OFFERED: Final = np.zeros(int(MARKETS) * 8, np.int64)  # bits of TimeInForce, by market and OrderType
 for _market in Market:
-    OFFERED[int(_market) * 8 + OrderType.LIMIT] = _LIMITS_OF[_market]
+    OFFERED[int(_market) * 8 + OrderType.LIMIT] = _LIMITS_OF.get(_market, _RESTING | _GTD)
     OFFERED[int(_market) * 8 + OrderType.MARKET] = _GTC | _IOC
     for _type in (OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT):
-        OFFERED[int(_market) * 8 + _type] = _STOPS_OF[_market]
+        OFFERED[int(_market) * 8 + _type] = _STOPS_OF.get(_market, _RESTING | _GTD)
     for _type in (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET, OrderType.TRAILING_STOP):
         OFFERED[int(_market) * 8 + _type] = _GTC
 STP_OFFERED: Final = np.zeros(int(MARKETS), np.int64)  # bits of SelfTrade; NONE: not stated

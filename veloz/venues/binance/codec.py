@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from veloz.contracts.codes import VENUES
+from veloz.contracts.codes import SPOKEN, VENUES
 from veloz.contracts.layout import ROW
 from veloz.instruments.catalogue import Catalogue
 from veloz.instruments.instrument import Instrument
@@ -88,7 +88,7 @@ class Codec:
         Raises:
             LocalError: the number or venue is impossible, or the number belongs to another source.
         """
-        if not 1 <= source.number <= SOURCE_MAX or source.venue not in VENUES:
+        if not 1 <= source.number <= SOURCE_MAX or source.venue not in SPOKEN:
             raise LocalError(
                 f"Source {source.number} of {source.venue!r} cannot be declared; number it from 1 and name a known venue."
             )
