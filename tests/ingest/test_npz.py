@@ -240,7 +240,7 @@ def test_an_array_of_another_layout_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "btcusdt.npz", data=np.zeros((4, 6)))
     with pytest.raises(IngestError, match=r"float64 of shape \(4, 6\)"):
         take([tmp_path / "btcusdt.npz"], tmp_path / "journal")
-    with pytest.raises(IngestError, match="Nothing says of which venue"):
+    with pytest.raises(IngestError, match="Nothing says which venue"):
         take([tmp_path / "btcusdt.npz"], tmp_path / "journal", Given())
     with pytest.raises(IngestError, match="of which instrument"):
         take([e.write(tmp_path / "x.npz", e.build([]))], tmp_path / "journal", Given(product="spot"))
