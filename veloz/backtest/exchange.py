@@ -69,14 +69,14 @@ def _begin_message(venue: Venue, market: I, flags: I, row: np.void) -> None:
     if price < ZERO:
         clear_side(venue, side)
     else:
-        key = (ONE - TWO * ask) * _tick_of(venue.markets[market], price)
+        key = (ONE - TWO * ask) * _tick_of(side, price)
         clear_to(venue, side, key, ask, I(venue.rules[0]["compat"]))
 
 
 @kernel
-def _tick_of(market: np.void, price: I) -> I:
+def _tick_of(side: np.void, price: I) -> I:
     """The tick of a price, the nearest where it is none."""
-    return price if market["tick"] == ONE else (price + market["half_tick"]) // market["tick"]
+    return price if side["tick"] == ONE else (price + side["half_tick"]) // side["tick"]
 
 
 @cold
@@ -104,7 +104,7 @@ def _apply_level(venue: Venue, market: I, flags: I, row: np.void, now: I) -> I:
             return QUIET
     sign = ONE - TWO * ask
     side, other = venue.sides[TWO * market + ask], venue.sides[TWO * market + ONE - ask]
-    key, qty = sign * _tick_of(venue.markets[market], I(row["price"])), I(row["qty"])
+    key, qty = sign * _tick_of(side, I(row["price"])), I(row["qty"])
     if key < side["lo"] or key > side["hi"]:
         return _outside(venue, market, side, key, qty)
     ours = side["own_worst"] <= key <= side["own_best"]
@@ -128,7 +128,7 @@ def _apply_trade(venue: Venue, market: I, flags: I, row: np.void, now: I) -> I:
     taker_sold = flags & F_ASK
     side = venue.sides[TWO * market + ONE - taker_sold]
     sign = TWO * taker_sold - ONE
-    key = sign * _tick_of(venue.markets[market], I(row["price"]))
+    key = sign * _tick_of(side, I(row["price"]))
     if side["own_best"] < key or flags & F_ODD != ZERO:
         return QUIET
     if _lacks_room(venue, market):
@@ -142,7 +142,8 @@ def apply_row(venue: Venue, row: np.void, now: I) -> I:
     """One market row: keep the book, and look at our orders only where the row reaches them."""
     head = I(row["head"])
     kind = head & KIND_MASK
-    if kind != K_LEVEL and kind != K_TRADE and kind != K_VENUE_LEVEL and kind != K_VENUE_TRADE:
+    is_level = kind in (K_LEVEL, K_VENUE_LEVEL)
+    if not is_level and kind not in (K_TRADE, K_VENUE_TRADE):
         return QUIET
     instrument = (head >> INSTRUMENT_SHIFT) & WORD_MASK
     flags = (head >> FLAGS_SHIFT) & _BYTE
@@ -151,13 +152,14 @@ def apply_row(venue: Venue, row: np.void, now: I) -> I:
     market = I(venue.places[instrument])
     if market < ZERO:
         return QUIET
-    if kind in (K_TRADE, K_VENUE_TRADE):
-        if kind == K_TRADE and row["aux"] == ONE:
+    unseen = row["aux"] == ONE
+    if is_level:
+        if unseen and kind == K_LEVEL and flags & F_APPLIED != ZERO:
             return QUIET
-        return _apply_trade(venue, market, flags, row, now)
-    if kind == K_LEVEL and row["aux"] == ONE and flags & F_APPLIED != ZERO:
+        return _apply_level(venue, market, flags, row, now)
+    if unseen and kind == K_TRADE:
         return QUIET
-    return _apply_level(venue, market, flags, row, now)
+    return _apply_trade(venue, market, flags, row, now)
 
 
 @cold
@@ -191,20 +193,21 @@ def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarra
     signal[0] = DONE
     while True:
         limit = min(until_ns, min(request_due(venue), report_due(venue)))
-        became, now = QUIET, I(clock["row_ns"])
+        became, seen = QUIET, I(clock["row_ns"])
         while at < size:
             row = rows[at]
             stamp = I(row["ts_event"])
-            now = stamp if stamp > ZERO else now
+            now = stamp if stamp > ZERO else seen
             if now > limit:
                 break
             became = apply_row(venue, row, now)
             if became > TOUCHED:
                 break
-            clock["row_ns"] = now
+            seen = now
             at += ONE
             if became == TOUCHED:
                 break
+        clock["row_ns"] = seen
         if became > TOUCHED:
             signal[0] = _reason(became)
             return at

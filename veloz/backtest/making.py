@@ -70,6 +70,7 @@ def _side_records(markets: Sequence[Market]) -> tuple[np.ndarray, int]:
         assert 0 < low <= high, market
         for side, lo, hi in ((sides[2 * place], low, high), (sides[2 * place + 1], -high, -low)):
             side["base"], side["lo"], side["hi"] = length - lo, lo, hi
+            side["tick"], side["half_tick"] = market.tick, market.tick // 2
             length += hi - lo + 1
     sides["best"], sides["worst"] = NO_KEY, FAR
     sides["own_best"], sides["own_worst"] = -FAR, FAR

@@ -24,7 +24,7 @@ ACCOUNT: Final = 1
 ORDER: Final = np.dtype([(name, "i8") for name in ("state", "asked", "sign", "tick", "qty", "key")])
 FILL: Final = np.dtype([(name, "i8") for name in ("at_ns", "number", "side", "tick", "qty", "fee")])
 EMPTY, SENT, OPEN, OVER = I(0), I(1), I(2), I(3)
-ORDERS: Final = 512
+ORDERS: Final = 24
 
 K_ACCEPTED, K_REQUEST_REJECTED = I(registry.ACCEPTED.number), I(registry.REQUEST_REJECTED.number)
 K_FILLED, K_FEE, K_REPLACED = I(registry.FILLED.number), I(registry.FEE.number), I(registry.REPLACED.number)
