@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from veloz.backtest.ladder import clear_side, clear_to, put_level
+from veloz.backtest.ladder import clear_side, clear_to, keep_taken, put_level
 from veloz.backtest.machine import ARRIVED, DONE, ENTRY, NO_ROOM, NOBODY, OUTSIDE, RESPONSE, STOPPED, Venue
 from veloz.backtest.making import lengthen, new_venue, request_of, widen
 from veloz.backtest.matching import meet_level, meet_print, move_queues
@@ -38,6 +38,7 @@ from veloz.reducers.words import (
     K_TRADE,
     KIND_MASK,
     ONE,
+    SAME_MASK,
     TWO,
     WORD_MASK,
     ZERO,
@@ -79,7 +80,7 @@ def _tick_of(side: np.void, price: I) -> I:
     return price if side["tick"] == ONE else (price + side["half_tick"]) // side["tick"]
 
 
-@cold
+@kernel
 def _lacks_room(venue: Venue, market: I) -> bool:
     """Whether what a row may cause could be too much for the wire to the desk."""
     rows = (venue.markets[market]["live"] + ONE) * ROWS_A_FILL
@@ -95,6 +96,26 @@ def _outside(venue: Venue, market: I, side: np.void, key: I, qty: I) -> I:
     return QUIET
 
 
+@cold
+def _apply_near(venue: Venue, market: I, sign: I, key: I, qty: I, now: I) -> I:
+    """A level at the price of an order of ours, or that reaches one, or of a side that we took from."""
+    side, other = side_of(venue, market, sign), side_of(venue, market, -sign)
+    if _lacks_room(venue, market):
+        return FULL
+    best = I(side["best"])
+    before = put_level(venue.levels, side, other, key, qty)
+    if side["takings"] > ZERO:
+        keep_taken(venue, side, key, qty)
+    if side["own_worst"] <= key <= side["own_best"]:
+        move_queues(venue, market, sign, key, before, qty)
+    if other["own_best"] < -key or qty <= ZERO:
+        return QUIET
+    if side["best"] <= best and venue.rules[0]["compat"] & _FILLS_ALL != ZERO:
+        return QUIET
+    meet_level(venue, market, -sign, -key, best, now)
+    return TOUCHED
+
+
 @kernel
 def _apply_level(venue: Venue, market: I, flags: I, row: np.void, now: I) -> I:
     ask = flags & F_ASK
@@ -107,19 +128,19 @@ def _apply_level(venue: Venue, market: I, flags: I, row: np.void, now: I) -> I:
     key, qty = sign * _tick_of(side, I(row["price"])), I(row["qty"])
     if key < side["lo"] or key > side["hi"]:
         return _outside(venue, market, side, key, qty)
-    ours = side["own_worst"] <= key <= side["own_best"]
-    reaches = other["own_best"] >= -key
-    if (ours or reaches) and _lacks_room(venue, market):
-        return FULL
-    best = I(side["best"])
-    before = put_level(venue, side, other, key, qty)
-    if ours:
-        move_queues(venue, market, sign, key, before, qty)
-    if reaches and qty > ZERO:
-        if side["best"] > best or venue.rules[0]["compat"] & _FILLS_ALL == ZERO:
-            meet_level(venue, market, -sign, -key, best, now)
-            return TOUCHED
+    if side["own_worst"] <= key <= side["own_best"] or other["own_best"] >= -key or side["takings"] > ZERO:
+        return _apply_near(venue, market, sign, key, qty, now)
+    put_level(venue.levels, side, other, key, qty)
     return QUIET
+
+
+@cold
+def _print_near(venue: Venue, market: I, sign: I, key: I, qty: I, now: I) -> I:
+    """A print that reaches an order of ours."""
+    if _lacks_room(venue, market):
+        return FULL
+    meet_print(venue, market, sign, key, qty, now)
+    return TOUCHED
 
 
 @kernel
@@ -131,35 +152,29 @@ def _apply_trade(venue: Venue, market: I, flags: I, row: np.void, now: I) -> I:
     key = sign * _tick_of(side, I(row["price"]))
     if side["own_best"] < key or flags & F_ODD != ZERO:
         return QUIET
-    if _lacks_room(venue, market):
-        return FULL
-    meet_print(venue, market, sign, key, I(row["qty"]), now)
-    return TOUCHED
+    return _print_near(venue, market, sign, key, I(row["qty"]), now)
 
 
 @kernel
-def apply_row(venue: Venue, row: np.void, now: I) -> I:
-    """One market row: keep the book, and look at our orders only where the row reaches them."""
-    head = I(row["head"])
-    kind = head & KIND_MASK
-    is_level = kind in (K_LEVEL, K_VENUE_LEVEL)
-    if not is_level and kind not in (K_TRADE, K_VENUE_TRADE):
-        return QUIET
+def market_at(venue: Venue, head: I) -> I:
+    """The market that a row's head is about; -1: none, or the row says nothing of levels and prints."""
     instrument = (head >> INSTRUMENT_SHIFT) & WORD_MASK
-    flags = (head >> FLAGS_SHIFT) & _BYTE
-    if instrument >= venue.places.shape[0]:
-        return QUIET
-    market = I(venue.places[instrument])
-    if market < ZERO:
-        return QUIET
-    unseen = row["aux"] == ONE
-    if is_level:
-        if unseen and kind == K_LEVEL and flags & F_APPLIED != ZERO:
+    kind = head & KIND_MASK
+    known = kind in (K_LEVEL, K_TRADE, K_VENUE_LEVEL, K_VENUE_TRADE)
+    return I(venue.places[instrument]) if known and instrument < venue.places.shape[0] else -ONE
+
+
+@kernel
+def apply_row(venue: Venue, row: np.void, head: I, market: I, now: I) -> I:
+    """One market row: keep the book, and look at our orders only where the row reaches them."""
+    kind, flags = head & KIND_MASK, (head >> FLAGS_SHIFT) & _BYTE
+    if kind in (K_TRADE, K_VENUE_TRADE):
+        if kind == K_TRADE and row["aux"] == ONE:
             return QUIET
-        return _apply_level(venue, market, flags, row, now)
-    if unseen and kind == K_TRADE:
+        return _apply_trade(venue, market, flags, row, now)
+    if flags & F_APPLIED != ZERO and row["aux"] == ONE and kind == K_LEVEL:
         return QUIET
-    return _apply_trade(venue, market, flags, row, now)
+    return _apply_level(venue, market, flags, row, now)
 
 
 @cold
@@ -186,7 +201,7 @@ def _reason(became: I) -> I:
     return NO_ROOM if became == FULL else OUTSIDE
 
 
-@kernel
+@cold
 def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarray) -> I:
     """What `advance` does, for kernels that hold the bundle."""
     clock, at, size = venue.clock[0], begin, rows.shape[0]
@@ -194,13 +209,19 @@ def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarra
     while True:
         limit = min(until_ns, min(request_due(venue), report_due(venue)))
         became, seen = QUIET, I(clock["row_ns"])
+        known, market = I(-1), I(-1)
         while at < size:
             row = rows[at]
             stamp = I(row["ts_event"])
             now = stamp if stamp > ZERO else seen
             if now > limit:
                 break
-            became = apply_row(venue, row, now)
+            head = I(row["head"])
+            if head & SAME_MASK != known:
+                known = head & SAME_MASK
+                market = market_at(venue, head)
+            if market >= ZERO:
+                became = apply_row(venue, row, head, market, now)
             if became > TOUCHED:
                 break
             seen = now

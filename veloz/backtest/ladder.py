@@ -37,9 +37,8 @@ def keep_taken(venue: Venue, side: np.void, key: I, after: I) -> None:
 
 
 @kernel
-def put_level(venue: Venue, side: np.void, other: np.void, key: I, qty: I) -> I:
+def put_level(levels: np.ndarray, side: np.void, other: np.void, key: I, qty: I) -> I:
     """Set the quantity at a key of the ladder, and keep both sides' best. What stood there before."""
-    levels = venue.levels
     at = side["base"] + key
     before = I(levels[at])
     levels[at] = qty
@@ -58,8 +57,6 @@ def put_level(venue: Venue, side: np.void, other: np.void, key: I, qty: I) -> I:
                 side["worst"] = FAR
     if key < side["worst"] and qty > ZERO:
         side["worst"] = key
-    if side["takings"] > ZERO:
-        keep_taken(venue, side, key, qty)
     return before
 
 
