@@ -26,8 +26,15 @@ FILL: Final = np.dtype(
         ("qty", "i8"),  # above 0, at the market's qty_scale
         ("fee", "i8"),  # money at RunResult.scale, at the rate of then; above 0: paid
         ("position", "i8"),  # signed, after this execution
-        ("rate", "f8"),  # reporting asset per unit of the market's money (quote; of inverse contracts the coin); 1 where they are one
-        ("mid_x2", "i8", (len(HORIZONS_S),)),  # twice the mid at each of HORIZONS_S after venue_ns, at price_scale, or UNKNOWN
+        (
+            "rate",
+            "f8",
+        ),  # reporting asset per unit of the market's money (quote; of inverse contracts the coin); 1 where they are one
+        (
+            "mid_x2",
+            "i8",
+            (len(HORIZONS_S),),
+        ),  # twice the mid at each of HORIZONS_S after venue_ns, at price_scale, or UNKNOWN
     ]
 )
 
@@ -56,7 +63,9 @@ class Market:
     multiplier_e8: int = 10**8  # base (inverse: quote) units of one contract
     money: str = ""  # asset in which its prices pay: the quote, of inverse contracts the coin
     position_start: int = 0
-    price_ts_ns: np.ndarray = field(default_factory=_empty)  # for the price chart, rising; may be thinned out; empty: only executions
+    price_ts_ns: np.ndarray = field(
+        default_factory=_empty
+    )  # for the price chart, rising; may be thinned out; empty: only executions
     price_mid_x2: np.ndarray = field(default_factory=_empty)
 
 
@@ -128,7 +137,7 @@ def check_result(result: RunResult) -> None:
         raise ValueError("The times of the equity curve do not rise.")
     if fills.dtype != FILL:
         raise ValueError("The executions are not rows of outcome.FILL.")
-    if len(fills) and not (0 <= fills["market"].min() and fills["market"].max() < len(result.markets)):
+    if len(fills) and not (fills["market"].min() >= 0 and fills["market"].max() < len(result.markets)):
         raise ValueError("An execution names a market that the run does not have.")
     if (np.diff(fills["ts_ns"]) < 0).any():
         raise ValueError("The executions are not in the order of time.")
