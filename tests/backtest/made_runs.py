@@ -36,7 +36,9 @@ def made_fills(chance: np.random.Generator, mids: np.ndarray, times: np.ndarray,
     return fills
 
 
-def made_run(fills: int, seconds: int = 86_400, *, seed: int = 7, name: str = "quoter on a made-up market") -> RunResult:
+def made_run(
+    fills: int, seconds: int = 86_400, *, seed: int = 7, name: str = "quoter on a made-up market"
+) -> RunResult:
     """A linear contract, prices with 2 decimals, quantities with 3; fees are in the equity curve like the trades."""
     chance = np.random.default_rng(seed)
     times = BEGIN_NS + np.arange(seconds, dtype=np.int64) * SECOND_NS

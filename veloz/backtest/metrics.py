@@ -43,6 +43,15 @@ class Metrics(NamedTuple):
         """The value of a figure by name."""
         return next(each.value for each in self.all if each.name == name)
 
+    @property
+    def periods_per_year(self) -> float:
+        """What ratios are annualised with."""
+        return YEAR_NS / self.period_ns
+
+    def trip_money(self, name: str, scale: int) -> list[str]:
+        """A money column of the round trips, as texts rounded to the scale of money."""
+        return [money_text(amount, scale) for amount in self.trips[name].tolist()]
+
     def as_dict(self) -> dict[str, float | int | str | None]:
         """name → value, as JSON has it."""
         return {each.name: each.value for each in self.all}

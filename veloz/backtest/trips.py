@@ -37,7 +37,8 @@ def prices(fills: np.ndarray, markets: tuple[Market, ...]) -> np.ndarray:
 
 def is_inverse(fills: np.ndarray, markets: tuple[Market, ...]) -> np.ndarray:
     """Whether each execution is one of an inverse contract."""
-    return column(fills, markets, "product") == "inverse"
+    found: np.ndarray = column(fills, markets, "product") == "inverse"
+    return found
 
 
 def values(fills: np.ndarray, markets: tuple[Market, ...]) -> np.ndarray:
