@@ -37,7 +37,7 @@ def made_fills(chance: np.random.Generator, mids: np.ndarray, times: np.ndarray,
 
 
 def made_run(
-    fills: int, seconds: int = 86_400, *, seed: int = 7, name: str = "quoter on a made-up market"
+    fills: int, seconds: int = 86_400, *, every: int = 1, seed: int = 7, name: str = "quoter on a made-up market"
 ) -> RunResult:
     """A linear contract, prices with 2 decimals, quantities with 3; fees are in the equity curve like the trades."""
     chance = np.random.default_rng(seed)
@@ -50,13 +50,14 @@ def made_run(
     held = np.concatenate([[0], np.cumsum(signed)])
     paid = np.concatenate([[0], np.cumsum(rows["fee"])])
     worth = held[upto] * mids // 2 * 10 ** (SCALE - 5)
+    kept = np.union1d(np.arange(0, seconds, every), [seconds - 1])
     market = Market(
         symbol="BTCUSDT", venue="binance_usdm", product="linear", price_scale=2, qty_scale=3, money="USDT",
         price_ts_ns=times, price_mid_x2=mids,
     )  # fmt: skip
     return RunResult(
-        name=name, asset="USDT", scale=SCALE, began_ns=BEGIN_NS, ended_ns=int(times[-1]), ts_ns=times,
-        equity=10_000 * 10**SCALE + cash[upto] + worth - paid[upto], gross=np.abs(worth), markets=(market,), fills=rows,
+        name=name, asset="USDT", scale=SCALE, began_ns=BEGIN_NS, ended_ns=int(times[-1]), ts_ns=times[kept],
+        equity=(10_000 * 10**SCALE + cash[upto] + worth - paid[upto])[kept], gross=np.abs(worth[kept]), markets=(market,), fills=rows,
         orders=fills * 3, fees=int(paid[upto[-1]]),
         data=(Data(path="recordings/btcusdt.journal", head_hash="5f" * 32, first_seq=1, last_seq=8_123_456, rows=8_123_456, shift_ns=12_345_678),),
         config_hash="ab" * 32, state_hash="cd" * 32, result_hash="ef" * 32, journal="runs/quoter/result", seed=seed,
@@ -71,4 +72,4 @@ def made_run(
 if __name__ == "__main__":
     from veloz.backtest.report import write_report
 
-    write_report(made_run(int(sys.argv[2]), int(sys.argv[3])), Path(sys.argv[1]))
+    write_report(made_run(int(sys.argv[2]), int(sys.argv[3]), every=60), Path(sys.argv[1]))

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 
 from veloz.backtest.metrics import Metrics, markout, measure
-from veloz.backtest.outcome import HORIZONS_S, UNKNOWN, RunResult
-from veloz.backtest.returns import drawdowns, monthly, rolling_sharpe
+from veloz.backtest.outcome import HORIZONS_S, RunResult
+from veloz.backtest.returns import drawdowns, monthly, rolling_sharpe, window_of
 from veloz.backtest.trips import markouts_bps
 from veloz.backtest.web.page import page_of
 from veloz.instruments.units import decimal_text
@@ -16,7 +16,6 @@ from veloz.instruments.units import decimal_text
 FORMAT: Final = "veloz.report.v1"
 JSON_NAME: Final = "report.json"
 HTML_NAME: Final = "report.html"
-WINDOW_MIN, WINDOW_MAX = 30, 1_440  # returns of one rolling Sharpe
 
 
 class Report(NamedTuple):
@@ -84,11 +83,6 @@ TRADE_COLUMNS: Final = (
     *(f"markout_{s}s_bps" for s in HORIZONS_S),
 )  # fmt: skip
 TRIP_COLUMNS: Final = ("opened_ns", "closed_ns", "symbol", "side", "fills", "qty_max", "pnl", "fee")
-
-
-def window_of(returns: int) -> int:
-    """How many returns one rolling Sharpe spans: a tenth of all, within bounds."""
-    return min(max(returns // 10, WINDOW_MIN), WINDOW_MAX)
 
 
 def fill_quality(result: RunResult) -> dict[str, dict[str, float | None]]:

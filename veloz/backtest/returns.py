@@ -15,6 +15,7 @@ YEAR_NS: Final = 365 * DAY_NS  # these markets never close
 PERIODS: Final = ((DAY_NS, "day"), (3_600 * SECOND_NS, "hour"), (60 * SECOND_NS, "minute"), (SECOND_NS, "second"))
 RETURNS_WANTED: Final = 30  # the longest period that gives so many is taken
 PERIODS_MAX: Final = 4_000_000
+WINDOW_MIN, WINDOW_MAX = 30, 1_440  # returns of one rolling Sharpe
 _FLAT: Final = 1e-12  # a deviation of less than this part of the largest return is rounding
 
 
@@ -184,6 +185,11 @@ def standard_moment(returns: np.ndarray, power: int) -> Value:
     if spread <= _FLAT * float(np.abs(returns).max()):
         return Missing("All returns are the same.")
     return float(np.mean((centred / spread) ** power))
+
+
+def window_of(returns: int) -> int:
+    """How many returns one rolling Sharpe spans: a tenth of all, within bounds."""
+    return min(max(returns // 10, WINDOW_MIN), WINDOW_MAX)
 
 
 def rolling_sharpe(returns: np.ndarray, window: int, periods: float) -> np.ndarray:
