@@ -65,6 +65,10 @@ bench *PARTS:
 rewrite *FILES:
     NUMBA_DISABLE_JIT=1 veloz scenario --rewrite {{ if FILES == "" { "specs/scenarios/*.txt" } else { FILES } }}
 
+# write the report of a made-up run into a folder, to look at it: what veloz.backtest.report makes of so many executions in a week
+report FOLDER EXECUTIONS="1000":
+    python -m tests.backtest.made_runs {{ FOLDER }} {{ EXECUTIONS }} 604800
+
 # write the generated files of specs/ from the code
 specs:
     python -c "from pathlib import Path; from veloz.contracts.specs import write_all; write_all(Path('specs'))"

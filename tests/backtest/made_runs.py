@@ -10,6 +10,15 @@ from veloz.backtest.outcome import Data, Gap, Market, RunResult, no_fills
 BEGIN_NS = 1_700_000_000_000_000_000
 SECOND_NS = 1_000_000_000
 SCALE = 8
+DATA = Data(
+    path="recordings/btcusdt.journal", head_hash="5f" * 32, first_seq=1, last_seq=8_123_456, rows=8_123_456, shift_ns=12_345_678,
+)  # fmt: skip
+GAP = Gap(
+    symbol="BTCUSDT",
+    from_ns=BEGIN_NS + 3_600 * SECOND_NS,
+    to_ns=BEGIN_NS + 9_000 * SECOND_NS,
+    what="the feed was not in sync",
+)
 
 
 def made_fills(chance: np.random.Generator, mids: np.ndarray, times: np.ndarray, count: int) -> np.ndarray:
@@ -59,12 +68,12 @@ def made_run(
         name=name, asset="USDT", scale=SCALE, began_ns=BEGIN_NS, ended_ns=int(times[-1]), ts_ns=times[kept],
         equity=(10_000 * 10**SCALE + cash[upto] + worth - paid[upto])[kept], gross=np.abs(worth[kept]), markets=(market,), fills=rows,
         orders=fills * 3, fees=int(paid[upto[-1]]),
-        data=(Data(path="recordings/btcusdt.journal", head_hash="5f" * 32, first_seq=1, last_seq=8_123_456, rows=8_123_456, shift_ns=12_345_678),),
+        data=(DATA,),
         config_hash="ab" * 32, state_hash="cd" * 32, result_hash="ef" * 32, journal="runs/quoter/result", seed=seed,
         versions={"veloz": "0.1.0", "numpy": np.__version__},
         settings={"strategy": {"name": "quoter", "half_spread": "0.3", "qty": "0.01"}, "latency": {"entry_ns": 2_000_000}},
         figures={"records": 8_123_456, "venue model": "queue, risk-averse"},
-        gaps=(Gap(symbol="BTCUSDT", from_ns=BEGIN_NS + 3_600 * SECOND_NS, to_ns=BEGIN_NS + 4_000 * SECOND_NS, what="the feed was not in sync"),),
+        gaps=(GAP,),
         warnings=("Receive stamps were moved by 12 345 678 ns, because some lay before their event stamps.",),
     )  # fmt: skip
 

@@ -5,12 +5,18 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+# A browser reads its third and writes its fourth descriptor, whatever numbers the pipes have here.
+MOVED = """import fcntl, os, sys
+hear, tell = (fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3])
+os.dup2(hear, 3), os.dup2(tell, 4)
+os.execv(sys.argv[3], sys.argv[3:])"""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
     "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--no-default-browser-check", "--disable-gpu", "--disable-dev-shm-usage",
@@ -34,25 +40,41 @@ class Page:
         touch: Whether it is a phone.
     """
 
-    def __init__(self, browser: str, *, width: int = 1280, height: int = 900, dark: bool = False, phone: bool = False) -> None:
+    def __init__(
+        self, browser: str, *, width: int = 1280, height: int = 900, dark: bool = False, phone: bool = False
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="veloz-browser-", ignore_cleanup_errors=True)
         told, tell = os.pipe()
         hear, heard = os.pipe()
         flags = [*FLAGS, f"--user-data-dir={self._folder.name}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         self._child = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{told} 4>&{heard}', "sh", browser, *flags, "about:blank"],
+            [sys.executable, "-c", MOVED, str(told), str(heard), browser, *flags, "about:blank"],
             pass_fds=(told, heard), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(told)
         os.close(heard)
         self._tell, self._hear = open(tell, "wb", buffering=0), open(hear, "rb", buffering=0)  # noqa: SIM115
         self._rest, self._ids, self.events = b"", count(1), list[dict[str, Any]]()
+        try:
+            self._attach(width, height, dark=dark, phone=phone)
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self, width: int, height: int, *, dark: bool, phone: bool) -> None:
         targets = self._ask("Target.getTargets", session="")["targetInfos"]
         page = next(each["targetId"] for each in targets if each["type"] == "page")
         self._session = self._ask("Target.attachToTarget", session="", targetId=page, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Log", "Runtime"):
             self.ask(f"{domain}.enable")
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if phone else 1, mobile=phone)
+        self.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=2 if phone else 1,
+            mobile=phone,
+        )
+        self.ask("Emulation.setFocusEmulationEnabled", enabled=True)
         self.prefer(dark=dark)
 
     def prefer(self, *, dark: bool) -> None:
@@ -88,7 +110,10 @@ class Page:
         more: dict[str, Any] = {}
         if whole:
             size = self.ask("Page.getLayoutMetrics")["cssContentSize"]
-            more = {"captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "scale": 1, "width": size["width"], "height": size["height"]}}
+            more = {
+                "captureBeyondViewport": True,
+                "clip": {"x": 0, "y": 0, "scale": 1, "width": size["width"], "height": size["height"]},
+            }
         file.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png", **more)["data"]))
 
     def _ask(self, method: str, *, session: str, **args: Any) -> Any:
@@ -116,7 +141,13 @@ class Page:
     def __enter__(self) -> "Page":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the browser."""
         self._tell.close()
         try:
             self._child.wait(5)

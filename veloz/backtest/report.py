@@ -66,13 +66,19 @@ def json_of(result: RunResult, metrics: Metrics) -> bytes:
             "rolling_sharpe": _rolling(result, metrics),
             "markets": [_market(result, at) for at in range(len(result.markets))],
             "trades": {"columns": list(TRADE_COLUMNS), "rows": list(zip(*_trade_columns(result), strict=True))},
-            "round_trips": {"columns": list(TRIP_COLUMNS), "rows": list(zip(*_trip_columns(result, metrics), strict=True))},
+            "round_trips": {
+                "columns": list(TRIP_COLUMNS),
+                "rows": list(zip(*_trip_columns(result, metrics), strict=True)),
+            },
             "data": result.data,
             "gaps": result.gaps,
             "warnings": result.warnings,
             "settings": result.settings,
             "figures": result.figures,
-            **{name: getattr(result, name) for name in ("config_hash", "state_hash", "result_hash", "journal", "seed", "versions")},
+            **{
+                name: getattr(result, name)
+                for name in ("config_hash", "state_hash", "result_hash", "journal", "seed", "versions")
+            },
         },
         enc_hook=str,
     )
@@ -131,7 +137,9 @@ def texts_of(counts: np.ndarray, scale: int) -> list[str]:
 
 
 def _texts_by_market(rows: np.ndarray, name: str, scales: list[int]) -> list[str]:
-    return [decimal_text(count, scales[at]) for at, count in zip(rows["market"].tolist(), rows[name].tolist(), strict=True)]
+    return [
+        decimal_text(count, scales[at]) for at, count in zip(rows["market"].tolist(), rows[name].tolist(), strict=True)
+    ]
 
 
 def _symbols(result: RunResult, rows: np.ndarray) -> list[str]:

@@ -29,10 +29,21 @@ function line(name, label, fill) {
   return { label, stroke: () => colour(name), width: 1.5, fill: fill ? () => colour(fill) : undefined, points: { show: false } };
 }
 
+// Least step, what stands at a tick, and what is added where a year, a month, a day, an hour, a minute begins.
+const DAY = "\n{YYYY}-{MM}-{DD}", MINUTE = "\n{YYYY}-{MM}-{DD} {HH}:{mm}";
+const TIMES = [
+  [3600 * 24 * 365, "{YYYY}", null, null, null, null, null, null, 1],
+  [3600 * 24 * 28, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [3600 * 24, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", DAY, null, DAY, null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", DAY, null, DAY, null, null, null, 1],
+  [0.001, ":{ss}.{fff}", MINUTE, null, MINUTE, null, MINUTE, null, 1],
+];
+
 function axes(digits) {
   const look = { stroke: () => colour("--soft"), grid: { stroke: () => colour("--grid"), width: 1 }, ticks: { stroke: () => colour("--grid"), width: 1 } };
   return [
-    { ...look, space: 90 },
+    { ...look, space: 90, values: TIMES },
     { ...look, size: 72, values: (_, splits) => splits.map((value) => value.toLocaleString("en", digits).replace("-", "−").replaceAll(",", "\u202f")) },
   ];
 }
@@ -46,7 +57,7 @@ function options(node, name, height, series, digits, more = {}) {
     hooks: {
       setSelect: [(chart) => zoomTo(chart.posToVal(chart.select.left, "x"), chart.posToVal(chart.select.left + chart.select.width, "x"), chart)],
       setCursor: [(chart) => tell(chart, name)],
-      draw: [drawMark, ...(more.draw || [])],
+      draw: [drawShades, ...(more.draw || [])],
     },
   };
 }
@@ -92,14 +103,18 @@ function move(how) {
   return zoomTo(view.min + by, view.max + by);
 }
 
-function drawMark(chart) {
-  if (!marked) return;
+function drawShades(chart) {
+  for (const [from, to] of data.gaps) shade(chart, data.began_us / 1e6 + from / 1e6, data.began_us / 1e6 + to / 1e6, "--gap");
+  if (marked) shade(chart, marked[0], marked[1], "--mark");
+}
+
+function shade(chart, begin, end, name) {
   const { ctx, bbox } = chart;
-  const from = Math.max(chart.valToPos(marked[0], "x", true), bbox.left);
-  const to = Math.min(chart.valToPos(marked[1], "x", true), bbox.left + bbox.width);
+  const from = Math.max(chart.valToPos(begin, "x", true), bbox.left);
+  const to = Math.min(chart.valToPos(end, "x", true), bbox.left + bbox.width);
   if (to < bbox.left || from > bbox.left + bbox.width) return;
   ctx.save();
-  ctx.fillStyle = colour("--mark");
+  ctx.fillStyle = colour(name);
   ctx.fillRect(from - 1, bbox.top, Math.max(to - from, 0) + 2, bbox.height);
   ctx.restore();
 }
@@ -117,32 +132,31 @@ function drawExecutions(chart) {
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  for (const sale of [false, true]) {
-    const taken = few ? null : new Uint8Array(columns * rows);
-    ctx.fillStyle = colour(sale ? "--sell" : "--buy");
-    ctx.beginPath();
-    for (let row = first; row < last; row++) {
-      if (isSale(trades, at[row]) !== sale) continue;
-      const dx = (x[row] - view.min) * perX, dy = (max - y[row]) * perY;
-      if (dy < 0 || dy > bbox.height) continue;
-      if (taken) {
-        const spot = Math.floor(dy / cell) * columns + Math.floor(dx / cell);
-        if (taken[spot]) continue;
-        taken[spot] = 1;
-      }
-      triangle(ctx, bbox.left + dx, bbox.top + dy, size, sale);
+  const taken = few ? null : new Uint8Array(columns * rows), buys = new Path2D(), sales = new Path2D();
+  for (let row = first; row < last; row++) {
+    const dx = (x[row] - view.min) * perX, dy = (max - y[row]) * perY;
+    if (dy < 0 || dy > bbox.height) continue;
+    if (taken) {
+      const spot = Math.floor(dy / cell) * columns + Math.floor(dx / cell);
+      if (taken[spot]) continue;
+      taken[spot] = 1;
     }
-    ctx.fill();
+    const sale = isSale(trades, at[row]);
+    triangle(sale ? sales : buys, bbox.left + dx, bbox.top + dy, size, sale);
   }
+  ctx.fillStyle = colour("--buy");
+  ctx.fill(buys);
+  ctx.fillStyle = colour("--sell");
+  ctx.fill(sales);
   ctx.restore();
 }
 
-function triangle(ctx, x, y, size, down) {
+function triangle(path, x, y, size, down) {
   const tip = down ? size : -size;
-  ctx.moveTo(x, y + tip);
-  ctx.lineTo(x - size, y - tip * 0.7);
-  ctx.lineTo(x + size, y - tip * 0.7);
-  ctx.closePath();
+  path.moveTo(x, y + tip);
+  path.lineTo(x - size, y - tip * 0.7);
+  path.lineTo(x + size, y - tip * 0.7);
+  path.closePath();
 }
 
 function priceColumns() {
@@ -159,7 +173,7 @@ function priceColumns() {
 function tellPrice(at, chart) {
   const market = data.markets[shown], [times, prices] = chart.data;
   const { x, at: places } = executionsOf(shown);
-  let text = `${clock(times[at])} · ${prices[at].toFixed(market.price_scale)}`;
+  let text = `${clock(times[at])} · mid ${prices[at]}`;
   if (x.length) {
     const near = places[nearest(x, chart.posToVal(chart.cursor.left, "x"))];
     text += ` · nearest: ${isSale(trades, near) ? "sold" : "bought"} ${exact(trades.qty[near], market.qty_scale)} @ ${exact(trades.price[near], market.price_scale)}, ${moment(trades.t[near])}`;

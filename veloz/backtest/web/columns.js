@@ -24,15 +24,20 @@ function seconds(micros) {
   return found;
 }
 
-function exact(count, scale) {
+// A count at a scale, every decimal told.
+function fixed(count, scale) {
   let digits = String(count);
   const minus = digits.startsWith("-");
   if (minus) digits = digits.slice(1);
-  if (scale > 0) {
-    digits = digits.padStart(scale + 1, "0");
-    digits = (digits.slice(0, -scale) + "." + digits.slice(-scale)).replace(/\.?0+$/, "");
-  }
-  return minus && digits !== "0" ? "−" + digits : digits;
+  digits = digits.padStart(scale + 1, "0");
+  const cut = digits.length - scale;
+  const whole = digits.slice(0, cut).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  return (minus ? "−" : "") + whole + (scale ? `.${digits.slice(cut)}` : "");
+}
+
+function exact(count, scale) {
+  const all = fixed(count, scale);
+  return scale ? all.replace(/\.?0+$/, "") : all;
 }
 
 function two(number) {

@@ -58,7 +58,11 @@ for (const card of document.querySelectorAll("[data-means]")) {
   for (const end of ["mouseleave", "blur"]) card.addEventListener(end, () => { tip.hidden = true; });
 }
 addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
-addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+addEventListener("scroll", () => {
+  const card = document.activeElement;
+  if (!tip.hidden && card?.dataset.means) explain(card); // focus by a key scrolls the card into sight
+  else tip.hidden = true;
+}, { passive: true });
 
 const KEYS = { "+": "in", "=": "in", "-": "out", ArrowLeft: "left", ArrowRight: "right", 0: "all" };
 for (const node of document.querySelectorAll(".chart")) {

@@ -6,6 +6,7 @@ itself every request and every script and style but its own, which it names by t
 
 import base64
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -24,7 +25,13 @@ SCRIPTS: Final = ("columns.js", "charts.js", "tables.js", "page.js")
 HEAD_FIGURES: Final = ("net_pnl", "return", "sharpe", "max_drawdown", "fills", "win_rate")
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SHADES: Final = (0.005, 0.02, 0.05, 0.1)  # returns of a month at which its colour grows stronger
-SPANS: Final = ((86_400_000_000_000, "d"), (3_600_000_000_000, "h"), (60_000_000_000, "min"), (1_000_000_000, "s"), (1_000_000, "ms"))
+SPANS: Final = (
+    (86_400_000_000_000, "d"),
+    (3_600_000_000_000, "h"),
+    (60_000_000_000, "min"),
+    (1_000_000_000, "s"),
+    (1_000_000, "ms"),
+)
 
 
 @cache
@@ -121,12 +128,12 @@ def grouped(text: str) -> str:
 
 
 def told(metric: Metric, asset: str) -> str:
-    """The value of a figure for people."""
+    """The value of a figure for people, as HTML."""
     value, unit = metric.value, metric.definition.unit
     if value is None:
         return "—"
     if isinstance(value, str):
-        return f"{grouped(value)} {asset}".strip()
+        return f"{escape(grouped(value))} <small>{escape(asset)}</small>"
     if unit == "percent":
         return f"{_plain(value * 100, 3)} %"
     if unit == "ns":
@@ -137,9 +144,10 @@ def told(metric: Metric, asset: str) -> str:
 
 
 def _plain(value: float, places: int) -> str:
-    if value != 0 and not 1e-3 <= abs(value) < 1e9:
-        return f"{value:.3e}".replace("-", "−")
-    text = f"{value:.{places}f}"
+    size = math.floor(math.log10(abs(value))) if value else 0
+    if not -8 <= size < 9:
+        return f"{value:.2e}".replace("-", "−")
+    text = f"{value:.{max(places, 1 - size)}f}"
     return grouped(text) if float(text) else "0"
 
 
@@ -161,7 +169,10 @@ def _header(result: RunResult, metrics: Metrics) -> str:
 
 def _tone(metric: Metric) -> str:
     """Gains and losses look different; other figures have no tone."""
-    if metric.name in ("net_pnl", "gross_pnl", "return", "annual_return", "sharpe", "sortino", "calmar") and metric.value:
+    if (
+        metric.name in ("net_pnl", "gross_pnl", "return", "annual_return", "sharpe", "sortino", "calmar")
+        and metric.value
+    ):
         return " loss" if str(metric.value).startswith("-") else " gain"
     return ""
 
@@ -171,7 +182,7 @@ def _card(metric: Metric, asset: str) -> str:
     missing = f' data-missing="{escape(metric.reason)}"' if metric.value is None else ""
     return (
         f'<div class="card{_tone(metric)}" tabindex="0" aria-describedby="d-{metric.name}" data-means="{metric.name}"{missing}>'
-        f"<span>{escape(metric.definition.label)}</span><b>{escape(told(metric, asset))}</b></div>"
+        f"<span>{escape(metric.definition.label)}</span><b>{told(metric, asset)}</b></div>"
     )
 
 
@@ -179,13 +190,21 @@ def _section(name: str, title: str, body: str) -> str:
     return f'<section aria-labelledby="h-{name}"><h2 id="h-{name}">{title}</h2>{body}</section>'
 
 
+def _table(first: str, heads: str, rows: str, kind: str = "") -> str:
+    """A table that scrolls sideways where it is wider than the page."""
+    name = f' class="{kind}"' if kind else ""
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{first}"><table{name}><thead><tr><th scope="col">{first}</th>'
+        f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
 def _warnings(result: RunResult) -> str:
     lines = [f"<li>{escape(each)}</li>" for each in result.warnings]
-    lines += [
-        f"<li>Gap in the data{' of ' + escape(each.symbol) if each.symbol else ''}: {moment(each.from_ns)} – {moment(each.to_ns)} "
-        f"({span(each.to_ns - each.from_ns)}): {escape(each.what)}</li>"
-        for each in result.gaps
-    ]
+    if result.gaps:
+        count, lost = len(result.gaps), span(sum(each.to_ns - each.from_ns for each in result.gaps))
+        gaps = f"{grouped(str(count))} gaps" if count > 1 else "a gap"
+        lines.append(f'<li>The data have <a href="#h-gaps">{gaps}</a>, {lost} in all; the charts shade them.</li>')
     return _section("notes", "What to know about this run", f'<ul class="notes">{"".join(lines)}</ul>') if lines else ""
 
 
@@ -208,7 +227,7 @@ def _charts(result: RunResult, metrics: Metrics) -> str:
         )
     )  # fmt: skip
     rolling = (
-        _chart("rolling", f"Rolling Sharpe, {window} returns of a {period_name(metrics.period_ns)} each")
+        _chart("rolling", f"Rolling Sharpe: of {window} returns, one a {period_name(metrics.period_ns)}")
         if len(metrics.returns) >= window
         else f'<p class="none">Rolling Sharpe: there are {len(metrics.returns)} returns, and a window has {window}.</p>'
     )
@@ -235,7 +254,7 @@ def _months(result: RunResult) -> str:
         f'<tr><th scope="row">{year}</th>{"".join(_month(months.get(at)) for at in range(1, 13))}{_month(growth[year] - 1.0)}</tr>'
         for year, months in years.items()
     )
-    table = f'<div class="wide" tabindex="0" role="region" aria-label="Returns by month"><table class="months"><thead><tr><th scope="col">UTC</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    table = _table("UTC", head, rows, "months")
     return _section("months", "Returns by month, %", table)
 
 
@@ -250,7 +269,8 @@ def _month(value: Any) -> str:
 def _figures(metrics: Metrics, result: RunResult) -> str:
     groups = groupby(metrics.all, key=lambda each: each.definition.group)
     blocks = "".join(
-        f'<div class="group"><h3>{escape(name)}</h3><div class="cards small">{"".join(_card(each, result.asset) for each in members)}</div></div>'
+        f'<div class="group"><h3>{escape(name)}</h3>'
+        f'<div class="cards small">{"".join(_card(each, result.asset) for each in members)}</div></div>'
         for name, members in groups
     )
     note = '<p class="hint">What a figure means is shown when it is pointed at or focused, and listed at the end of the page.</p>'
@@ -269,16 +289,22 @@ def _quality(result: RunResult) -> str:
             for value in values
         )
         rows += f'<tr><th scope="row">{name}</th><td>{grouped(str(len(part)))}</td>{cells}</tr>'
-    table = f'<div class="wide"><table><thead><tr><th scope="col">Executions</th><th scope="col">Count</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    table = _table("Executions", f'<th scope="col">Count</th>{head}', rows)
     return _section("quality", "Fill quality: mid against price, bps", table)
+
+
+def _tab(name: str, label: str, count: str, *, chosen: bool) -> str:
+    return (
+        f'<button type="button" role="tab" id="tab-{name}" aria-controls="list" aria-selected="{str(chosen).lower()}">'
+        f"{label} ({count})</button>"
+    )
 
 
 def _lists(result: RunResult, metrics: Metrics) -> str:
     trades, trips = grouped(str(len(result.fills))), grouped(str(len(metrics.trips)))
     body = (
         '<div class="tools" role="tablist" aria-label="Lists">'
-        f'<button type="button" role="tab" id="tab-trades" aria-controls="list" aria-selected="true">Executions ({trades})</button>'
-        f'<button type="button" role="tab" id="tab-trips" aria-controls="list" aria-selected="false" tabindex="-1">Round trips ({trips})</button>'
+        f"{_tab('trades', 'Executions', trades, chosen=True)}{_tab('trips', 'Round trips', trips, chosen=False)}"
         '<span class="hint">Heads sort. In the list: ↑ ↓ and Enter, which shows the row in the charts.</span></div>'
         '<div id="list" role="tabpanel" aria-labelledby="tab-trades"></div>'
     )
@@ -286,8 +312,14 @@ def _lists(result: RunResult, metrics: Metrics) -> str:
 
 
 def _pairs(rows: Iterable[tuple[str, Any]]) -> str:
-    lines = "".join(f"<tr><th scope=\"row\">{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in rows)
-    return f'<div class="wide"><table class="pairs"><tbody>{lines}</tbody></table></div>' if lines else '<p class="none">None.</p>'
+    lines = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(str(value))}</td></tr>' for name, value in rows
+    )
+    return (
+        f'<div class="wide"><table class="pairs"><tbody>{lines}</tbody></table></div>'
+        if lines
+        else '<p class="none">None.</p>'
+    )
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
@@ -317,10 +349,13 @@ def _origin(result: RunResult) -> str:
         f"<td>{span(each.to_ns - each.from_ns)}</td><td>{escape(each.what)}</td></tr>"
         for each in result.gaps
     )
-    table = f'<div class="wide"><table><thead><tr><th scope="col">Market</th><th scope="col">From, UTC</th><th scope="col">To, UTC</th><th scope="col">Length</th><th scope="col">What</th></tr></thead><tbody>{gaps}</tbody></table></div>'
+    heads = "".join(f'<th scope="col">{each}</th>' for each in ("From, UTC", "To, UTC", "Length", "What"))
+    table = _table("Market", heads, gaps, "words")
     return (
         _section("settings", "Parameters", _pairs(flat(result.settings)))
-        + _section("origin", "Where this comes from", _pairs([*known, *result.figures.items(), *result.versions.items()]))
+        + _section(
+            "origin", "Where this comes from", _pairs([*known, *result.figures.items(), *result.versions.items()])
+        )
         + _section("gaps", "Gaps in the data", table if gaps else '<p class="none">None.</p>')
     )
 
@@ -331,5 +366,3 @@ def _definitions(metrics: Metrics) -> str:
         for each in metrics.all
     )
     return _section("definitions", "What the figures mean", f"<dl>{lines}</dl>")
-
-

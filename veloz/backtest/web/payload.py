@@ -16,9 +16,16 @@ from veloz.backtest.trips import markouts_bps
 
 CURVE_POINTS: Final = 4_000
 PRICE_POINTS: Final = 20_000
+GAPS_MAX: Final = 500
 EXACT_MAX: Final = (1 << 53) - 1
 MARKOUT_MAX: Final = 10**9  # of 1/100 bps
-_TAME: Final = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"), ("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"))
+_TAME: Final = (
+    (b"<", b"\\u003c"),
+    (b">", b"\\u003e"),
+    (b"&", b"\\u0026"),
+    ("\u2028".encode(), b"\\u2028"),
+    ("\u2029".encode(), b"\\u2029"),
+)
 
 
 def payload_of(result: RunResult, metrics: Metrics) -> str:
@@ -32,6 +39,7 @@ def payload_of(result: RunResult, metrics: Metrics) -> str:
             "equity": _equity(result),
             "rolling": _rolling(result, metrics),
             "markets": [_market(result, at) for at in range(len(result.markets))],
+            "gaps": _gaps(result),
             "trades": _trades(result),
             "trips": _trips(result, metrics),
         }
@@ -79,6 +87,12 @@ def _equity(result: RunResult) -> dict[str, Any]:
 
 def _or_null(column: np.ndarray) -> list[float | None]:
     return [None if each != each else each for each in column.tolist()]
+
+
+def _gaps(result: RunResult) -> list[list[int]]:
+    """What is shaded: the longest gaps."""
+    longest = sorted(result.gaps, key=lambda gap: gap.from_ns - gap.to_ns)[:GAPS_MAX]
+    return [[(gap.from_ns - result.began_ns) // 1000, (gap.to_ns - result.began_ns) // 1000] for gap in longest]
 
 
 def _rolling(result: RunResult, metrics: Metrics) -> dict[str, Any]:

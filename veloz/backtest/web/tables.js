@@ -4,6 +4,12 @@ const ROW = 30; // pixels
 const HEIGHT_MAX = 8_000_000; // what every browser can scroll
 const SPARE = 8; // rows drawn above and below the window
 
+const NARROW = 700; // pixels of a page that has no room for whole times
+
+function stamp(micros) {
+  return innerWidth < NARROW ? moment(micros).slice(5, -3) : moment(micros);
+}
+
 function text(value) {
   return value === null || value === undefined ? "—" : value;
 }
@@ -11,17 +17,17 @@ function text(value) {
 function tradeColumns() {
   const many = data.markets.length > 1;
   const markout = (horizon) => trades.markout[horizon] && {
-    name: `After ${horizon} s, bps`, value: (at) => trades.markout[horizon][at], cell: (at) => (trades.markout[horizon][at] === null ? "—" : signed(trades.markout[horizon][at] / 100, 2)),
+    name: `After ${horizon} s`, hint: `Mid ${horizon} s after against the price, in bps; above 0: our side`, value: (at) => trades.markout[horizon][at], cell: (at) => (trades.markout[horizon][at] === null ? "—" : signed(trades.markout[horizon][at] / 100, 2)),
   };
   return [
-    { name: "Time, UTC", wide: true, value: (at) => trades.t[at], cell: (at) => moment(trades.t[at]) },
+    { name: "Time, UTC", wide: true, value: (at) => trades.t[at], cell: (at) => stamp(trades.t[at]) },
     many && { name: "Market", value: (at) => trades.market[at], cell: (at) => marketOf(trades, at).symbol, left: true },
-    { name: "Side", value: (at) => +isSale(trades, at), cell: (at) => (isSale(trades, at) ? "sell" : "buy"), tone: (at) => (isSale(trades, at) ? "sell" : "buy"), left: true },
-    { name: "Price", value: (at) => +trades.price[at], cell: (at) => exact(trades.price[at], marketOf(trades, at).price_scale) },
-    { name: "Quantity", value: (at) => +trades.qty[at], cell: (at) => exact(trades.qty[at], marketOf(trades, at).qty_scale) },
+    { name: "Side", short: true, value: (at) => +isSale(trades, at), cell: (at) => (isSale(trades, at) ? "sell" : "buy"), tone: (at) => (isSale(trades, at) ? "sell" : "buy"), left: true },
+    { name: "Price", value: (at) => +trades.price[at], cell: (at) => fixed(trades.price[at], marketOf(trades, at).price_scale) },
+    { name: "Quantity", value: (at) => +trades.qty[at], cell: (at) => fixed(trades.qty[at], marketOf(trades, at).qty_scale) },
     { name: `Fee, ${data.asset}`, value: (at) => +trades.fee[at], cell: (at) => exact(trades.fee[at], data.scale) },
-    { name: "Role", value: (at) => trades.flags.charCodeAt(at) & 2, cell: (at) => (trades.flags.charCodeAt(at) & 2 ? "maker" : "taker"), left: true },
-    { name: "Position", value: (at) => +trades.position[at], cell: (at) => exact(trades.position[at], marketOf(trades, at).qty_scale) },
+    { name: "Role", short: true, value: (at) => trades.flags.charCodeAt(at) & 2, cell: (at) => (trades.flags.charCodeAt(at) & 2 ? "maker" : "taker"), left: true },
+    { name: "Position", value: (at) => +trades.position[at], cell: (at) => fixed(trades.position[at], marketOf(trades, at).qty_scale) },
     markout("1"), markout("10"), markout("60"),
     { name: "Order", value: (at) => +trades.order[at], cell: (at) => String(trades.order[at]) },
   ].filter(Boolean);
@@ -30,11 +36,11 @@ function tradeColumns() {
 function tripColumns() {
   const many = data.markets.length > 1;
   return [
-    { name: "Opened, UTC", wide: true, value: (at) => trips.t[at], cell: (at) => moment(trips.t[at]) },
+    { name: "Opened, UTC", wide: true, value: (at) => trips.t[at], cell: (at) => stamp(trips.t[at]) },
     { name: "Held", value: (at) => trips.closed[at] - trips.t[at], cell: (at) => lasting(trips.closed[at] - trips.t[at]) },
     many && { name: "Market", value: (at) => trips.market[at], cell: (at) => marketOf(trips, at).symbol, left: true },
-    { name: "Side", value: (at) => +isSale(trips, at), cell: (at) => (isSale(trips, at) ? "short" : "long"), tone: (at) => (isSale(trips, at) ? "sell" : "buy"), left: true },
-    { name: "Largest position", value: (at) => +trips.qty[at], cell: (at) => exact(trips.qty[at], marketOf(trips, at).qty_scale) },
+    { name: "Side", short: true, value: (at) => +isSale(trips, at), cell: (at) => (isSale(trips, at) ? "short" : "long"), tone: (at) => (isSale(trips, at) ? "sell" : "buy"), left: true },
+    { name: "Largest position", value: (at) => +trips.qty[at], cell: (at) => fixed(trips.qty[at], marketOf(trips, at).qty_scale) },
     { name: "Executions", value: (at) => trips.fills[at], cell: (at) => String(trips.fills[at]) },
     { name: `Fees, ${data.asset}`, value: (at) => +trips.fee[at], cell: (at) => exact(trips.fee[at], data.scale) },
     { name: `Profit, ${data.asset}`, value: (at) => +trips.pnl[at], cell: (at) => exact(trips.pnl[at], data.scale), tone: (at) => (+trips.pnl[at] < 0 ? "loss" : "gain") },
@@ -49,12 +55,14 @@ function list(node, label, columns, count, choose) {
   const height = Math.min(count * ROW, HEIGHT_MAX);
   let sorted = 0, down = false, active = -1, waiting = false;
   body.style.height = `${height}px`;
-  grid.style.setProperty("--columns", columns.map((each) => (each.wide ? "minmax(13.5rem, 1.6fr)" : "minmax(6.2rem, 1fr)")).join(" "));
-  grid.style.setProperty("--least", `${columns.reduce((sum, each) => sum + (each.wide ? 13.5 : 6.2), 1)}rem`);
+  const least = (each) => (each.wide ? (innerWidth < NARROW ? 11 : 15.5) : each.short ? 4 : 6);
+  grid.style.setProperty("--columns", columns.map((each) => `minmax(${least(each)}rem, ${each.wide ? 1.6 : 1}fr)`).join(" "));
+  grid.style.setProperty("--least", `${columns.reduce((sum, each) => sum + least(each), 1)}rem`);
   columns.forEach((each, at) => {
     const cell = element("div", { role: "columnheader", class: each.left ? "left" : "", "aria-sort": "none" });
     const button = element("button", { type: "button" });
     button.textContent = each.name;
+    if (each.hint) button.title = each.hint;
     button.addEventListener("click", () => sort(at));
     cell.append(button);
     head.append(cell);
