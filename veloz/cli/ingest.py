@@ -3,23 +3,44 @@
 import argparse
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from veloz.cli.main import add_common
 from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table, say
 from veloz.cli.place import add_journal, journal_dir
 
+if TYPE_CHECKING:
+    from veloz.ingest.given import Given
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Words after `veloz ingest`."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="captures or folders; venue=PATH mixes venues")
-    parser.add_argument("--venue", metavar="V", help="binance_spot, binance_usdm or binance_coinm")
+    parser.add_argument("--venue", metavar="V", help="binance_spot, binance_usdm, binance_coinm …")
     add_journal(parser)
-    parser.add_argument("--format", default="auto", help="auto, stream, capture or klines")
-    parser.add_argument("--instruments", metavar="FILE", help="the venue's exchangeInfo: ticks, lots and filters")
-    parser.add_argument("--again", action="store_true", help="take in what is in already once more")
+    add_instrument_words(parser)
     parser.add_argument("--unsafe-fs", action="store_true", help="no warning about a file system that may lose data")
     add_common(parser)
+
+
+def add_instrument_words(parser: argparse.ArgumentParser) -> None:
+    """Options about the form of files and the instruments in them."""
+    parser.add_argument("--format", default="auto", help="the form of the files; auto tells by their first lines")
+    parser.add_argument("--instruments", metavar="FILE", help="the venue's exchangeInfo: ticks, lots and filters")
+    parser.add_argument("--symbol", default="", help="the instrument of a table that does not name it")
+    parser.add_argument("--product", default="", help="spot, linear or inverse")
+    parser.add_argument("--tick", default="", help="the instrument's price step; else found from the prices")
+    parser.add_argument("--lot", default="", help="its quantity step; else found from the quantities")
+    parser.add_argument("--multiplier", default="", help="what one contract is worth")
+    parser.add_argument("--interval", default="", help="the length of bars, like 1m, where no name tells it")
+    parser.add_argument("--again", action="store_true", help="take in what is in already once more")
+
+
+def given_of(args: argparse.Namespace) -> "Given":
+    """What the operator says of instruments."""
+    from veloz.ingest.given import Given
+
+    return Given(args.symbol, args.product, args.tick, args.lot, args.multiplier, args.interval)
 
 
 def split_inputs(files: list[str], venue: str | None) -> list[tuple[str, Path]]:
@@ -58,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
         instruments=Path(args.instruments) if args.instruments else None,
         again=args.again,
         fmt=args.format,
+        given=given_of(args),
         unsafe_fs=args.unsafe_fs,
         overrides=args.set,
     )
@@ -77,6 +99,7 @@ def ingest_files(
     instruments: Path | None = None,
     again: bool = False,
     fmt: str = "auto",
+    given: "Given | None" = None,
     unsafe_fs: bool = False,
     overrides: list[str] | None = None,
 ) -> dict[str, Any]:
@@ -94,6 +117,7 @@ def ingest_files(
                 instruments=instruments,
                 again=again,
                 fmt=fmt,
+                given=given,
                 unsafe_fs=unsafe_fs,
                 map_size_bytes=settings.value("journal.map_size_bytes"),
                 snapshot_keep=settings.value("journal.snapshots_kept") if settings.value("ingest.snapshot") else 0,

@@ -12,6 +12,7 @@ from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, EXIT_USAGE, EXIT_WORLD
 COMMANDS = (
     ("demo", "the whole main job on the sample that ships with the project", "demo"),
     ("ingest", "append captures to a journal", "ingest"),
+    ("data", "datasets: recordings and other people's tables", "data"),
     ("journal", "look at, check, archive and copy a journal", "journal"),
     ("replay", "fold a journal again and compare", "replay"),
     ("why", "the chain of causes of one order", "why"),
