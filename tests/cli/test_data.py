@@ -1,0 +1,110 @@
+"""`veloz data`: datasets are made once, known by their head hash, examined, and written as Parquet."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Run
+from tests.ingest import events as e
+from veloz.history import parquet
+
+QUIET = ("--set", "ingest.snapshot=false")
+MINUTE = 60_000
+
+
+def candles(path: Path, missing: tuple[int, ...] = ()) -> Path:
+    """An hour of bars without some of them."""
+    path.write_text(
+        json.dumps([[1_700_000_040_000 + MINUTE * k, 5, 6, 4, 5.5, 1] for k in range(60) if k not in missing])
+    )
+    return path
+
+
+def test_a_dataset_is_made_once_and_known_by_its_hash(veloz: Run, tmp_path: Path) -> None:
+    assert veloz("data", "list", "--json").json == {"datasets": [], "records": 0, "head_hash": None}
+    file = candles(tmp_path / "AAA_USDT-1m.json")
+    made = veloz("data", "import", file, "--product", "spot", "--json", *QUIET)
+    assert made.code == 0
+    (one,) = made.json["datasets"]
+    assert (one["name"], one["records"], one["instruments"]) == ("AAA_USDT-1m", 122, ["binance_spot:AAAUSDT"])
+    again = veloz("data", "import", file, "--product", "spot", "--json", *QUIET).json
+    assert again["added"] == {"frames": 0, "records": 0}
+    assert again["head_hash"] == made.json["head_hash"] == one["head_hash"]
+    twin = veloz("data", "import", file, "--product", "spot", "--name", "deep/twin", "--json", *QUIET).json
+    assert twin["head_hash"] == one["head_hash"], "the same file gives the same journal"
+    told = veloz("data", "list", "--json").json
+    assert [each["name"] for each in told["datasets"]] == ["AAA_USDT-1m", "deep/twin"]
+    assert told["records"] == 244
+    shown = veloz("data", "list")
+    assert "AAA_USDT-1m" in shown.out
+    assert shown.code == 0
+
+
+def test_what_is_missing_is_told(veloz: Run, tmp_path: Path) -> None:
+    file = candles(tmp_path / "AAA_USDT-1m.json", missing=(7, 20, 21, 22))
+    veloz("data", "import", file, "--product", "spot", *QUIET)
+    (one,) = veloz("data", "info", "AAA_USDT-1m", "--json").json["datasets"]
+    assert (one["gaps"], one["missing_bars"]) == ({"bars": 2, "diffs": 0, "book": 0}, 4)
+    first = one["largest_gaps"][0]
+    assert (first["instrument"], first["missing"]) == ("binance_spot:AAAUSDT", 3)
+    assert first["end_ns"] - first["begin_ns"] == 3 * MINUTE * 10**6
+    assert first["begin_ns"] == (1_700_000_040_000 + 20 * MINUTE) * 10**6
+    (source,) = one["sources"]
+    assert (source["file"], source["form"], source["records"], source["whole"]) == (file.name, "candles", 112, True)
+
+
+def test_event_files_come_in_by_their_product_alone(veloz: Run, tmp_path: Path) -> None:
+    both = e.VENUE | e.DESK
+    path = e.write(tmp_path / "btcusdt_1.npz", e.build([(1, both, e.BUY, n, 1, 1, 1) for n in range(1, 9)]))
+    made = veloz("ingest", path, "--journal", tmp_path / "j", "--product", "linear", "--tick", "0.5", "--json", *QUIET)
+    assert made.json["kinds"] == {"md.level": 8}
+    assert [(one["symbol"], one["tick"]) for one in made.json["instruments"]] == [("BTCUSDT", "0.5")]
+    assert "lot 0.001 found from its numbers" in made.json["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("info", "nothing"), "There is no dataset nothing"),
+        (("import", "/nowhere.npz", "--product", "spot"), "Nothing says which venue"),
+        (("import", "FILE"), "Nothing says which venue"),
+        (("import", "FILE", "--product", "perp"), "perp is no product"),
+        (("import", "FILE", "--product", "spot", "--tick", "-1"), "--tick -1 is no decimal above 0"),
+        (("import", "FILE", "--product", "spot", "--name", "../x"), "is no name of a dataset"),
+        (("export", "nothing", "--out", "x"), "There is no dataset nothing"),
+    ],
+)
+def test_each_mistake_is_one_sentence(veloz: Run, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    file = candles(tmp_path / "AAA_USDT-1m.json")
+    ran = veloz("data", *(str(file) if word == "FILE" else word for word in words), *QUIET)
+    assert ran.code == 2
+    assert said in ran.err
+    assert ran.err.count("\n") == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_export_says_when_its_extra_is_missing(veloz: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    veloz("data", "import", candles(tmp_path / "AAA_USDT-1m.json"), "--product", "spot", *QUIET)
+    monkeypatch.setattr(parquet, "load_duckdb", lambda: None)
+    ran = veloz("data", "export", "AAA_USDT-1m", "--out", tmp_path / "out")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "DuckDB, which is not installed" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_row_is_in_its_parquet_file(veloz: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed (extra `report`)")
+    monkeypatch.setattr(parquet, "ROWS_A_FILE", 25)
+    veloz("data", "import", candles(tmp_path / "AAA_USDT-1m.json"), "--product", "spot", *QUIET)
+    ran = veloz("data", "export", "AAA_USDT-1m", "--out", tmp_path / "out's", "--json").json
+    assert ran["rows"] == 122
+    with duckdb.connect() as base:
+        pattern = str(tmp_path / "out''s" / "md.bar" / "*.parquet")
+        bars = base.execute(f"SELECT * FROM '{pattern}' ORDER BY seq").fetchnumpy()
+    assert len(bars["seq"]) == 60
+    assert (np.diff(bars["ts_open"]) == MINUTE * 10**6).all()
+    assert {*bars["instrument"]} == {"binance_spot:AAAUSDT"}
+    assert ({*bars["close"].tolist()}, {*bars["price_scale"].tolist()}) == ({55}, {1})
+    assert "not empty" in veloz("data", "export", "AAA_USDT-1m", "--out", tmp_path / "out's").err
