@@ -83,9 +83,13 @@ def walk(made: list[list[tuple]]) -> dict[str, int]:
 def test_gaps_are_those_of_a_plain_walk(steps: list[tuple], cuts: list[int]) -> None:
     made = build(steps)
     finder = GapFinder()
+    alone = GapFinder()
+    for rows in made:
+        alone.see(np.array(rows, ROW))
     places = [0, *sorted({cut % (len(made) + 1) for cut in cuts}), len(made)]
     for begin, end in itertools.pairwise(places):
         finder.see(np.array([row for rows in made[begin:end] for row in rows], ROW))
     assert {**finder.counts, "missing": finder.missing_bars} == walk(made)
+    assert ({**alone.counts, "missing": alone.missing_bars}, sorted(alone.gaps)) == (walk(made), sorted(finder.gaps))
     assert len(finder.gaps) == sum(finder.counts.values())
     assert all(gap.begin_ns < gap.end_ns for gap in finder.gaps)
