@@ -9,6 +9,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,8 @@ class Key:
             value = Decimal(value)
         elif wanted is list and isinstance(value, str):
             value = [value]
+        elif wanted is str and isinstance(value, date | int) and not isinstance(value, bool):
+            value = str(value)  # a moment, which TOML reads itself
         if wanted is int and isinstance(value, Decimal) and value == value.to_integral_value():
             value = int(value)
         if type(value) is not wanted or (wanted is list and not all(isinstance(each, str) for each in value)):

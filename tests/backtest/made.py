@@ -1,0 +1,53 @@
+"""Recordings made by hand: one linear instrument, levels that are applied as they stand, trades."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from journal import Writer
+from veloz.contracts import registry as r
+from veloz.contracts.instrument import InstrumentBody
+from veloz.contracts.layout import APPLIED, ASK, FIRST, LAST, ROW, STEP_END
+from veloz.instruments.instrument import define
+
+MS = 1_000_000
+BEGIN = 1_700_000_000_000 * MS
+BODY = InstrumentBody(
+    venue="binance_usdm", symbol="BTCUSDT", product="linear", base="BTC", quote="USDT", settle="USDT", price_scale=1,
+    qty_scale=3, tick="0.1", lot="0.001",
+)  # fmt: skip
+
+
+def level(at_ms: float, price: int, qty: int, *, ask: bool = False, lag_ms: float = 1, end: bool = True) -> np.ndarray:
+    """One level: received at a moment, known at the venue `lag_ms` before."""
+    flags = FIRST | LAST | APPLIED | (ASK if ask else 0) | (STEP_END if end else 0)
+    return _row(r.LEVEL, flags, at_ms, lag_ms, 0, price, qty)
+
+
+def trade(at_ms: float, price: int, qty: int, *, sold: bool = False, lag_ms: float = 1) -> np.ndarray:
+    """A print."""
+    return _row(r.TRADE, FIRST | LAST | STEP_END | (ASK if sold else 0), at_ms, lag_ms, int(at_ms * 1000), price, qty)
+
+
+def _row(kind: r.Kind, flags: int, at_ms: float, lag_ms: float, *words: int) -> np.ndarray:
+    row = np.zeros(1, ROW)
+    row["kind"], row["version"], row["flags"], row["instrument"] = kind.number, kind.version, flags, 1
+    row["ts_recv"] = BEGIN + round(at_ms * MS)
+    row["ts_event"] = BEGIN + round((at_ms - lag_ms) * MS)
+    for name, word in zip(ROW.names[6:], words, strict=False):
+        row[name] = word
+    return row
+
+
+def make_recording(path: Path, *rows: np.ndarray) -> Path:
+    """A journal of rows, behind the instrument they are of."""
+    known = define(BODY, 1)
+    listed = np.zeros(1, r.LISTED.view)
+    listed["kind"], listed["version"], listed["instrument"], listed["flags"] = r.LISTED.number, 1, 1, STEP_END
+    listed["scales"], listed["tick"], listed["lot"] = known.scales, known.tick, known.lot
+    listed["multiplier_e8"], listed["definition"], listed["ts_recv"] = known.multiplier_e8, 1, BEGIN
+    with Writer.open(path, map_size_bytes=1 << 24) as writer:
+        writer.append(listed, bodies=[(0, msgspec.msgpack.encode(BODY))])
+        writer.append(np.concatenate(rows))
+    return path

@@ -1,0 +1,98 @@
+"""`veloz backtest` as people and scripts call it: the shipped file, files to import, and every refusal one sentence."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+KEYS = (
+    "records", "orders", "fills", "position", "realized", "cash", "fees", "funding", "net_pnl", "equity_end", "state_hash",
+    "metrics", "seconds", "records_per_second", "report", "journal",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
+    """The first lines of the sample."""
+    file = tmp_path_factory.mktemp("short") / "short.gz"
+    with gzip.open(sample) as whole, gzip.open(file, "wb") as out:
+        for _, line in zip(range(1_200), whole, strict=False):
+            out.write(line)
+    return file
+
+
+@pytest.fixture
+def quoter(root: Path) -> Path:
+    """The configuration that ships."""
+    return root / "configs" / "quoter.toml"
+
+
+def test_a_run_its_replay_and_its_verification(veloz: Run, quoter: Path, short: Path, tmp_path: Path) -> None:
+    result = tmp_path / "result"
+    told = veloz("backtest", quoter, "--data", short, "--journal", result, "--out", tmp_path / "out", "--json").json
+    assert set(KEYS) <= set(told)
+    assert told["position"].keys() == {"BTCUSDT"}
+    assert told["fills"] > 0
+    assert float(told["fees"]) > 0
+    assert json.loads(Path(told["report"]).read_text())["state_hash"] == told["state_hash"]
+    again = veloz("replay", "--journal", result, "--verify", "--json")
+    assert again.code == 0
+    assert again.json["state_hash"] == told["state_hash"]
+    assert again.json["decisions_checked"] > 0
+    book = veloz("book", "--journal", result, "--instrument", "BTCUSDT", "--json").json
+    assert book["synced"]
+    order = next(
+        line for line in veloz("journal", "dump", "--journal", result, "--kind", "order.filled").out.splitlines()
+    )
+    chain = veloz("why", json.loads(order)["order"], "--journal", result, "--json").json["chain"]
+    kinds = [each["kind"] for each in chain]
+    assert {"system.timer", "strategy.intent", "risk.approved", "order.dispatched", "order.accepted", "order.filled"} <= set(
+        kinds
+    )
+
+
+def test_the_same_again_is_the_same_and_data_are_imported_once(veloz: Run, quoter: Path, short: Path) -> None:
+    one = veloz("backtest", quoter, "--data", short, "--json")
+    two = veloz("backtest", quoter, "--data", short, "--set", "strategy.form=python", "--json")
+    assert "importing" in one.err
+    assert "importing" not in two.err
+    assert one.json["journal"] != two.json["journal"]
+    for key in ("fills", "cash", "fees", "net_pnl", "position", "data_hash"):
+        assert one.json[key] == two.json[key]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set", "latency.entry=1"], "latency.entry_ns"),
+        (["--set", "strategy.qyt=1"], "qty"),
+        (["--data", "gone.gz"], "no data at"),
+        (["--set", "data.from=2031-01-01"], "hold no row"),
+        (["--set", "data.from=soon"], "is no time"),
+        (["--set", "instrument.symbol=ETHUSDT"], "BTCUSDT"),
+    ],
+)
+def test_what_cannot_be_run_is_one_sentence_and_leaves_nothing(
+    veloz: Run, quoter: Path, short: Path, tmp_path: Path, words: list[str], said: str
+) -> None:
+    result = tmp_path / "result"
+    data = [] if "--data" in words else ["--data", short]
+    ran = veloz("backtest", quoter, *data, *words, "--journal", result, "--json")
+    assert ran.code == 2
+    error = ran.json["error"]
+    assert said in error["message"] + error["hint"]
+    assert not result.exists()
+
+
+def test_a_result_is_no_recording_and_its_place_is_its_own(veloz: Run, quoter: Path, short: Path, tmp_path: Path) -> None:
+    result = tmp_path / "result"
+    assert veloz("backtest", quoter, "--data", short, "--journal", result, "--json").code == 0
+    taken = veloz("backtest", quoter, "--data", short, "--journal", result, "--json")
+    assert (taken.code, "not empty" in taken.json["error"]["message"]) == (2, True)
+    upon = veloz("backtest", quoter, "--data", result, "--journal", tmp_path / "other", "--json")
+    assert (upon.code, "result of a backtest" in upon.json["error"]["message"]) == (2, True)
+    missing = veloz("backtest", tmp_path / "gone.toml", "--json")
+    assert (missing.code, "no file" in missing.json["error"]["message"]) == (2, True)
