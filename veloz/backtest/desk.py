@@ -14,7 +14,7 @@ from veloz.contracts.codes import StopLevel
 from veloz.contracts.layout import ROW
 from veloz.contracts.registry import DATA_FOLDED
 from veloz.engine.step import Body, Engine, Step, Wake
-from veloz.history.dataset import HEAD, Chunk, clear_end, words_of
+from veloz.history.dataset import HEAD, Chunk, clear_end, joined, words_of
 from veloz.reducers.fold import fold
 from veloz.reducers.state import State, new_state
 from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK
@@ -39,7 +39,7 @@ class Sight:
         shown = len(self.shown)
         if not shown:
             return self.host.wake(state, rows, first_seq, now, bodies)
-        both = np.concatenate([self.shown, rows])
+        both = joined(self.shown, rows)
         moved = [(at + shown, body) for at, body in bodies]
         return self.host.wake(state, both, first_seq - shown, now, moved, data=shown)
 
@@ -63,6 +63,8 @@ class Desk:
         self.data_seq = self.data_kind = 0  # last row of the recording that was folded
         self.data_rows = 0  # so many were
         self._asks_always = asks_always
+        self._restless: bool | None = None  # None: not known since the last step
+        self._due = 0
         self._hits: tuple[np.ndarray | None, object, np.ndarray] = (None, None, np.zeros(0, np.int64))
 
     @property
@@ -84,12 +86,13 @@ class Desk:
 
     def next_asked(self, chunk: Chunk, step: int) -> int:
         """The next step of a chunk, from `step` on, at whose end somebody may decide something; as many as it has, if there is none."""
-        state, end = self.state, len(chunk.ends)
-        desk = state.desk[0]
-        if step >= end or self._asks_always or self._is_restless():
+        end = len(chunk.ends)
+        if self._restless is None:  # only steps change it: what the recording says opens no order and sets no level
+            self._restless, self._due = self._is_restless(), self._pnl_due()
+        if step >= end or self._asks_always or self._restless:
             return step
-        if desk["orders_open"] or desk["positions_open"] or self._holds():
-            due = (int(desk["pnl_second"]) + 1) * SECOND_NS
+        due = self._due
+        if due:
             end = min(end, step + int(np.searchsorted(chunk.times[step:], due)))
         if self.host.waits:
             hits = self._hits_in(chunk)
@@ -104,8 +107,11 @@ class Desk:
             return True
         return bool((self.state.scopes["level"][: int(desk["scopes_used"])] >= StopLevel.CANCEL).any())
 
-    def _holds(self) -> bool:
-        return bool((self.state.positions["qty"][: int(self.state.desk[0]["positions_used"])] != 0).any())
+    def _pnl_due(self) -> int:
+        """From when on pnl is to be told again; 0: nothing is open, and nothing is told."""
+        desk = self.state.desk[0]
+        held = self.state.positions["qty"][: int(desk["positions_used"])]
+        return (int(desk["pnl_second"]) + 1) * SECOND_NS if desk["orders_open"] or held.any() else 0
 
     def _hits_in(self, chunk: Chunk) -> np.ndarray:
         """Steps of a chunk with a row that wakes somebody, ascending."""
@@ -143,7 +149,7 @@ class Desk:
         self._note(chunk, hi)
         self.sight.shown = rows.view(ROW)
         try:
-            taken = self._take(np.concatenate([self._mark(previous, self.now_ns), inputs]), ())
+            taken = self._take(joined(self._mark(previous, self.now_ns), inputs), ())
         finally:
             self.sight.shown = _NOTHING
         if len(taken.rows) > 1:
@@ -159,6 +165,10 @@ class Desk:
         self.data_seq = int(chunk.seqs[end - 1])
         self.data_kind = int(chunk.rows[end - 1]["head"]) & _KIND
 
+    def resume(self, state: State, seq: int) -> None:
+        """Go on from another state, after another row of the result; the recording and the strategies stay where they are."""
+        self.engine.state, self.seq, self._restless = state, seq, None
+
     # --- the result -------------------------------------------------------------------------------------------------------
 
     def begin(self, rows: np.ndarray, bodies: Iterable[Body]) -> Step:
@@ -173,7 +183,7 @@ class Desk:
             rows: ROW[n].
             bodies: (index in `rows`, bytes).
         """
-        inputs = np.concatenate([self._mark(self.data_seq, now_ns), rows])
+        inputs = joined(self._mark(self.data_seq, now_ns), rows)
         return self._take(inputs, [(at + 1, body) for at, body in bodies])
 
     def _mark(self, previous_seq: int, now_ns: int) -> np.ndarray:
@@ -184,5 +194,6 @@ class Desk:
 
     def _take(self, rows: np.ndarray, bodies: Iterable[Body]) -> Step:
         step = self.engine.take(rows, bodies, self.seq + 1)
+        self._restless = None
         self.seq = step.last_seq
         return step

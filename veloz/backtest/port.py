@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from veloz.backtest import exchange
-from veloz.backtest.machine import DONE, NO_ROOM, OUTSIDE, STOPPED
+from veloz.backtest.machine import DONE, ENTRY, NEVER, NO_ROOM, OUTSIDE, RESPONSE, STOPPED
 from veloz.backtest.making import lengthen, new_venue, request_of, widen
 from veloz.backtest.prelude import Traded, World, filters_of
 from veloz.backtest.rules import HFTBACKTEST, Compat, Latency, Market, Matching, Queue, Rules
@@ -31,9 +31,9 @@ class Exchange:
 
     def __init__(self, plan: Plan) -> None:
         self.venue = new_venue(markets_of(plan), rules_of(plan.settings))
+        self._ends = self.venue.wires.view("<i8").reshape(2, -1)[:, :2]  # head and tail of both wires, wherever they are
         self._signal = np.zeros(1, np.int64)
         self._out = np.zeros(OUT_FIRST, RAW)
-        self._scales = {each.number: each.instrument.price_scale for each in plan.world.traded}
 
     def advance(self, rows: np.ndarray, begin: int, until_ns: int) -> int:
         """See `runner.Venue`."""
@@ -65,11 +65,16 @@ class Exchange:
 
     def next_arrival_ns(self) -> int:
         """See `runner.Venue`."""
-        return int(exchange.next_arrival_ns(self.venue))
+        return self._due(RESPONSE, self.venue.reports, "ts_recv")
 
     def next_request_ns(self) -> int:
         """See `runner.Venue`."""
-        return int(exchange.next_venue_ns(self.venue))
+        return self._due(ENTRY, self.venue.requests, "due_ns")
+
+    def _due(self, place: int, ring: np.ndarray, name: str) -> int:
+        """When the first message of a wire arrives; NEVER: there is none."""
+        head, tail = self._ends[place].tolist()
+        return int(ring[name][head & (len(ring) - 1)]) if head != tail else int(NEVER)
 
     def take(self, at_ns: int) -> np.ndarray:
         """See `runner.Venue`."""

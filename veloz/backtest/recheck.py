@@ -178,8 +178,7 @@ class Recheck:
     def _resume(self, seq: int) -> None:
         """The engine goes on from the state that the record has."""
         assert self._record is not None
-        self._desk.engine.state = copy_state(self._record.state)
-        self._desk.seq = seq
+        self._desk.resume(copy_state(self._record.state), seq)
 
 
 def _difference(first_seq: int, rows: np.ndarray, inputs: int, made: np.ndarray) -> Divergence | None:

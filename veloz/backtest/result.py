@@ -11,6 +11,7 @@ from journal import JournalError, Writer
 from journal.limits import ROWS_MAX
 from veloz.contracts.layout import ROW
 from veloz.engine.step import Body, Step
+from veloz.history.dataset import joined
 
 MAP_BYTES: Final = 64 << 30  # address space, not disk
 BATCH_ROWS: Final = 8_192
@@ -59,7 +60,7 @@ class Recorder:
     def flush(self) -> None:
         """Hand over what waits."""
         if self._waiting:
-            self._writer.append(np.concatenate(self._rows), bodies=self._bodies)
+            self._writer.append(joined(*self._rows), bodies=self._bodies)
         self._rows, self._bodies, self._waiting = [], [], 0
 
     def close(self) -> None:

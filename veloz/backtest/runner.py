@@ -21,7 +21,7 @@ from veloz.contracts import registry, terms
 from veloz.contracts.layout import ROW
 from veloz.engine.outbox import Request
 from veloz.engine.step import Body, Step
-from veloz.history.dataset import Chunk
+from veloz.history.dataset import Chunk, joined
 from veloz.reducers.words import RAW
 
 NEVER: Final = (1 << 63) - 1
@@ -216,7 +216,7 @@ class Run:
     def _report(self, at_ns: int) -> None:
         """What arrives from the venue at one moment."""
         rows = self.venue.take(at_ns)
-        self._done(self.desk.take(at_ns, np.concatenate([self._told(), rows])))
+        self._done(self.desk.take(at_ns, joined(self._told(), rows)))
 
     def _fire(self, at_ns: int) -> None:
         """The timers that have come."""
@@ -225,7 +225,7 @@ class Run:
         rows["kind"], rows["version"], rows["ts_recv"] = registry.TIMER.number, registry.TIMER.version, at_ns
         for row, each in zip(rows, due, strict=True):
             row["strategy"], row["timer"], row["due_ns"] = each.strategy, each.timer, each.due_ns
-        self._done(self.desk.take(at_ns, np.concatenate([self._told(), rows.view(ROW)])))
+        self._done(self.desk.take(at_ns, joined(self._told(), rows)))
 
     def _drain(self, timer_ns: int) -> None:
         """The recording is over for the desk: what is under way still arrives, and timers come as long as something does."""
@@ -255,7 +255,8 @@ class Run:
             if self._row == len(self._rows):
                 more = self._feed.next_rows(limit_ns)
                 if more is None:
-                    self.venue.advance(_NO_ROWS, 0, limit_ns)
+                    if self.venue.next_request_ns() <= limit_ns:
+                        self.venue.advance(_NO_ROWS, 0, limit_ns)
                     break
                 self._rows, self._row = more, 0
             until = min(limit_ns, int(self._rows[-1]["ts_event"]))  # no instant is parted by blocks
@@ -279,7 +280,7 @@ class Run:
     def _told(self) -> np.ndarray:
         """What was sent since the last step, as rows."""
         sent, self._sent = self._sent, []
-        return np.concatenate(sent) if sent else _NOTHING
+        return joined(*sent) if sent else _NOTHING
 
     def _done(self, step: Step) -> None:
         """A step was taken: it is written, its requests leave."""

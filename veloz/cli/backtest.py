@@ -218,6 +218,7 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
 
     for prepare in (warm, warm_trading, warm_step):
         prepare()
+    _warm_run(plan)
     ledger = Ledger(plan.world, plan.settings["report.equity_ns"])
     recorder = Recorder(place)
     try:
@@ -235,6 +236,17 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
     return answer
+
+
+def _warm_run(plan: "Plan") -> None:
+    """Run the first moments once for nothing: that compiles the exchange and the strategies, which is no part of the run."""
+    from veloz.backtest.port import Exchange
+    from veloz.backtest.result import Kept
+    from veloz.backtest.setup import make_run
+    from veloz.contracts.kernel import config
+
+    if not config.DISABLE_JIT:
+        make_run(plan, Exchange(plan), Kept()).play(events=EVENTS_A_LOOK)
 
 
 def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:

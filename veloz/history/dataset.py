@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from veloz.contracts.layout import APPLIED, STEP_END
+from veloz.contracts.layout import APPLIED, ROW, STEP_END
 from veloz.contracts.registry import LEVEL, TRADE, VENUE_TRADE
 from veloz.history.slabs import SlabReader
 from veloz.reducers.limits import TIME_MAX_NS
@@ -49,6 +49,11 @@ class Chunk(NamedTuple):
 def words_of(rows: np.ndarray) -> np.ndarray:
     """Rows of any view as i8[n, 8], without a copy."""
     return np.ascontiguousarray(rows).view(_WORD).reshape(-1, _WORDS)
+
+
+def joined(*parts: np.ndarray) -> np.ndarray:
+    """Arrays of rows, one behind the other: ROW[n]. As words, which costs a tenth of what joining fields costs."""
+    return np.concatenate([np.ascontiguousarray(part).view(_WORD) for part in parts]).view(ROW)
 
 
 def desk_chunk(first_seq: int, rows: np.ndarray, shift_ns: int, now: int) -> Chunk | None:
