@@ -51,7 +51,9 @@ def rewritten(path: Path, parts: list[tuple[np.ndarray, list[tuple[int, bytes]]]
 
 def place_of(parts: list[tuple[np.ndarray, list[tuple[int, bytes]]]], kind: r.Kind, nth: int = 0) -> tuple[int, int]:
     """Step and row of the nth row of a kind."""
-    found = [(at, k) for at, (rows, _) in enumerate(parts) for k in np.flatnonzero(rows["kind"] == kind.number).tolist()]
+    found = [
+        (at, k) for at, (rows, _) in enumerate(parts) for k in np.flatnonzero(rows["kind"] == kind.number).tolist()
+    ]
     return found[nth]
 
 

@@ -20,7 +20,14 @@ def test_the_file_that_ships_is_read_exactly(root: Path) -> None:
 
 def test_decimals_stay_what_was_written() -> None:
     settings = read_settings(
-        "", ["strategy.qty=0.1", "strategy.half_spread=0.30", "fees.maker=-0.00005", "match.roi_lb=1e3", "match.roi_ub=2000"]
+        "",
+        [
+            "strategy.qty=0.1",
+            "strategy.half_spread=0.30",
+            "fees.maker=-0.00005",
+            "match.roi_lb=1e3",
+            "match.roi_ub=2000",
+        ],
     )
     assert settings.strategies[0].params == {"qty": "0.1", "half_spread": "0.3"}
     assert settings.ppm("fees.maker") == -50
@@ -31,7 +38,14 @@ def test_what_says_the_same_has_the_same_hash_and_nothing_else_has() -> None:
     one = read_settings("[strategy]\nqty = 0.10\n[fees]\nmaker = 0.0002")
     assert read_settings("fees.maker = 2e-4\nstrategy.qty = 0.1").digest == one.digest
     assert read_settings("", ["strategy.qty=0.1", "report.dir=/elsewhere"]).digest == one.digest
-    others = ("strategy.qty=0.2", "strategy.form=python", "latency.entry_ns=1", "seed=1", "gate.enabled=false", "data.from=5")
+    others = (
+        "strategy.qty=0.2",
+        "strategy.form=python",
+        "latency.entry_ns=1",
+        "seed=1",
+        "gate.enabled=false",
+        "data.from=5",
+    )
     told = {read_settings("strategy.qty = 0.1", [word]).digest for word in others}
     assert len(told) == len(others)
     assert one.digest not in told

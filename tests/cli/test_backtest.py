@@ -49,9 +49,14 @@ def test_a_run_its_replay_and_its_verification(veloz: Run, quoter: Path, short: 
     )
     chain = veloz("why", json.loads(order)["order"], "--journal", result, "--json").json["chain"]
     kinds = [each["kind"] for each in chain]
-    assert {"system.timer", "strategy.intent", "risk.approved", "order.dispatched", "order.accepted", "order.filled"} <= set(
-        kinds
-    )
+    assert {
+        "system.timer",
+        "strategy.intent",
+        "risk.approved",
+        "order.dispatched",
+        "order.accepted",
+        "order.filled",
+    } <= set(kinds)
 
 
 def test_the_same_again_is_the_same_and_data_are_imported_once(veloz: Run, quoter: Path, short: Path) -> None:
@@ -87,7 +92,9 @@ def test_what_cannot_be_run_is_one_sentence_and_leaves_nothing(
     assert not result.exists()
 
 
-def test_a_result_is_no_recording_and_its_place_is_its_own(veloz: Run, quoter: Path, short: Path, tmp_path: Path) -> None:
+def test_a_result_is_no_recording_and_its_place_is_its_own(
+    veloz: Run, quoter: Path, short: Path, tmp_path: Path
+) -> None:
     result = tmp_path / "result"
     assert veloz("backtest", quoter, "--data", short, "--journal", result, "--json").code == 0
     taken = veloz("backtest", quoter, "--data", short, "--journal", result, "--json")

@@ -31,7 +31,9 @@ class Exchange:
 
     def __init__(self, plan: Plan) -> None:
         self.venue = new_venue(markets_of(plan), rules_of(plan.settings))
-        self._ends = self.venue.wires.view("<i8").reshape(2, -1)[:, :2]  # head and tail of both wires, wherever they are
+        self._ends = self.venue.wires.view("<i8").reshape(2, -1)[
+            :, :2
+        ]  # head and tail of both wires, wherever they are
         self._signal = np.zeros(1, np.int64)
         self._out = np.zeros(OUT_FIRST, RAW)
 
@@ -71,7 +73,7 @@ class Exchange:
         """See `runner.Venue`."""
         return self._due(ENTRY, self.venue.requests, "due_ns")
 
-    def _due(self, place: int, ring: np.ndarray, name: str) -> int:
+    def _due(self, place: I, ring: np.ndarray, name: str) -> int:
         """When the first message of a wire arrives; NEVER: there is none."""
         head, tail = self._ends[place].tolist()
         return int(ring[name][head & (len(ring) - 1)]) if head != tail else int(NEVER)
