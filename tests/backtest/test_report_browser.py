@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.backtest.made_runs import made_run
 from tests.backtest.test_report import EVIL, evil
 from tests.world.browser import Page, find_browser
+from veloz.backtest.outcome import RunResult
 from veloz.backtest.report import write_report
 
 BROWSER = find_browser()
@@ -27,7 +30,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Pages by name."""
     folder = tmp_path_factory.mktemp("reports")
     small = made_run(1_000, 7_200)
-    runs = {"small": small, "large": made_run(LARGE, 86_400, every=60), "evil": evil(small)}
+    runs = {"small": small, "two": two_markets(small), "large": made_run(LARGE, 86_400, every=60), "evil": evil(small)}
     return {name: write_report(run, folder / name).html for name, run in runs.items()}
 
 
@@ -48,6 +51,17 @@ def page() -> Iterator[Page]:
         ]
         assert all(url.startswith(("file:", "data:")) for url in asked), asked
         assert len([url for url in asked if url.startswith("file:")]) == 1, asked
+
+
+def two_markets(run: RunResult) -> RunResult:
+    """The same executions on two markets in turn, and money that a double cannot hold."""
+    fills = run.fills.copy()
+    fills["market"][1::2] = 1
+    fills["fee"][0] = (1 << 62) + 1
+    other = replace(
+        run.markets[0], symbol="ETHUSDT", price_ts_ns=np.zeros(0, np.int64), price_mid_x2=np.zeros(0, np.int64)
+    )
+    return replace(run, fills=fills, markets=(run.markets[0], other))
 
 
 def cells(page: Page, row: int) -> list[str]:
@@ -117,6 +131,33 @@ def test_a_tab_shows_round_trips_and_a_figure_tells_what_it_means(page: Page, re
     told = page.run("document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent")
     assert told.startswith("Not computed: The run is shorter than a day")
     assert "365 days" in told
+
+
+def test_two_markets_and_numbers_beyond_doubles(page: Page, reports: dict[str, Path]) -> None:
+    page.open(reports["two"])
+    settle(page)
+    assert [cells(page, row)[1] for row in (0, 1)] == ["BTCUSDT", "ETHUSDT"]
+    assert cells(page, 0)[5].replace("\u202f", "") == "46116860184.27387905"
+    before = page.run(f"({INK})('price')")
+    page.run(
+        "document.getElementById('market').selectedIndex = 1, document.getElementById('market').dispatchEvent(new Event('change'))"
+    )
+    settle(page)
+    assert page.run(f"({INK})('price')") != before
+    assert not page.run(f"({BLANK})('price')"), "without mids the executions make the line"
+
+
+def test_a_chart_obeys_keys(page: Page, reports: dict[str, Path]) -> None:
+    page.open(reports["small"])
+    settle(page)
+    before = {name: page.run(f"({INK})('{name}')") for name in ("equity", "price")}
+    page.run("document.getElementById('equity').focus()")
+    page.press("+")
+    settle(page)
+    assert all(page.run(f"({INK})('{name}')") != drawn for name, drawn in before.items()), "they zoom together"
+    page.press("0")
+    settle(page)
+    assert all(page.run(f"({INK})('{name}')") == drawn for name, drawn in before.items())
 
 
 def test_a_phone_scrolls_one_way_only(page: Page, reports: dict[str, Path]) -> None:

@@ -52,7 +52,7 @@ function options(node, name, height, series, digits, more = {}) {
   return {
     width: Math.max(node.clientWidth, 200), height, series: [{}, ...series], axes: axes(digits), legend: { show: false }, pxAlign: 0,
     tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"), padding: [8, 12, 0, 0],
-    scales: { x: { time: true, range: () => [view.min, view.max] }, y: { range: padded } },
+    scales: { x: { time: true, range: () => [view.min, view.max] }, y: { range: (chart) => padded(chart, name === "price") } },
     cursor: { sync: { key: "veloz" }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
     hooks: {
       setSelect: [(chart) => zoomTo(chart.posToVal(chart.select.left, "x"), chart.posToVal(chart.select.left + chart.select.width, "x"), chart)],
@@ -62,10 +62,27 @@ function options(node, name, height, series, digits, more = {}) {
   };
 }
 
-function padded(chart, low, high) {
-  if (low === null || high === null || !isFinite(low) || !isFinite(high)) return [0, 1];
-  const room = (high - low || Math.abs(high) || 1) * 0.06;
-  return [low - room, high + room];
+// What is in sight, with the neighbours on both sides that lines run to.
+function inSight(times) {
+  return [Math.max(place(times, view.min) - 1, 0), Math.min(place(times, view.max) + 1, times.length)];
+}
+
+function extent(values, [from, to], found = [Infinity, -Infinity]) {
+  for (let at = from; at < to; at++) {
+    const value = values[at];
+    if (value === null) continue;
+    if (value < found[0]) found[0] = value;
+    if (value > found[1]) found[1] = value;
+  }
+  return found;
+}
+
+function padded(chart, executed) {
+  const found = extent(chart.data[1], inSight(chart.data[0]));
+  if (executed) extent(executionsOf(shown).y, inSight(executionsOf(shown).x), found);
+  if (found[0] > found[1]) return [0, 1];
+  const room = (found[1] - found[0] || Math.abs(found[1]) || 1) * 0.06;
+  return [found[0] - room, found[1] + room];
 }
 
 function make(name, height, columns, series, digits, more) {
@@ -124,7 +141,7 @@ function drawExecutions(chart) {
   const { at, x, y } = executionsOf(shown);
   const first = place(x, view.min), last = place(x, view.max);
   const { ctx, bbox } = chart;
-  const ratio = uPlot.pxRatio, few = last - first <= 1500;
+  const ratio = uPlot.pxRatio, few = last - first <= bbox.width / ratio;
   const size = (few ? 4.5 : 2) * ratio, cell = few ? 0 : 2 * ratio;
   const columns = Math.ceil(bbox.width / (cell || 1)) + 1, rows = Math.ceil(bbox.height / (cell || 1)) + 1;
   const perX = bbox.width / (view.max - view.min), { min, max } = chart.scales.y, perY = bbox.height / (max - min);

@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from html import escape
 from itertools import groupby
@@ -22,6 +23,7 @@ from veloz.backtest.web.payload import payload_of
 
 HERE: Final = Path(__file__).parent
 SCRIPTS: Final = ("columns.js", "charts.js", "tables.js", "page.js")
+LARGE: Final = 1_000  # money whose small decimals nobody reads
 HEAD_FIGURES: Final = ("net_pnl", "return", "sharpe", "max_drawdown", "fills", "win_rate")
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SHADES: Final = (0.005, 0.02, 0.05, 0.1)  # returns of a month at which its colour grows stronger
@@ -133,7 +135,7 @@ def told(metric: Metric, asset: str) -> str:
     if value is None:
         return "—"
     if isinstance(value, str):
-        return f"{escape(grouped(value))} <small>{escape(asset)}</small>"
+        return f"{escape(grouped(_rounded(value)))} <small>{escape(asset)}</small>"
     if unit == "percent":
         return f"{_plain(value * 100, 3)} %"
     if unit == "ns":
@@ -141,6 +143,11 @@ def told(metric: Metric, asset: str) -> str:
     if unit == "count":
         return grouped(str(value))
     return f"{_plain(value, 3)} bps" if unit == "bps" else _plain(value, 3)
+
+
+def _rounded(money: str) -> str:
+    """Money with two decimals where it is large: the JSON report has all."""
+    return f"{Decimal(money):.2f}" if abs(Decimal(money)) >= LARGE else money
 
 
 def _plain(value: float, places: int) -> str:
