@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,9 @@ def test_a_run_its_replay_and_its_verification(veloz: Run, quoter: Path, short: 
     assert told["position"].keys() == {"BTCUSDT"}
     assert told["fills"] > 0
     assert float(told["fees"]) > 0
-    assert json.loads(Path(told["report"]).read_text())["state_hash"] == told["state_hash"]
+    assert json.loads(Path(told["report_json"]).read_text())["state_hash"] == told["state_hash"]
+    assert Path(told["report"]).read_text().startswith("<!")
+    assert told["metrics"]["net_pnl"] == told["net_pnl"]
     again = veloz("replay", "--journal", result, "--verify", "--json")
     assert again.code == 0
     assert again.json["state_hash"] == told["state_hash"]
@@ -57,6 +60,29 @@ def test_a_run_its_replay_and_its_verification(veloz: Run, quoter: Path, short: 
         "order.accepted",
         "order.filled",
     } <= set(kinds)
+
+
+def test_the_figures_are_those_of_the_rows(veloz: Run, quoter: Path, short: Path, tmp_path: Path) -> None:
+    """Added up with decimals from what the journal tells."""
+    result = tmp_path / "result"
+    told = veloz(
+        "backtest", quoter, "--data", short, "--journal", result, "--json",
+        "--set", "strategy.half_spread=0.1", "--set", "fees.maker=0.0003",
+    ).json  # fmt: skip
+    rows = [json.loads(line) for line in veloz("journal", "dump", "--journal", result, "--kind", "order.*").out.splitlines()]
+    fills = [row for row in rows if row["kind"] == "order.filled"]
+    signs = [Decimal(-1 if row["meta"]["side"] == "sell" else 1) for row in fills]
+    moved = [sign * Decimal(row["qty"]) for sign, row in zip(signs, fills, strict=True)]
+    worth = [qty * Decimal(row["price"]) for qty, row in zip(moved, fills, strict=True)]
+    fees = [Decimal(row["amount"]) for row in rows if row["kind"] == "order.fee"]
+    assert len(fills) == told["fills"] > 2
+    assert Decimal(told["position"]["BTCUSDT"]) == sum(moved)
+    assert Decimal(told["cash"]) == -sum(worth)
+    assert Decimal(told["fees"]) == sum(fees)
+    assert all(fee == abs(value) * Decimal("0.0003") for fee, value in zip(fees, worth, strict=True))
+    assert told["orders"] == sum(row["kind"] == "order.requested" for row in rows)
+    assert Decimal(told["net_pnl"]) == Decimal(told["equity_end"]) - Decimal(told["equity_start"])
+    assert Decimal(told["net_pnl"]) == Decimal(told["realized"]) + Decimal(told["unrealized"]) - Decimal(told["fees"])
 
 
 def test_the_same_again_is_the_same_and_data_are_imported_once(veloz: Run, quoter: Path, short: Path) -> None:

@@ -22,11 +22,13 @@ from veloz.instruments.units import decimal_text
 from veloz.reducers.desk import ASSETS_MAX, SCOPE_GLOBAL
 from veloz.reducers.places import NO_STRATEGY
 from veloz.reducers.settle import settle
-from veloz.reducers.state import State
+from veloz.reducers.state import State, new_state
 from veloz.reducers.words import I
 
 DIGITS: Final = 60  # of sums of quotients
 COIN_PLACES: Final = 18
+SECOND_NS: Final = 1_000_000_000
+POINTS_MAX: Final = 50_000
 MULTIPLIER: Final = Decimal(10**8)
 _WATCHED: Final = (FILLED.number, FEE.number, REQUESTED.number)
 
@@ -53,6 +55,7 @@ class Point(NamedTuple):
 
     ts_ns: int
     equity: int
+    gross: int  # what positions are worth, signs aside
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,17 @@ class Ledger:
 
     Args:
         world: What the run trades.
-        every_ns: Time between two points of the curve.
+        every_ns: Time between two points of the curve; 0: a second, or more where that would be too many points.
+        span_ns: How long the run is.
     """
 
-    def __init__(self, world: World, every_ns: int) -> None:
-        self._world, self._every = world, every_ns
+    def __init__(self, world: World, every_ns: int = 0, span_ns: int = 0) -> None:
+        self._world, self._every = world, every_ns or max(SECOND_NS, span_ns // POINTS_MAX)
         self._next_ns = 0
         self.orders = 0
         self.trades: list[Trade] = []
         self.curve: list[Point] = []
+        self._closed = new_state()  # as the end was valued
 
     def see(self, desk: Desk, step: Step) -> None:
         """See `runner.Watcher`."""
@@ -95,7 +100,7 @@ class Ledger:
         now = desk.now_ns
         if now >= self._next_ns:
             self._next_ns = (now // self._every + 1) * self._every
-            self.curve.append(Point(now, equity_of(desk.state)))
+            self.curve.append(_point(now, desk.state))
 
     def _read(self, step: Step) -> None:
         self.orders += int((step.rows["kind"] == REQUESTED.number).sum())
@@ -118,17 +123,18 @@ class Ledger:
         state = copy_state(desk.state)
         settle(state, I(desk.now_ns))
         if not self.curve or self.curve[-1].ts_ns < desk.now_ns:
-            self.curve.append(Point(desk.now_ns, equity_of(state)))
+            self.curve.append(_point(desk.now_ns, state))
         scope, scale = state.scopes[SCOPE_GLOBAL], self.scale
-        start, end = self.curve[0].equity, equity_of(state)
+        self._closed = state
+        start, end = self.curve[0].equity, int(scope["equity"])
         return Figures(
             orders=self.orders,
             fills=len(self.trades),
             position={each.instrument.symbol: self._position(state, each) for each in self._world.traded},
             realized=decimal_text(int(scope["realized"]), scale),
             cash=text_of(self._cash()),
-            fees=text_of(self._moved(state, "fees")),
-            funding=text_of(self._moved(state, "funding")),
+            fees=text_of(self._moved("fees")),
+            funding=text_of(self._moved("funding")),
             net_pnl=decimal_text(end - start, scale),
             equity_start=decimal_text(start, scale),
             equity_end=decimal_text(end, scale),
@@ -163,19 +169,32 @@ class Ledger:
                 total += worth if trade.sell else -worth
             return total.quantize(Decimal(1).scaleb(-COIN_PLACES))
 
-    def _moved(self, state: State, name: str) -> Decimal:
-        """What balances were charged (or paid), each asset at its rate of now."""
+    def _moved(self, name: str) -> Decimal:
+        """What balances were charged (or paid), each asset at its rate of the end."""
         total = Decimal(0)
         for asset in self._world.assets.values():
-            moved = sum(int(state.balances[at][name]) for at in _places(state, asset.number))
+            moved = sum(int(self._closed.balances[at][name]) for at in _places(self._closed, asset.number))
             if moved:
-                total += Decimal(moved).scaleb(-asset.scale) * self._rate(state, asset.number)
+                total += Decimal(moved).scaleb(-asset.scale) * self.rate(asset.number)
         return total
 
-    def _rate(self, state: State, asset: int) -> Decimal:
+    def counted(self, name: str) -> int:
+        """The same (`fees`, `funding`) at the scale of the reporting asset, rounded down."""
+        return int(self._moved(name).scaleb(self.scale).to_integral_value(rounding="ROUND_FLOOR"))
+
+    def scale_of(self, asset: int) -> int:
+        """Decimals of an asset."""
+        return next(each.scale for each in self._world.assets.values() if each.number == asset)
+
+    def rate_of(self, name: str) -> Decimal:
+        """What one unit of an asset is worth in the reporting asset at the end; 0: nobody knows."""
+        return self.rate(self._world.assets[name].number)
+
+    def rate(self, asset: int) -> Decimal:
+        """The same by its number."""
         if asset == self._world.assets[self._world.reporting].number:
             return Decimal(1)
-        record = state.assets[asset]
+        record = self._closed.assets[asset]
         return Decimal(int(record["num"])) / Decimal(int(record["den"])) if int(record["den"]) else Decimal(0)
 
 
@@ -192,9 +211,10 @@ def _fee_behind(rows: np.ndarray, at: int) -> tuple[int, int]:
     return int(row["amount"]), int(row["asset"])
 
 
-def equity_of(state: State) -> int:
-    """Equity of everything, as last settled, at the scale of the reporting asset."""
-    return int(state.scopes[SCOPE_GLOBAL]["equity"])
+def _point(now: int, state: State) -> Point:
+    """Equity and exposure of everything, as last settled."""
+    scope = state.scopes[SCOPE_GLOBAL]
+    return Point(now, int(scope["equity"]), int(scope["gross"]))
 
 
 class Gap(NamedTuple):

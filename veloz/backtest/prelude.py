@@ -102,6 +102,11 @@ class Rows:
             self.bodies.append((len(self._rows), msgspec.msgpack.encode(body)))
         self._rows.append(row)
 
+    def join(self, other: "Rows") -> None:
+        """Other rows with their bodies, behind these."""
+        self.bodies += [(len(self._rows) + at, body) for at, body in other.bodies]
+        self._rows += other._rows
+
     def extend(self, rows: np.ndarray) -> None:
         """Rows that were made elsewhere."""
         self._rows += [rows[k : k + 1] for k in range(len(rows))]
@@ -277,20 +282,29 @@ def world_rows(world: World, settings: Settings, named: Named, now_ns: int, limi
     rows.add(registry.STARTED, epoch=1)
     for name, asset in world.assets.items():
         rows.add(registry.ASSET, body=NameBody(name=name), asset=asset.number, scale=asset.scale)
+    rows.join(listing_rows(world, now_ns))
     for each in world.listed:
-        _list(rows, world, each)
+        _terms(rows, world, each)
     _open(rows, world, settings)
     if limits:
         _limit(rows, world, limits)
     return rows
 
 
-def _list(rows: Rows, world: World, each: Traded) -> None:
-    known, assets = each.instrument, world.assets
-    rows.add(
-        registry.LISTED, each.number, known.body, scales=known.scales, tick=known.tick, lot=known.lot,
-        multiplier_e8=known.multiplier_e8, definition=VERSION_FIRST,
-    )  # fmt: skip
+def listing_rows(world: World, now_ns: int) -> Rows:
+    """The instruments alone: what market rows need."""
+    rows = Rows(now_ns)
+    for each in world.listed:
+        known = each.instrument
+        rows.add(
+            registry.LISTED, each.number, known.body, scales=known.scales, tick=known.tick, lot=known.lot,
+            multiplier_e8=known.multiplier_e8, definition=VERSION_FIRST,
+        )  # fmt: skip
+    return rows
+
+
+def _terms(rows: Rows, world: World, each: Traded) -> None:
+    assets = world.assets
     rows.add(
         registry.ASSETS, each.number, product=int(each.product), base=assets[each.base].number,
         quote=assets[each.quote].number, settle=assets[each.settle].number,

@@ -107,7 +107,7 @@ KEYS: Final = (
     Key("seed", 0, "of everything that is drawn by chance", 0),
     Key("report.dir", "", "where reports go; empty: beside the result"),
     Key("report.html", True, "write the HTML report"),
-    Key("report.equity_ns", 60_000_000_000, "time between two points of the equity curve", 1),
+    Key("report.equity_ns", 0, "time between two points of the equity curve; 0: as the run's length asks for", 0),
 )  # fmt: skip
 BY_NAME: Final = {key.name: key for key in KEYS}
 _FREE: Final = ("strategy.", "account.balances.")  # parameters and assets have names of their own

@@ -1,7 +1,6 @@
 """`veloz backtest`: run strategies on a recording against a simulated venue."""
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -209,8 +208,11 @@ def _hash_of(paths: Sequence[Path], settings: Any) -> str:
 
 def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     """Play it to its end and write what came of it."""
+    from veloz.backtest.ending import outcome_of
     from veloz.backtest.ledger import Ledger
+    from veloz.backtest.metrics import measure
     from veloz.backtest.port import Exchange
+    from veloz.backtest.report import write_report
     from veloz.backtest.result import Recorder
     from veloz.backtest.setup import make_run
     from veloz.cli.progress import Bar
@@ -219,7 +221,8 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     for prepare in (warm, warm_trading, warm_step):
         prepare()
     _warm_run(plan)
-    ledger = Ledger(plan.world, plan.settings["report.equity_ns"])
+    span = plan.found.last_recv_ns + plan.named.shift_ns - plan.begin_ns
+    ledger = Ledger(plan.world, plan.settings["report.equity_ns"], span)
     recorder = Recorder(place)
     try:
         played = make_run(plan, Exchange(plan), recorder, (ledger,))
@@ -232,9 +235,10 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
         recorder.drop()
         raise
     answer = answer_of(plan, played, ledger)
-    answer["journal"], answer["report"] = str(place), str(out / "report.json")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "report.json").write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+    outcome = outcome_of(plan, played, ledger, place, ", ".join(each.name for each in plan.settings.strategies), answer["warnings"])
+    written = write_report(outcome, out)
+    answer["metrics"], answer["journal"] = measure(outcome).as_dict(), str(place)
+    answer["report"], answer["report_json"] = str(written.html), str(written.json)
     return answer
 
 

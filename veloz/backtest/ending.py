@@ -1,0 +1,134 @@
+"""The end of a run: its outcome, in the shape that metrics and reports read (`outcome.py`)."""
+
+import json
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from veloz.backtest.ledger import Ledger, Trade, gaps_of
+from veloz.backtest.mids import mids_at
+from veloz.backtest.outcome import HORIZONS_S, Data, Gap, Market, RunResult, no_fills
+from veloz.backtest.prelude import Traded
+from veloz.backtest.runner import Run
+from veloz.backtest.setup import Plan
+from veloz.history.results import head_at, read_naming
+from veloz.reducers.state import state_hash
+
+SECOND_NS: Final = 1_000_000_000
+CHART_POINTS: Final = 2_000
+FILLS_MEASURED: Final = 50_000  # executions beside which the market is looked at; of more, the first ones
+PACKAGES: Final = ("veloz", "numpy", "numba")
+
+
+def outcome_of(plan: Plan, run: Run, ledger: Ledger, place: Path, name: str, warnings: Sequence[str]) -> RunResult:
+    """What a run came to.
+
+    Args:
+        plan, run, ledger: Of the run, which is over; `ledger.figures` was asked.
+        place: Its result.
+        name: Title of the report.
+        warnings: What people should know of it.
+    """
+    curve = ledger.curve
+    fills = _fills(plan, ledger)
+    markets = _measured(plan, place, fills, ledger)
+    return RunResult(
+        name=name,
+        asset=plan.world.reporting,
+        scale=ledger.scale,
+        began_ns=plan.begin_ns,
+        ended_ns=run.desk.now_ns,
+        ts_ns=np.array([point.ts_ns for point in curve], np.int64),
+        equity=np.array([point.equity for point in curve], np.int64),
+        gross=np.array([point.gross for point in curve], np.int64),
+        markets=tuple(markets),
+        fills=fills,
+        orders=ledger.orders,
+        fees=ledger.counted("fees"),
+        funding=ledger.counted("funding"),
+        data=(_data(plan),),
+        config_hash=plan.settings.digest,
+        state_hash=state_hash(run.desk.state),
+        result_hash=head_at(place, run.desk.seq),
+        journal=str(place),
+        seed=plan.settings["seed"],
+        versions={"python": sys.version.split()[0], **_versions()},
+        settings=json.loads(plan.settings.canonical()),
+        gaps=tuple(Gap(symbol=gap.symbol, from_ns=gap.begin_ns, to_ns=gap.end_ns, what=f"{gap.what} ({gap.times})") for gap in gaps_of(plan, run.desk.state)),
+        warnings=tuple(warnings),
+    )  # fmt: skip
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _data(plan: Plan) -> Data:
+    named = plan.named
+    return Data(
+        path=named.path, head_hash=named.head, first_seq=named.first_seq, last_seq=named.last_seq, rows=plan.found.rows,
+        shift_ns=named.shift_ns,
+    )  # fmt: skip
+
+
+def _fills(plan: Plan, ledger: Ledger) -> np.ndarray:
+    """Executions as the report reads them: FILL[n]."""
+    fills, held = no_fills(len(ledger.trades)), dict.fromkeys(range(len(plan.world.traded)), 0)
+    places = {each.number: place for place, each in enumerate(plan.world.traded)}
+    for row, trade in zip(fills, ledger.trades, strict=True):
+        place = places[trade.instrument]
+        held[place] += -trade.qty if trade.sell else trade.qty
+        row["ts_ns"], row["venue_ns"], row["market"] = trade.ts_ns, trade.venue_ns, place
+        row["sell"], row["maker"], row["order"], row["trade_id"] = trade.sell, trade.maker, trade.order, trade.trade_id
+        row["price"], row["qty"], row["position"] = trade.price, trade.qty, held[place]
+        row["fee"], row["rate"] = _fee(trade, ledger), float(ledger.rate_of(plan.world.traded[place].money))
+    return fills
+
+
+def _fee(trade: Trade, ledger: Ledger) -> int:
+    """A fee at the scale of the reporting asset, rounded up: never shown too low."""
+    if not trade.fee:
+        return 0
+    exact = Decimal(trade.fee).scaleb(ledger.scale - ledger.scale_of(trade.fee_asset)) * ledger.rate(trade.fee_asset)
+    return int(exact.to_integral_value(rounding="ROUND_CEILING"))
+
+
+def _measured(plan: Plan, place: Path, fills: np.ndarray, ledger: Ledger) -> list[Market]:
+    """The markets with their price charts; and the middle prices around executions are filled in."""
+    naming = read_naming(place)
+    assert naming is not None
+    begin, end = plan.begin_ns, ledger.curve[-1].ts_ns
+    chart = np.unique(np.linspace(begin, end, CHART_POINTS).astype(np.int64))
+    beside = fills["venue_ns"][:FILLS_MEASURED]
+    wanted = np.concatenate([chart, *(beside + horizon * SECOND_NS for horizon in HORIZONS_S)])
+    before = np.concatenate([np.zeros(len(chart), bool), *(np.full(len(beside), horizon == 0) for horizon in HORIZONS_S)])
+    order = np.lexsort((~before, wanted))
+    found = np.empty((len(wanted), len(plan.world.traded)), np.int64)
+    found[order] = mids_at(plan.data, naming, plan.found.back_ns, plan.world, wanted[order], before=before[order])
+    for at in range(len(HORIZONS_S)):
+        lo = len(chart) + at * len(beside)
+        fills["mid_x2"][: len(beside), at] = found[np.arange(lo, lo + len(beside)), fills["market"][: len(beside)]]
+    late = beside[:, None] + np.array(HORIZONS_S) * SECOND_NS > end
+    fills["mid_x2"][: len(beside)][late] = np.iinfo(np.int64).min
+    return [_market(each, chart, found[: len(chart), at]) for at, each in enumerate(plan.world.traded)]
+
+
+def _market(each: Traded, chart: np.ndarray, mids: np.ndarray) -> Market:
+    known = mids > 0
+    instrument = each.instrument
+    return Market(
+        symbol=instrument.symbol, venue=instrument.venue, product=each.product.name.lower(),
+        price_scale=instrument.price_scale, qty_scale=instrument.qty_scale, multiplier_e8=instrument.multiplier_e8,
+        money=each.money, price_ts_ns=chart[known], price_mid_x2=mids[known],
+    )  # fmt: skip
