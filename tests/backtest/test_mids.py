@@ -19,8 +19,20 @@ def test_the_book_of_the_venue_is_read_before_and_at_a_moment(tmp_path: Path) ->
         level(30, 9_992, 5_000, lag_ms=25), level(21, 9_994, 1_000, lag_ms=1), trade(40, 10_000, 1),
     )  # fmt: skip
     plan = make_plan(settings_of(QUOTER, tmp_path), path)
-    naming = Naming(plan.named.first_seq, plan.named.last_seq, 0, True, False, DataBody(path="", head="", config="", config_hash=""))
-    moments = [(-1, False), (0, False), (4, False), (8, True), (8, False), (19, False), (20, True), (20, False), (99, False)]
+    naming = Naming(
+        plan.named.first_seq, plan.named.last_seq, 0, True, False, DataBody(path="", head="", config="", config_hash="")
+    )
+    moments = [
+        (-1, False),
+        (0, False),
+        (4, False),
+        (8, True),
+        (8, False),
+        (19, False),
+        (20, True),
+        (20, False),
+        (99, False),
+    ]
     asked = np.array([BEGIN + at * MS for at, _ in moments])
     before = np.array([flag for _, flag in moments])
     found = mids_at(path, naming, plan.found.back_ns, plan.world, asked, before=before)

@@ -69,7 +69,9 @@ def test_the_figures_are_those_of_the_rows(veloz: Run, quoter: Path, short: Path
         "backtest", quoter, "--data", short, "--journal", result, "--json",
         "--set", "strategy.half_spread=0.1", "--set", "fees.maker=0.0003",
     ).json  # fmt: skip
-    rows = [json.loads(line) for line in veloz("journal", "dump", "--journal", result, "--kind", "order.*").out.splitlines()]
+    rows = [
+        json.loads(line) for line in veloz("journal", "dump", "--journal", result, "--kind", "order.*").out.splitlines()
+    ]
     fills = [row for row in rows if row["kind"] == "order.filled"]
     signs = [Decimal(-1 if row["meta"]["side"] == "sell" else 1) for row in fills]
     moved = [sign * Decimal(row["qty"]) for sign, row in zip(signs, fills, strict=True)]

@@ -59,9 +59,16 @@ def outcome_of(plan: Plan, run: Run, ledger: Ledger, place: Path, name: str, war
         seed=plan.settings["seed"],
         versions={"python": sys.version.split()[0], **_versions()},
         settings=json.loads(plan.settings.canonical()),
-        gaps=tuple(Gap(symbol=gap.symbol, from_ns=gap.begin_ns, to_ns=gap.end_ns, what=f"{gap.what} ({gap.times})") for gap in gaps_of(plan, run.desk.state)),
+        gaps=_gaps(plan, run),
         warnings=tuple(warnings),
     )  # fmt: skip
+
+
+def _gaps(plan: Plan, run: Run) -> tuple[Gap, ...]:
+    told = gaps_of(plan, run.desk.state)
+    return tuple(
+        Gap(symbol=gap.symbol, from_ns=gap.begin_ns, to_ns=gap.end_ns, what=f"{gap.what} ({gap.times})") for gap in told
+    )
 
 
 def _versions() -> dict[str, str]:
@@ -112,7 +119,9 @@ def _measured(plan: Plan, place: Path, fills: np.ndarray, ledger: Ledger) -> lis
     chart = np.unique(np.linspace(begin, end, CHART_POINTS).astype(np.int64))
     beside = fills["venue_ns"][:FILLS_MEASURED]
     wanted = np.concatenate([chart, *(beside + horizon * SECOND_NS for horizon in HORIZONS_S)])
-    before = np.concatenate([np.zeros(len(chart), bool), *(np.full(len(beside), horizon == 0) for horizon in HORIZONS_S)])
+    before = np.concatenate(
+        [np.zeros(len(chart), bool), *(np.full(len(beside), horizon == 0) for horizon in HORIZONS_S)]
+    )
     order = np.lexsort((~before, wanted))
     found = np.empty((len(wanted), len(plan.world.traded)), np.int64)
     found[order] = mids_at(plan.data, naming, plan.found.back_ns, plan.world, wanted[order], before=before[order])

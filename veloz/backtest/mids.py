@@ -24,7 +24,9 @@ _KIND: Final = int(KIND_MASK)
 _SAME: Final = ((VENUE_LEVEL.number, LEVEL.number), (VENUE_TRADE.number, TRADE.number))
 
 
-def mids_at(path: Path, naming: Naming, back_ns: int, world: World, moments: np.ndarray, *, before: np.ndarray) -> np.ndarray:
+def mids_at(
+    path: Path, naming: Naming, back_ns: int, world: World, moments: np.ndarray, *, before: np.ndarray
+) -> np.ndarray:
     """Twice the middle price of every traded instrument at each moment.
 
     Args:

@@ -235,7 +235,9 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
         recorder.drop()
         raise
     answer = answer_of(plan, played, ledger)
-    outcome = outcome_of(plan, played, ledger, place, ", ".join(each.name for each in plan.settings.strategies), answer["warnings"])
+    outcome = outcome_of(
+        plan, played, ledger, place, ", ".join(each.name for each in plan.settings.strategies), answer["warnings"]
+    )
     written = write_report(outcome, out)
     answer["metrics"], answer["journal"] = measure(outcome).as_dict(), str(place)
     answer["report"], answer["report_json"] = str(written.html), str(written.json)
