@@ -81,7 +81,7 @@ def test_optuna_finds_the_hill_and_a_seed_gives_the_same_trials(way: object) -> 
     assert first == again != other
     assert max(height or -99 for _, height in first) > 9.5
     mixed = space(
-        "x = {low = 0.1, high = 10.0, log = true}\nname = {values = ['a', 'b', 'c']}\nn = {low = 1, high = 4}"
+        "x = {low = 0.1, high = 10.0, log = true}\nname = {values = ['a', 'b', 'c']}\nseed = {low = 1, high = 4}"
     )
     heights = {str(params["name"]) for params, _ in play(way(mixed, 40, 1))}  # type: ignore[operator]
     assert heights == {"a", "b", "c"}

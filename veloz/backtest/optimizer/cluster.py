@@ -93,7 +93,7 @@ class Cluster:
 
         coming = iter(jobs)
         room = AHEAD * max(sum(self._client.nthreads().values()), 1)
-        running: Any = as_completed([self._submit(job) for job in islice(coming, room)])
+        running: Any = as_completed([self._submit(job) for job in islice(coming, room)], loop=self._client.loop)
         for future in running:
             try:
                 yield [future.result()]

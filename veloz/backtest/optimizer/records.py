@@ -123,7 +123,11 @@ class Records:
 
 def _line(entry: Mapping[str, Any]) -> bytes:
     text = json.dumps(entry, separators=(",", ":"))
-    return f"{_HEAD}{digest_of(text)}{_BODY}{text}}}\n".encode()
+    return f"{_framed(text)}\n".encode()
+
+
+def _framed(text: str) -> str:
+    return f"{_HEAD}{digest_of(text)}{_BODY}{text}}}"
 
 
 def _read(line: bytes) -> dict[str, Any] | None:
@@ -131,7 +135,7 @@ def _read(line: bytes) -> dict[str, Any] | None:
     text = line.decode(errors="replace")
     begin = len(_HEAD) + _SUM_CHARS
     body = text[begin + len(_BODY) : -1]
-    if digest_of(body) != text[len(_HEAD) : begin]:
+    if text != _framed(body):
         return None
     entry: dict[str, Any] = json.loads(body)
     return entry
