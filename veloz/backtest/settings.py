@@ -214,6 +214,7 @@ def read_settings(text: str, overrides: Sequence[str] = (), path: Path = Path("s
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not valid TOML: {error}; mend that line.") from None
     listed = table.pop("strategies", [])
+    table.pop("optimize", None)  # what a sweep is told; a run has no use for it
     given = {name: (value, str(path)) for name, value in _flatten(table).items()}
     for word in overrides:
         name, equals, said = word.partition("=")

@@ -106,11 +106,12 @@ def run_backtest(
         first, last = _range(recording, settings["data.from"], settings["data.to"])
         plan = make_plan(settings, recording, first, last)
     except (SettingsError, Taken) as error:
-        raise _refusal(error) from None
+        raise refusal(error) from None
     return _run(plan, place, out or (Path(settings["report.dir"]) if settings["report.dir"] else _beside(place)))
 
 
-def _refusal(error: Exception) -> CommandError:
+def refusal(error: Exception) -> CommandError:
+    """A sentence and its way out, which stands behind the last semicolon."""
     message, _, hint = str(error).rpartition("; ")
     if not message:
         return CommandError(f"{str(error).rstrip('.')}.", code="config", hint="Look at the configuration.")

@@ -19,6 +19,7 @@ COMMANDS = (
     ("book", "an order book as of a record", "book"),
     ("scenario", "run a session written as text into a journal", "scenario"),
     ("backtest", "run strategies on a recording against a simulated venue", "backtest"),
+    ("optimize", "search the best settings of a backtest", "optimize"),
     ("config", "what a setting is and why", "config"),
     ("doctor", "is this machine fit for it", "doctor"),
 )
@@ -69,7 +70,7 @@ def run_command(argv: Sequence[str]) -> int:
     if args.command is None:
         build_parser(argv).print_help()
         return EXIT_USAGE
-    if args.set and args.command != "backtest":  # whose file has keys of its own
+    if args.set and args.command not in ("backtest", "optimize"):  # whose file has keys of its own
         from veloz.daemon.config import read_settings
 
         read_settings(args.set)  # a mistyped setting is told even by commands that would not ask for it

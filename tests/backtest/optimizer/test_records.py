@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from veloz.backtest.optimizer.records import Entry, Records
+from veloz.backtest.optimizer.records import DamagedError, Entry, Records
 from veloz.backtest.optimizer.trial import Outcome, SweepError
 
 ABOUT = {"data": "d", "code": "c", "periods": 4}
@@ -65,7 +65,7 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
         if at >= last - 1:  # in the last line, or what parts it from the one before
             assert kept(path) == [*OUTCOMES[: 2 if at >= last else 1], *[None] * (1 if at >= last else 2)]
         else:
-            with pytest.raises(SweepError, match="damaged in line"):
+            with pytest.raises(DamagedError, match="damaged in line"):
                 Records(path, ABOUT)
 
 

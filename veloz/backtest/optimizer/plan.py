@@ -30,7 +30,7 @@ KEYS: Final[dict[str, Key]] = {
     "method": Key("grid", among=METHODS),
     "trials": Key(1_000, 1, 10_000_000),
     "seed": Key(0),
-    "objective": Key("sharpe"),
+    "objective": Key("net_pnl"),
     "goal": Key("maximise", among=GOALS),
     "workers": Key(0, 0, 1_024),  # 0: one a core
     "population": Key(20, 2, 100_000),  # of the genetic search

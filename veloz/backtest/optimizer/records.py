@@ -21,6 +21,10 @@ _BODY: Final = '","entry":'
 _SUM_CHARS: Final = 32
 
 
+class DamagedError(Exception):
+    """A line of the file, not the last one, is not what was written."""
+
+
 class Entry(NamedTuple):
     """A trial that is over, as it is kept."""
 
@@ -40,7 +44,8 @@ class Records:
         fresh: Forget what is there.
 
     Raises:
-        SweepError: The file is of other data or other code, is no such file, is damaged, or somebody else writes it.
+        SweepError: The file is of other data or other code, or somebody else writes it.
+        DamagedError: It is damaged, or no such file.
         OSError: It cannot be read or written.
     """
 
@@ -73,9 +78,7 @@ class Records:
             entry = _read(line)
             if entry is None:
                 if number < len(lines) - 1:
-                    raise SweepError(
-                        f"{self.path} is damaged in line {number}; take the file away, or begin anew with --fresh."
-                    )
+                    raise DamagedError(f"{self.path} is damaged in line {number}.")
                 break
             if number < len(lines):
                 self._take(number, entry, about)

@@ -1,0 +1,184 @@
+"""Backtests as the work of a sweep: a configuration, what a trial changes in it, one recording.
+
+The result of a trial is not written anywhere. Its hash is that of every row and body that the result journal would hold, but for the one
+that names where the recording lies.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from journal import Reader
+from veloz.backtest.ledger import Ledger, Point
+from veloz.backtest.optimizer.trial import Opener, Outcome, Params, Refused, SweepError, digest_of, words_of
+from veloz.backtest.port import Exchange, rules_of
+from veloz.backtest.settings import Settings, SettingsError, read_settings
+from veloz.backtest.setup import Plan, make_plan, make_run
+from veloz.contracts.kernel import digest_sources
+from veloz.contracts.registry import DATA_NAMED
+from veloz.engine.step import Step
+from veloz.engine.warm import warm, warm_step, warm_trading
+
+ROOMS: Final = (
+    "contracts",
+    "instruments",
+    "reducers",
+    "strategies",
+    "execution",
+    "risk",
+    "engine",
+    "history",
+    "backtest",
+)
+WARM_ROWS: Final = 4_096  # run once when a process begins, so that the first trial finds everything loaded
+
+
+class Digest:
+    """Where the steps of a trial go: into a hash."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=32)
+
+    def add(self, step: Step) -> None:
+        """See `runner.Sink`."""
+        named = step.rows["kind"] == DATA_NAMED.number
+        self._hash.update((step.rows[~named] if named.any() else step.rows).tobytes())
+        for at, body in step.bodies:
+            if not named[at]:
+                self._hash.update(b"%d %d " % (at, len(body)) + body)
+
+    def hex(self) -> str:
+        """Of all that was added."""
+        return self._hash.hexdigest()
+
+
+class Backtests:
+    """See `trial.Work`.
+
+    Args:
+        text: The configuration, TOML.
+        path: Where it stands: relative paths begin in its folder.
+        overrides: `key=value` for every trial; data.from and data.to in nanoseconds.
+        data: Journal of the recording.
+        data_hash: Digest of its head batch; the recording must still have it.
+        periods: Returns that a trial gives.
+
+    Raises:
+        SweepError: The configuration is wrong, or the recording is another one.
+    """
+
+    def __init__(self, text: str, path: str, overrides: Sequence[str], data: str, data_hash: str, periods: int) -> None:
+        self._text, self._path, self._overrides = text, Path(path), tuple(overrides)
+        self._data, self._periods = Path(data), periods
+        self.data_hash = data_hash
+        self.code_hash = digest_sources(*ROOMS)
+        for prepare in (warm, warm_trading, warm_step):
+            prepare()
+        self._reader = Reader.open(self._data)  # stays open: what runs read is mapped once
+        if head_of(self._data) != data_hash:
+            raise SweepError(
+                f"The recording at {data} is not the one that the sweep began with; begin the sweep again."
+            )
+        try:
+            self.seed: int = self._settings({})["seed"]
+        except Refused as refused:
+            raise SweepError(str(refused)) from None
+        with contextlib.suppress(Refused):
+            self._play(self._plan(self._settings({}), WARM_ROWS), 0, 1)
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """First and last receive stamp of the rows that count."""
+        plan = self._plan(self._settings({}))
+        return plan.found.first_recv_ns, plan.found.last_recv_ns
+
+    def config_hash(self, settings: Params) -> str:
+        """See `trial.Work`: of everything that can change a run, the texts of strategies and limits included."""
+        chosen = self._settings(settings)
+        files = [each.code.rpartition(":")[0] for each in chosen.strategies] + [chosen["limits.file"]]
+        return digest_of(chosen.digest, *(self._content(chosen, name) for name in files if name))
+
+    def _content(self, settings: Settings, name: str) -> str:
+        try:
+            return hashlib.blake2b((settings.folder / name).read_bytes(), digest_size=16).hexdigest()
+        except OSError as error:
+            raise Refused(f"{settings.folder / name} cannot be read: {error.strerror}.") from None
+
+    def run(self, settings: Params, seed: int) -> Outcome:
+        """See `trial.Work`."""
+        chosen = self._settings({**settings, "seed": seed})
+        plan = self._plan(chosen)
+        return self._play(plan, plan.begin_ns, plan.found.last_recv_ns + plan.named.shift_ns)
+
+    def _settings(self, settings: Mapping[str, Any]) -> Settings:
+        try:
+            chosen = read_settings(self._text, [*self._overrides, *words_of(settings)], self._path)
+            rules_of(chosen)
+        except SettingsError as error:
+            raise Refused(str(error)) from None
+        return chosen
+
+    def _plan(self, chosen: Settings, most: int = 0) -> Plan:
+        """A run of the rows that the settings name, or of so many of the first of them."""
+        first, last = 1, None
+        with self._reader.view() as view:
+            if chosen["data.from"]:
+                first = view.seq_at(int(chosen["data.from"]))
+            if most:
+                last = first + most
+            elif chosen["data.to"]:
+                last = view.seq_at(int(chosen["data.to"]) + 1) - 1
+        try:
+            return make_plan(chosen, self._data, first, last)
+        except SettingsError as error:
+            raise Refused(str(error)) from None
+
+    def _play(self, plan: Plan, begin_ns: int, end_ns: int) -> Outcome:
+        every = max(-(-(end_ns - begin_ns) // self._periods), 1)
+        ledger, digest = Ledger(plan.world, every), Digest()
+        played = make_run(plan, Exchange(plan), digest, (ledger,))
+        played.play()
+        played.finish()
+        metrics = {name: value for name, value in asdict(ledger.figures(played.desk)).items() if name != "position"}
+        return Outcome(digest.hex(), metrics, returns_of(ledger.curve, begin_ns, every, self._periods))
+
+
+def returns_of(curve: Sequence[Point], begin_ns: int, every_ns: int, periods: int) -> tuple[float, ...]:
+    """What equity changed by in each of equal stretches of time, as a share of what it was at first (of 1 where that is not above 0)."""
+    if not curve:
+        return (0.0,) * periods
+    times = np.array([point.ts_ns for point in curve], np.int64)
+    equity = np.array([point.equity for point in curve], np.int64)
+    edges = begin_ns + every_ns * np.arange(1, periods + 1, dtype=np.int64)
+    edges[-1] = max(int(edges[-1]), int(times[-1]))  # what is still under way at the end counts
+    at = np.maximum(np.searchsorted(times, edges, "right") - 1, 0)
+    changes = np.diff(np.concatenate([equity[:1], equity[at]]))
+    return tuple((changes / max(int(equity[0]), 1)).tolist())
+
+
+def head_of(data: Path) -> str:
+    """The digest of a recording's newest batch."""
+    with Reader.open(data) as reader, reader.view() as view:
+        batch = view.batch_at(view.head()[0]) if view.head()[0] else None
+        if batch is None:
+            raise SweepError(f"The journal at {data} is empty; import a recording first.")
+        return batch.digest.hex()
+
+
+def open_backtests(**context: Any) -> Backtests:
+    """What every process of a sweep calls."""
+    return Backtests(**context)
+
+
+def opener_of(text: str, path: Path, overrides: Sequence[str], data: Path, periods: int) -> Opener:
+    """How the backtests of a configuration are opened, here and elsewhere."""
+    context = {
+        "text": text, "path": str(path.resolve()), "overrides": list(overrides), "data": str(data.resolve()),
+        "data_hash": head_of(data), "periods": periods,
+    }  # fmt: skip
+    return Opener("veloz.backtest.optimizer.backtests:open_backtests", context)
