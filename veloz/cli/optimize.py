@@ -245,7 +245,9 @@ def show(answer: Mapping[str, Any]) -> None:
     names = list(lines[0]["params"]) if lines else []
     figures = [name for name in (lines[0]["metrics"] if lines else {}) if name != answer["objective"]][:FIGURES_SHOWN]
     walks = "folds" in answer
-    for name in ("trial", *(["fold"] if walks else []), *names, answer["objective"], *figures):
+    short = [name.rpartition(".")[2] for name in names]
+    heads = short if len(set(short)) == len(short) else names
+    for name in ("trial", *(["fold"] if walks else []), *heads, answer["objective"], *figures):
         table.add_column(name, justify="right", style="bold" if name == answer["objective"] else "")
     for line in lines:
         worth = line.get("refused") or _number(line["metrics"].get(answer["objective"]))
