@@ -256,3 +256,12 @@ def test_trades_without_a_side_are_the_desks_alone(tmp_path: Path) -> None:
     assert rows["aux"].tolist() == [0, 0, 1, 0, 0, 1, 1, 1]
     state = fold(new_state(), rows_in(tmp_path / "journal"), 1)
     assert int(state.trades[view.slot_of(state, 1)]["count"]) == 6
+
+
+def test_a_step_longer_than_a_batch_ends_within(tmp_path: Path) -> None:
+    both = e.VENUE | e.DESK
+    stream = [(1, both, e.BUY, n % 9_000 + 1, 1, 0, 0) for n in range(40_000)] + [(1, both, e.SELL, 9_500, 1, 1, 1)]
+    take([e.write(tmp_path / "btcusdt.npz", e.build(stream))], tmp_path / "journal")
+    rows = market(rows_in(tmp_path / "journal"))
+    assert np.flatnonzero(rows["flags"] & layout.STEP_END).tolist() == [15_999, 31_999, 39_999, 40_000]
+    assert np.flatnonzero(rows["flags"] & layout.FIRST).tolist() == [0, 40_000], "and its message goes on"

@@ -101,6 +101,17 @@ def test_archived_trades(tmp_path: Path, packed: str, header: str, unit: int) ->
         take([path], tmp_path / "journal", Given(product="linear"))
 
 
+@pytest.mark.parametrize("unit", [10**6, 10**3])
+def test_archived_klines_need_no_more_than_their_product(tmp_path: Path, unit: int) -> None:
+    stamps = [(1_700_000_040_000 + 60_000 * k) * 10**6 for k in range(5)]
+    lines = [f"{t // unit},5,6,4,5.5,1.25,{(t + 60 * 10**9) // unit - 1},7.5,3,0.5,2.5,0\n" for t in stamps]
+    path = put(tmp_path / "BTCUSDT-1m-2024-01.zip", "".join(lines))
+    done = take([path], tmp_path / "journal", Given(product="spot"))
+    assert done.kinds == {"md.bar": 5, "md.bar_volume": 5, "instrument.listed": 1, "system.source": 1}
+    rows = market(rows_in(tmp_path / "journal"))
+    assert rows["venue_seq"][rows["kind"] == BAR.number].tolist() == stamps
+
+
 def test_aggregated_trades_say_how_many_they_are(tmp_path: Path) -> None:
     text = "5,1.50,2,10,12,1700000000000,true,True\n6,1.55,3,13,13,1700000000001,false,True\n"
     take([put(tmp_path / "BTCUSDT-aggTrades-2024-01.csv", text)], tmp_path / "journal", Given(product="spot"))

@@ -17,12 +17,12 @@ from veloz.contracts.layout import CLOSED, FIRST, INEXACT, LAST
 from veloz.contracts.registry import BAR, BAR_VOLUME, MARK, QUOTE
 from veloz.ingest.delimited import Fields
 from veloz.ingest.faults import Damage
-from veloz.ingest.files import LINE_BYTES_MAX
 from veloz.ingest.klines import parse_interval
 from veloz.ingest.sheet import QTY_SCALE_BAR, Counted, Csv, Sheet, inexact, read_stamps
 from veloz.ingest.table import new_rows
 
 MILLISECOND_NS: Final = 10**6
+JSON_BYTES_MAX: Final = 512 << 20
 DAY_NS: Final = 86_400 * 10**9
 OHLC: Final = ("open", "high", "low", "close")
 JSON_COLUMNS: Final = ("open_time", *OHLC, "volume")
@@ -151,8 +151,8 @@ def lines_of_json(pieces: Iterator[bytes]) -> Iterator[bytes]:
         Damage: It is none, or not closed.
     """
     text = b"".join(pieces)
-    if len(text) > LINE_BYTES_MAX:
-        raise Damage(f"it is longer than {LINE_BYTES_MAX >> 20} MiB")
+    if len(text) > JSON_BYTES_MAX:
+        raise Damage(f"it is longer than {JSON_BYTES_MAX >> 20} MiB")
     text = text.translate(None, _BLANKS)
     if not text.startswith(b"[[") or not text.endswith(b"]]"):
         raise Damage("it is no closed list of candles")

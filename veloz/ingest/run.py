@@ -24,7 +24,7 @@ from veloz.ingest.faults import EXIT_DAMAGED, EXIT_WORLD, Damage, IngestError
 from veloz.ingest.feed import Load, merge_feeds
 from veloz.ingest.files import LINE_BYTES_MAX, read_text
 from veloz.ingest.forms import TABLES
-from veloz.ingest.given import Given
+from veloz.ingest.given import HOME, Given
 from veloz.ingest.intake import import_tables
 from veloz.ingest.ledger import Ledger
 from veloz.ingest.plan import Plan, list_files, make_plan
@@ -128,6 +128,7 @@ def ingest(
             warnings=warnings,
         )
     begun = time.perf_counter()
+    pairs = [(venue or HOME.get(given.product if given else "", ""), name) for venue, name in pairs]
     with Reader.open(path) as reader, reader.view() as view:
         known = read_known(view, {venue for venue, _ in pairs}, again=again)
         plan = make_plan(pairs, known.records, fmt=fmt, again=again, on_progress=on_progress)

@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from veloz.contracts.layout import INEXACT, STEP_END
+from veloz.contracts.layout import INEXACT
 from veloz.contracts.registry import LEVEL
 from veloz.ingest.delimited import Decimals, Fields, read_fields
 from veloz.ingest.faults import Damage
-from veloz.ingest.table import STEP_ROWS_MAX, Need, Part, Survey, mark_messages, scale_bound
+from veloz.ingest.table import Need, Part, Survey, end_steps, mark_messages, scale_bound
 from veloz.instruments.instrument import Instrument
 from veloz.instruments.units import INT64_MAX
 
@@ -147,9 +147,7 @@ def finish(rows: NDArray[np.void], begins: NDArray[np.bool_], latest: int) -> Pa
     at = np.flatnonzero(begins)
     ends = np.append(at[1:], len(rows)) - 1
     mark_messages(rows, np.flatnonzero(rows["kind"] == LEVEL.number), at)
-    rows["flags"][ends] |= STEP_END
-    for begin, end in zip(at, ends, strict=True) if (ends - at).max() >= STEP_ROWS_MAX else ():
-        rows["flags"][begin + STEP_ROWS_MAX - 1 : end : STEP_ROWS_MAX] |= STEP_END
+    end_steps(rows, at)
     times = np.maximum(np.maximum.accumulate(rows["ts_recv"][at]), latest)
     return Part(rows, np.repeat(times, ends - at + 1))
 

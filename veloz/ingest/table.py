@@ -151,8 +151,8 @@ def end_steps(rows: NDArray[np.void], begins: NDArray[np.intp]) -> None:
     """
     ends = np.append(begins[1:], len(rows)) - 1
     rows["flags"][ends] |= STEP_END
-    for begin, end in zip(begins, ends, strict=True) if len(rows) > STEP_ROWS_MAX else ():
-        rows["flags"][begin + STEP_ROWS_MAX - 1 : end : STEP_ROWS_MAX] |= STEP_END
+    for at in np.flatnonzero(ends - begins >= STEP_ROWS_MAX):
+        rows["flags"][begins[at] + STEP_ROWS_MAX - 1 : ends[at] : STEP_ROWS_MAX] |= STEP_END
 
 
 def mark_messages(rows: NDArray[np.void], levels: NDArray[np.intp], begins: NDArray[np.intp]) -> None:

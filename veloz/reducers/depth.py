@@ -136,7 +136,7 @@ def set_row(
     return set_level(sides, levels, bits, far, TWO * slot_ix + ask, -price if ask != 0 else price, qty)
 
 
-@kernel
+@cold
 def clear_row(
     sides: np.ndarray, levels: np.ndarray, bits: np.ndarray, far: np.ndarray, slot_ix: I, flags: I, price: I
 ) -> I:
