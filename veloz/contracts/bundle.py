@@ -34,6 +34,7 @@ from numba.np.arrayobj import populate_array
 config: Any = _numba_config  # its settings exist only at run time
 _WORD: Final = ir.IntType(64)
 _BYTES: Final = ir.IntType(8).as_pointer()
+RAISED: Final = -(1 << 63)  # what a called function gives that raised
 
 
 class Bundle:
@@ -44,6 +45,11 @@ class Bundle:
 
     DTYPES: ClassVar[dict[str, np.dtype[Any]]]
     DIMENSIONS: ClassVar[dict[str, int]] = {}  # of arrays that have more than one
+
+    @property
+    def address(self) -> int:
+        """Where the table lies: what `opener_at` finds the bundle by, as long as the bundle lives."""
+        return int(self.table.ctypes.data)
 
     @property
     def table(self) -> np.ndarray:
@@ -159,6 +165,35 @@ def opener(bundle: type[Bundle]) -> Any:
     return intrinsic(open_table)
 
 
+def opener_at(bundle: type[Bundle]) -> Any:
+    """A function of kernels: `Bundle.address` of a bundle of this class → the bundle. The compiler does not know who else writes there."""
+    typ = bundle_type(bundle)
+
+    def open_address(context: Any, address: types.Integer) -> tuple[Any, Any]:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.inttoptr(args[0], _BYTES)
+
+        return typ(types.int64), generate
+
+    return intrinsic(open_address)
+
+
+def caller() -> Any:
+    """A function of kernels: (address of a compiled function of one int64, that word) → the int64 it gives, or `RAISED`."""
+
+    def call(context: Any, address: types.Integer, word: types.Integer) -> tuple[Any, Any]:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            convention = context.call_conv
+            function = convention.get_function_type(types.int64, [types.int64])
+            callee = builder.inttoptr(args[0], function.as_pointer())
+            status, given = convention.call_function(builder, callee, types.int64, [types.int64], [args[1]])
+            return builder.select(status.is_error, ir.Constant(_WORD, RAISED), given)
+
+        return types.int64(types.int64, types.int64), generate
+
+    return intrinsic(call)
+
+
 def reader(dtype: np.dtype[Any]) -> Any:
     """A function of kernels: i8 words → the same memory as records of this dtype, read only.
 
@@ -175,19 +210,43 @@ def reader(dtype: np.dtype[Any]) -> Any:
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             given = context.make_array(signature.args[0])(context, builder, args[0])
-            item = ir.Constant(_WORD, dtype.itemsize)
             length = builder.sdiv(given.nitems, ir.Constant(_WORD, dtype.itemsize // 8))
-            array = context.make_array(records)(context, builder)
-            populate_array(
-                array,
-                data=builder.bitcast(given.data, array.data.type),
-                shape=cgutils.pack_array(builder, [length]),
-                strides=cgutils.pack_array(builder, [item]),
-                itemsize=item,
-                meminfo=None,
-            )
-            return array._getvalue()
+            return _records(context, builder, records, given.data, length)
 
         return records(words), generate
 
     return read_plainly if config.DISABLE_JIT else intrinsic(read)
+
+
+def first_reader(dtype: np.dtype[Any]) -> Any:
+    """The same of the first so many records: (i8 words, n). The words must be enough."""
+
+    def first_plainly(words: np.ndarray, n: int) -> np.ndarray:
+        records = words.view(dtype)[:n]
+        records.flags.writeable = False
+        return records
+
+    def read(context: Any, words: types.Array, n: types.Integer) -> tuple[Any, Any]:
+        records = types.Array(numba.from_dtype(dtype), 1, "C", readonly=True)
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            given = context.make_array(signature.args[0])(context, builder, args[0])
+            return _records(context, builder, records, given.data, args[1])
+
+        return records(words, types.int64), generate
+
+    return first_plainly if config.DISABLE_JIT else intrinsic(read)
+
+
+def _records(context: Any, builder: Any, records: types.Array, data: Any, length: Any) -> Any:
+    item = ir.Constant(_WORD, context.get_abi_sizeof(context.get_data_type(records.dtype)))
+    array = context.make_array(records)(context, builder)
+    populate_array(
+        array,
+        data=builder.bitcast(data, array.data.type),
+        shape=cgutils.pack_array(builder, [length]),
+        strides=cgutils.pack_array(builder, [item]),
+        itemsize=item,
+        meminfo=None,
+    )
+    return array._getvalue()

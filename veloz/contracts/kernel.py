@@ -14,16 +14,16 @@ import hashlib
 import inspect
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numba
 import numpy as np
 from numba import types
 from numba.core import config as _numba_config
 
-from veloz.contracts.bundle import Bundle, opener
+from veloz.contracts.bundle import Bundle, opener, opener_at
 from veloz.contracts.linking import attach
 
 config: Any = _numba_config  # its settings exist only at run time
@@ -159,19 +159,40 @@ def _has_file(function: Callable[..., Any]) -> bool:
     return not function.__code__.co_filename.startswith("<")
 
 
-def door_of(guest: Callable[..., Any], bundle: type[Bundle]) -> Callable[..., Any]:
-    """What Python calls a guest by: its first argument, a bundle, is given as `table`, so that it crosses as one pointer.
+class Door(NamedTuple):
+    """A guest as a function of one bundle, its seat."""
+
+    call: Callable[[Any], Any]  # from Python: whatever it raises is raised
+    address: int  # for `bundle.caller`; 0 where it is not compiled, or gives something else than an int64
+
+
+def door_of(
+    guest: Callable[..., Any],
+    seat: type[Bundle],
+    window: type[Bundle],
+    names: Sequence[str],
+    window_of: Callable[[Any], Any],
+) -> Door:
+    """What a guest is called by: it finds all its arguments in its seat, so that one word crosses.
 
     Args:
-        guest: A function under `guest`, of positional parameters.
-        bundle: Class of its first argument.
-
-    Returns:
-        A function of the bundle and the other arguments.
+        guest: A function under `guest`, of positional parameters: a bundle, then arrays.
+        seat: Class of the bundle that has the arrays. Its array `shown` is the table of the guest's first argument.
+        window: Class of the guest's first argument.
+        names: What the seat calls the guest's other arguments.
+        window_of: The first argument out of a seat, un-compiled.
     """
     if config.DISABLE_JIT:
-        return guest
+        return Door(lambda each: guest(window_of(each), *(getattr(each, name) for name in names)), 1)
     function: Any = guest.py_func  # type: ignore[attr-defined]
-    opened = [bundle, *[None] * (len(inspect.signature(function).parameters) - 1)]
-    crossing = _compiled(_crossing(function, guest, opened), cache=_has_file(function))
-    return lambda first, *others: crossing(first.table, *others)
+    name = f"door_{function.__name__}_{function.__code__.co_firstlineno}"
+    given = ", ".join(["window_at(seat.shown)", *(f"seat.{each}" for each in names)])
+    text = f"def {name}(address):\n    seat = seat_at(address)\n    return guest({given})\n"
+    known = {"guest": guest, "seat_at": opener_at(seat), "window_at": opener(window), "__name__": function.__module__}
+    exec(compile(text, function.__code__.co_filename, "exec"), known)  # pure: the text is of this function alone
+    door = _compiled(known[name], cache=_has_file(function))
+    door.compile((types.int64,))
+    (made,) = door.overloads.values()
+    whole = made.signature.return_type == types.int64
+    address = made.library.get_pointer_to_function(made.fndesc.llvm_func_name) if whole else 0
+    return Door(lambda each: door(each.address), address)

@@ -19,7 +19,7 @@ from typing import ClassVar, Final, NamedTuple
 import numpy as np
 
 from veloz.contracts import registry
-from veloz.contracts.bundle import Bundle, reader
+from veloz.contracts.bundle import Bundle, first_reader, reader
 from veloz.contracts.codes import Refusal
 from veloz.contracts.kernel import cold, entry, kernel
 from veloz.contracts.layout import ROW_WORDS, WORD
@@ -76,6 +76,7 @@ from veloz.reducers.words import (
 from veloz.risk.breaker import decide_breakers
 from veloz.risk.commands import FINDING_WORDS, FINDINGS_ROOM
 from veloz.risk.gate import VERDICT_WORDS, judge
+from veloz.strategies.crew import Crew, wake_crew
 
 (
     FOLDING, FACTS, STATEMENTS, DIFFERENCES, COMMANDS, BREAKERS, LEVELS, MINDS, INTENTS, PNL, CLOSING, CLOSED,
@@ -87,6 +88,7 @@ _ORDER_OVER, _NO_SLOT = I(Refusal.ORDER_OVER), I(Refusal.NO_SLOT)
 K_COMMAND_ORDER, K_COMMAND_LAST = I(registry.COMMAND_ORDER.number), I(registry.COMMAND_SETTLE.number)
 _STEP_END, _ROW_WORDS = F_STEP_END << FLAGS_SHIFT, I(ROW_WORDS)
 _rows_in: Final = reader(RAW)
+_first_in: Final = first_reader(RAW)
 
 
 class _Work(NamedTuple):
@@ -118,21 +120,23 @@ def new_work(decisions: int) -> Work:
 
 
 @entry
-def take_step(state: State, words: np.ndarray, said: np.ndarray, work: Work) -> I:
+def take_step(state: State, shown: np.ndarray, words: np.ndarray, said: np.ndarray, work: Work, crew: Crew) -> I:
     """Go on with a step: fold its inputs, then decide.
 
     Args:
         state: State. Changed.
+        shown: i8[8 · m], the words of rows of another journal that came with them and were folded before: strategies wake on them, too.
         words: i8[8 · n], the words of the inputs. Flags STEP_END in them are taken away, and the last one gets it where nothing is decided.
         said: i8[8 · m], the words of the rows that the host answered when it was asked last.
         work: `cursor` is all zeros but `inputs`, `first_seq` (0: one above the last row) and `alone` at the beginning of a step;
             decisions are in `out`, as many as `cursor.made` says.
+        crew: The strategies that are woken without asking the host, where that is plain.
 
     Returns:
         As `work.signal[0]`. DONE when the step is over; a reason of the fold (`stage` and `input`, or `folded`, say at which row);
         GROW_OUT: fewer than `TURN_ROWS` places are free; ASK_MINDS, ASK_STATEMENTS: what strategies want, what statements differ in.
     """
-    rows, said_rows, signal = _rows_in(words), _rows_in(said), work.signal
+    rows, signal = _rows_in(words), work.signal
     at = work.cursor[0]
     signal[0] = DONE
     if at["phase"] == FOLDING:
@@ -144,7 +148,11 @@ def take_step(state: State, words: np.ndarray, said: np.ndarray, work: Work) -> 
         if signal[0] != DONE:
             return I(signal[0])
         _begin(state, at)
-    _decide(state, rows, said_rows, work, signal)
+    while _decide(state, rows, _rows_in(said), work, crew):
+        at["said"] = wake_crew(state, _rows_in(shown), rows, I(at["first_seq"]), I(at["now"]), crew)
+        if at["said"] < ZERO:
+            signal[0] = ASK_MINDS
+            break
     if signal[0] == DONE:
         state.clock[0]["seq"] = at["first_seq"] + at["inputs"] + at["made"] - ONE
         if at["made"] == ZERO and rows.shape[0] > 0:
@@ -153,27 +161,32 @@ def take_step(state: State, words: np.ndarray, said: np.ndarray, work: Work) -> 
 
 
 @kernel
-def _decide(state: State, rows: np.ndarray, said: np.ndarray, work: Work, signal: np.ndarray) -> None:
-    """Turn after turn, until the step is closed or the host is needed."""
-    at, out = work.cursor[0], work.out
+def _decide(state: State, rows: np.ndarray, said: np.ndarray, work: Work, crew: Crew) -> bool:
+    """Turn after turn, until the step is closed or the host is needed; True where strategies are to be woken."""
+    at, out, signal = work.cursor[0], work.out, work.signal
     while at["phase"] != CLOSED:
         if at["folded"] < at["made"]:
             _fold_made(state, out, at, work.verdict, signal)
             if signal[0] != DONE:
-                return
+                return False
         elif at["made"] + TURN_ROWS > out.shape[0]:
             signal[0] = GROW_OUT
-            return
+            return False
         elif not _sweep(state, at, out):
-            if at["phase"] == MINDS or at["phase"] == STATEMENTS:
-                asks = at["alone"] == ZERO if at["phase"] == MINDS else at["statements"] != ZERO
-                signal[0] = ASK_MINDS if at["phase"] == MINDS else ASK_STATEMENTS
+            if at["phase"] == STATEMENTS:
                 at["phase"] += ONE
-                if asks:
-                    return
-                signal[0] = DONE
-                continue
-            _turn(state, rows, said, out, work)
+                if at["statements"] != ZERO:
+                    signal[0] = ASK_STATEMENTS
+                    return False
+            elif at["phase"] == MINDS:
+                at["phase"] += ONE
+                if at["alone"] == ZERO:
+                    return True
+            elif at["phase"] == INTENTS and at["said"] >= ZERO:
+                _turn(state, rows, _first_in(crew.said, I(at["said"])), out, work)
+            else:
+                _turn(state, rows, said, out, work)
+    return False
 
 
 @cold

@@ -21,10 +21,12 @@ from veloz.engine.outbox import Outbox
 from veloz.reducers.host import attend
 from veloz.reducers.state import State
 from veloz.reducers.words import DONE, GROW_DESK, INSTRUMENT_ROW, RAW
+from veloz.strategies.crew import Crew, no_crew
 
 Body = tuple[int, bytes]
 OUT_FIRST: Final = 256  # decisions there is room for at first
 _NOTHING: Final = np.zeros(0, WORD)
+_NOBODY: Final = no_crew()
 _DONE, _GROW_OUT, _ASK_MINDS, _ASK_STATEMENTS = (int(why) for why in (DONE, GROW_OUT, ASK_MINDS, ASK_STATEMENTS))
 _INPUTS, _FIRST_SEQ, _ALONE, _MADE, _NOW = (
     (CURSOR.names or ()).index(name) for name in ("inputs", "first_seq", "alone", "made", "now")
@@ -49,7 +51,10 @@ class Wake(Protocol):
 
 
 class Minds(Protocol):
-    """Strategies as the engine sees them: `strategies.host.Host`."""
+    """Strategies as the engine sees them: `strategies.host.Host`.
+
+    Where they have a `crew`, it is tried first: `wake` is called for what it leaves.
+    """
 
     def wake(
         self, state: State, rows: np.ndarray, first_seq: int, now: int, bodies: Iterable[Body] = ()
@@ -95,13 +100,20 @@ class Engine:
         self._out_bytes = _bytes_of(self._work.out)
         self._at = self._work.cursor.view(WORD)
 
-    def take(self, rows: np.ndarray, bodies: Iterable[Body] = (), first_seq: int | None = None) -> Step:
+    def take(
+        self,
+        rows: np.ndarray,
+        bodies: Iterable[Body] = (),
+        first_seq: int | None = None,
+        shown: np.ndarray = _NOTHING,
+    ) -> Step:
         """Take one step.
 
         Args:
             rows: ROW[n], n >= 1: what arrived together, no decisions among it. Not changed; STEP_END flags in it mean nothing.
             bodies: (index in rows, bytes), ascending.
             first_seq: Sequence number of `rows[0]`; None: one above the last row taken.
+            shown: i8[8 · m], the words of rows of another journal that were folded before: a crew wakes on them as on those of the step.
 
         Returns:
             The step. Its requests lie in `outbox` until it is durable.
@@ -113,7 +125,8 @@ class Engine:
         at = self._at
         at.fill(0)
         at[_INPUTS], at[_FIRST_SEQ], at[_ALONE] = kept, first_seq or 0, self.minds is None
-        while (why := int(take_step(self.state, words, said, self._work))) != _DONE:
+        crew: Crew = getattr(self.minds, "crew", _NOBODY)
+        while (why := int(take_step(self.state, shown, words, said, self._work, crew))) != _DONE:
             said = self._help(why, words, heap, said)
         made, first = int(at[_MADE]), int(at[_FIRST_SEQ])
         if made:

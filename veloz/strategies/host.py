@@ -43,6 +43,7 @@ from veloz.reducers.tables import STAY
 from veloz.reducers.view import slot_of
 from veloz.reducers.words import KINDS_MAX
 from veloz.strategies import sdk
+from veloz.strategies.crew import COMPILED, Crew, new_crew
 from veloz.strategies.intents import disabled_row
 from veloz.strategies.loader import Code, Library
 from veloz.strategies.memory import pack_plain, unpack_plain
@@ -100,7 +101,13 @@ class Due(NamedTuple):
 
 
 class Host:
-    """All strategies of an engine. A function of the rows it was shown: two hosts that saw the same rows say the same."""
+    """All strategies of an engine. A function of the rows it was shown: two hosts that saw the same rows say the same.
+
+    `crew`: those that run, for `crew.wake_crew`, which does what `wake` does where that is plain. It is another one after a step in
+    which a strategy began, ended or changed.
+    """
+
+    crew: Crew
 
     def __init__(self, library: Library, instead: Mapping[int, Code] | None = None) -> None:
         """`library`: all code that may be run. `instead`: by strategy number, code to run whatever the commands name."""
@@ -137,7 +144,8 @@ class Host:
         """
         if len(rows) > len(self._rare):
             self._rare = np.zeros(2 * len(rows), np.int64)
-        found = int(scan(words_of(rows), self._heads, self._asked, self._last, self._singles, self._rare))
+        crew = self.crew
+        found = int(scan(words_of(rows), crew.heads, crew.asked, crew.last, crew.singles, self._rare))
         if found == 0:
             return []
         step = _Step(state, rows, first_seq, now, data)
@@ -155,12 +163,14 @@ class Host:
 
     def _events(self, step: "_Step") -> None:
         """The last row of each kind and instrument that somebody waits for."""
-        for place in np.flatnonzero(self._last >= 0).tolist():
-            k, (number, interval) = int(self._last[place]), self._waiting[place]
+        last = self.crew.last
+        for place in np.flatnonzero(last >= 0).tolist():
+            k, (number, interval) = int(last[place]), self._waiting[place]
             mind, stimulus = self._minds[number], step.stimulus(k, ON_EVENT if interval < 0 else ON_BAR, interval)
+            step.rewire |= interval >= 0  # a bar may have begun, which the crew knows, too
             if interval < 0 or self._bar_closed(step.state, mind, stimulus.instrument, interval):
                 step.tell(number, k, stimulus)
-        self._last.fill(-1)
+        last.fill(-1)
 
     def _bar_closed(self, state: State, mind: Mind, instrument: int, interval: int) -> bool:
         name = mind.code.made.wakes.bars[interval]
@@ -211,7 +221,9 @@ class Host:
         told = [stimulus for stimulus in told if stimulus.code == ON_STOP or awake]
         if not told:
             return
+        window = mind.sights.window
         answer = mind.answer(step.state, told, step.last_seq)
+        step.rewire |= mind.sights.window is not window
         if isinstance(answer, tuple):
             self._disable(step, mind, *answer)
             return
@@ -238,6 +250,7 @@ class Host:
                     known.append(number)
         for mind in self._minds.values():
             if number in mind.numbers:
+                step.rewire = True
                 fault = mind.bind(step.state, mind.numbers)
                 if fault is not None:
                     self._disable(step, mind, step.first_seq + k, fault)
@@ -343,6 +356,7 @@ class Host:
         if value.code != TAKEN:
             step.refuse(k, number, value.code, value.observed, value.limit)
             return
+        step.rewire = True
         step.tell(number, k, step.stimulus(k, ON_PARAMETER, settings.place(body.name)))
 
     # --- timers -----------------------------------------------------------------------------------------------------------
@@ -356,13 +370,15 @@ class Host:
         return sorted(
             Due(due_ns, mind.number, timer)
             for mind in self._minds.values()
-            for timer, due_ns in enumerate(mind.dues)
+            for timer, due_ns in enumerate(mind.dues.tolist())
             if 0 < due_ns <= now
         )
 
     def next_due(self) -> int | None:
         """The earliest due time, ns; None while no timer runs."""
-        return min((due_ns for mind in self._minds.values() for due_ns in mind.dues if due_ns > 0), default=None)
+        return min(
+            (due_ns for mind in self._minds.values() for due_ns in mind.dues.tolist() if due_ns > 0), default=None
+        )
 
     @property
     def waits(self) -> tuple[tuple[int, int], ...]:
@@ -420,27 +436,44 @@ class Host:
     # --- who waits for what -----------------------------------------------------------------------------------------------
 
     def _wire(self) -> None:
-        """Tables for `scan`, out of what the running strategies declare."""
+        """The tables of who waits for what, out of what the running strategies declare."""
         wanted: list[tuple[int, int, int, int]] = []
         singles = np.zeros(int(KINDS_MAX), np.int64)
         singles[
             [*_LISTINGS, registry.COMMAND_STRATEGY.number, registry.COMMAND_PARAM.number, registry.TIMER.number]
         ] = 1
-        for mind in self._minds.values():
-            if mind.status == _RUNNING:
-                wanted += _wishes(mind)
-                wakes = mind.code.made.wakes
-                singles[registry.FILLED.number] |= wakes.fills
-                singles[list(_REPORTS)] |= wakes.orders
+        running = [self._minds[number] for number in sorted(self._minds) if self._minds[number].status == _RUNNING]
+        for mind in running:
+            wanted += _wishes(mind)
+            wakes = mind.code.made.wakes
+            singles[registry.FILLED.number] |= wakes.fills
+            singles[list(_REPORTS)] |= wakes.orders
         wanted.sort()
         self._waits = tuple((kind, instrument) for kind, instrument, _, _ in wanted)
         self._waiting = [(number, interval) for _, _, number, interval in wanted]
-        self._asked = np.array([instrument for _, instrument, _, _ in wanted], np.int64)
-        self._heads = np.searchsorted([kind for kind, _, _, _ in wanted], np.arange(int(KINDS_MAX) + 1)).astype(
-            np.int64
-        )
-        self._last = np.full(len(wanted), -1, np.int64)
-        self._singles = singles
+        asked = np.array([instrument for _, instrument, _, _ in wanted], np.int64)
+        heads = np.searchsorted([kind for kind, _, _, _ in wanted], np.arange(int(KINDS_MAX) + 1)).astype(np.int64)
+        self.crew = new_crew(heads, asked, singles, len(running), sum(2 * mind.code.made.budget for mind in running))
+        for place, mind in enumerate(running):
+            self._enlist(place, mind)
+        for place, (_, instrument, number, interval) in enumerate(wanted):
+            newest = 0
+            if interval >= 0:
+                mind = self._minds[number]
+                newest = mind.buckets.get((instrument, mind.code.made.wakes.bars[interval]), 0)
+            self.crew.waiting[place] = (self.crew.place_of[number], interval, newest)
+
+    def _enlist(self, place: int, mind: Mind) -> None:
+        """Make a running strategy a member of the crew."""
+        crew, wakes = self.crew, mind.code.made.wakes
+        mind.beats[:] = [mind.interval(timer) for timer in range(len(mind.beats))]
+        door = mind.open_door()
+        crew.beside.append((mind.seat, mind.door.call if door else None))
+        member = crew.members[place]
+        member["number"], member["account"], member["budget"] = mind.number, mind.account, mind.code.made.budget
+        member["fills"], member["orders"] = wakes.fills, wakes.orders
+        member["seat"], member["door"] = mind.seat.address if COMPILED else place, door
+        crew.place_of[mind.number] = place
 
 
 class _Step:

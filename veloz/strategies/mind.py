@@ -8,19 +8,21 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from veloz.contracts.codes import Refusal, StrategyStatus
-from veloz.contracts.kernel import door_of
+from veloz.contracts.kernel import Door, door_of
 from veloz.contracts.layout import ROW, ROW_WORDS
 from veloz.contracts.registry import BY_NUMBER
 from veloz.contracts.terms import META, unpack
 from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS
 from veloz.reducers.state import State
+from veloz.reducers.words import I
 from veloz.strategies import sdk
+from veloz.strategies.crew import LAST_NS, SHOWN_ORDERS, Seat, next_beat, window_of
 from veloz.strategies.intents import Draft, Nonsense, drafts_of, words_from
 from veloz.strategies.loader import FORMS, OURS, Code, is_compatible, read_version
 from veloz.strategies.memory import NotPlain, pack_plain, unpack_plain
 from veloz.strategies.parameters import TAKEN, Settings, text_of
 from veloz.strategies.telling import FAULT_STEP, write_intents
-from veloz.strategies.window import look, new_sights, view_of, window_of
+from veloz.strategies.window import look, new_sights, view_of
 
 TEXT_MAX: Final = 200  # characters that are kept of what a strategy raised
 _TEXT_READ: Final = 10 * TEXT_MAX
@@ -73,7 +75,8 @@ class Mind:
         self.settings = Settings(code.made.params)
         self.sights = new_sights(number, (), (), 0, 0)
         self.scales: tuple[tuple[int, int], ...] = ()
-        self.dues = [0] * len(code.made.wakes.timers)  # of each timer; 0: it does not run
+        self.dues = np.zeros(len(code.made.wakes.timers), np.int64)  # of each timer; 0: it does not run
+        self.beats = np.zeros(len(self.dues), np.int64)
         self.buckets: dict[tuple[int, str], int] = {}  # newest bar seen, by instrument and interval
         self.begun = False
         self.broken: Fault | None = None  # why there is no code
@@ -89,7 +92,8 @@ class Mind:
         self._out_words = self.out.view(np.int64)
         self._said = np.zeros(2 * made.budget * ROW_WORDS, np.int64)
         self._who = np.zeros(4, np.int64)
-        self._door: Callable[..., Any] | None = None
+        self._seat: Seat | None = None
+        self._door: Door | None = None
 
     @property
     def numbers(self) -> list[int]:
@@ -125,24 +129,24 @@ class Mind:
 
     def set_timers(self, now: int) -> None:
         """Every timer beats one interval from now."""
-        self.dues = [now + self.interval(k) for k in range(len(self.dues))]
+        self.dues[:] = [min(now + self.interval(k), int(LAST_NS)) for k in range(len(self.dues))]
 
     def stop_timers(self) -> None:
         """No timer beats any more."""
-        self.dues = [0] * len(self.dues)
+        self.dues[:] = 0
 
     def beat(self, timer: int, due_ns: int, now: int) -> bool:
         """Whether a timer that is said to have fired was due; it is set to its next beat after `now`."""
         if not 0 <= timer < len(self.dues) or not 0 < self.dues[timer] <= due_ns:
             return False
-        interval, due = self.interval(timer), self.dues[timer]
-        self.dues[timer] = due + interval * (max(now - due, 0) // interval + 1)
+        self.dues[timer] = next_beat(I(self.dues[timer]), I(self.interval(timer)), I(now))
         return True
 
     def interval(self, timer: int) -> int:
         """Length of a timer's beat, ns; at least 1."""
         declared = self.code.made.wakes.timers[timer]
-        return max(1, declared if isinstance(declared, int) else int(self.settings.values[declared]))
+        length = declared if isinstance(declared, int) else int(self.settings.values[declared])
+        return min(max(1, length), int(LAST_NS))
 
     def mark_bars(self, newest: Callable[[int, int], int]) -> None:
         """Bars that are closed by now are none that close later."""
@@ -191,16 +195,66 @@ class Mind:
             return self.raised(error)
 
     def _call_kernel(self, stimulus: Stimulus) -> np.ndarray | Fault:
-        window, made = window_of(self.sights), self.code.made
-        if self._door is None:
-            assert made.kernel is not None
-            self._door = door_of(made.kernel, sdk.Window)
-        window.event[0] = stimulus
+        seat, made = self.seat, self.code.made
+        seat.event[0] = stimulus
+        seat.shown[SHOWN_ORDERS] = self.sights.orders_n
         self._out_words.fill(0)
-        n = int(self._door(window, self.memory, self.opinions, self.settings.ints, self.settings.floats, self.out))
+        n = int(self.door.call(seat))
         if n < 0:
             return Fault(Refusal.NONSENSE, 0, Nonsense.NOT_A_NUMBER)
         return Fault(Refusal.BUDGET, n, made.budget) if n > made.budget else self._out_words[: n * _OUT_WORDS]
+
+    @property
+    def seat(self) -> Seat:
+        """What the compiled way of waking knows of the strategy: its arrays, those of now."""
+        window, seat = self.sights.window, self._seat
+        if seat is None or seat.markets is not window.markets or seat.orders is not window.orders:
+            seat = self._seat = self._sit()
+        return seat
+
+    def _sit(self) -> Seat:
+        sights, window = self.sights, self.sights.window
+        return Seat(
+            *window,
+            shown=window._replace().table,
+            market_words=window.markets.view(np.int64),
+            level_words=window.levels.reshape(-1),
+            bar_words=window.bars.reshape(-1).view(np.int64),
+            out_words=self._out_words,
+            instruments=sights.instruments,
+            intervals=sights.intervals,
+            clock=sights.clock,
+            memory=self.memory,
+            opinions=self.opinions,
+            params=self.settings.ints,
+            numbers=self.settings.floats,
+            out=self.out,
+            dues=self.dues,
+            beats=self.beats,
+            kept_memory=self.memory.copy(),
+            kept_opinions=self.opinions.copy(),
+            kept_dues=self.dues.copy(),
+        )
+
+    @property
+    def door(self) -> Door:
+        """What its kernel is called by. Raises whatever compiling it raises."""
+        if self._door is None:
+            assert self.code.made.kernel is not None
+            names = ("memory", "opinions", "params", "numbers", "out")
+            self._door = door_of(self.code.made.kernel, Seat, sdk.Window, names, window_of)
+        return self._door
+
+    def open_door(self) -> int:
+        """Address of its door; 0: it is called by Python alone, which then says why if it cannot be called at all."""
+        if self.form != "kernel":
+            return 0
+        try:
+            return self.door.address
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            return 0
 
     def _call_handler(self, stimulus: Stimulus) -> np.ndarray | Fault:
         mind = self.instance
@@ -254,7 +308,7 @@ class Mind:
                 ) from error
         return [
             self.number, self.account, self.code.name, self.code.number, self.form, list(self.instruments), self.status, self.begun,
-            self.settings.texts, self.settings.revision, self.numbers, [list(pair) for pair in self.scales], self.dues,
+            self.settings.texts, self.settings.revision, self.numbers, [list(pair) for pair in self.scales], self.dues.tolist(),
             self.buckets, state, self.memory.tobytes(), self.opinions.tobytes(), tuple(self.broken or ())[:_WORDS],
         ]  # fmt: skip
 
@@ -286,7 +340,7 @@ def revive(parts: Sequence[Any], code: Code) -> Mind:
     made = code.made
     if numbers:
         mind.sights = new_sights(number, numbers, made.wakes.bars, made.depth, made.history)
-    mind.dues, mind.buckets = dues, buckets
+    mind.dues[:], mind.buckets = dues, buckets
     if parts[14] is not None:
         try:
             mind.instance = made()

@@ -55,7 +55,6 @@ class Sights(NamedTuple):
     clock: np.ndarray  # i8[CLOCK_WORDS]
     window: Window
     blank: tuple[np.ndarray, ...]  # i8: what of it is cleared before it is filled
-    shown: dict[int, Window]  # the window with so many open orders, as kernels are given it
     orders_n: int = 0  # open orders in `window.orders`
 
 
@@ -80,17 +79,8 @@ def new_sights(strategy: int, instruments: Sequence[int], intervals: Sequence[st
     return Sights(
         strategy, np.array(instruments, np.int64), np.array(lengths, np.int64), tuple(intervals),
         np.zeros(CLOCK_WORDS, np.int64), window,
-        tuple(array.view(np.int64) for array in (window.markets, window.levels, window.bars) if array.size), {},
+        tuple(array.view(np.int64) for array in (window.markets, window.levels, window.bars) if array.size),
     )  # fmt: skip
-
-
-def window_of(sights: Sights) -> Window:
-    """The window as a kernel is given it: its orders are those that are open."""
-    n = sights.orders_n
-    shown = sights.shown.get(n)
-    if shown is None:
-        shown = sights.shown[n] = sights.window._replace(orders=sights.window.orders[:n])
-    return shown
 
 
 @entry
@@ -313,7 +303,7 @@ def look(state: State, sights: Sights, now: int, seq: int) -> Sights:
         if n <= len(window.orders):
             break
         window = window._replace(orders=np.zeros(2 * n, OWN))
-        sights = sights._replace(window=window, shown={})
+        sights = sights._replace(window=window)
         window.markets["position"] = 0
     if window.levels.shape[2]:
         _complete(state, sights.instruments, window.levels)
