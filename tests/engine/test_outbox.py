@@ -60,7 +60,7 @@ def test_a_refused_draft_leaves_nothing():
 def test_a_request_cannot_be_made_by_hand():
     engine, step = placed()
     (real,) = engine.outbox.release(step.last_seq)
-    parts = {name: getattr(real, name) for name in Request.__slots__}
+    parts = {name: getattr(real, name) for name in Request.__annotations__}
     for seal in (None, object(), True, "seal", Request):
         with pytest.raises(UnapprovedError):
             Request(seal, parts)

@@ -6,7 +6,7 @@ import contract says so), and `Request` cannot be made any other way.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, Never, NoReturn, Protocol, SupportsIndex, final
+from typing import Final, Never, NoReturn, Protocol, SupportsIndex, final
 
 import numpy as np
 
@@ -61,17 +61,14 @@ class Decided(Protocol):
 class Request:
     """What a venue is to be asked. Prices and quantities in quanta, 0 = none; fixed once made, and made by the outbox alone."""
 
-    __slots__ = (
-        "account", "action", "activation", "callback_ppm", "client_id", "expire_ns", "instrument", "key", "price", "qty", "seq",
-        "spec", "trigger", "venue_order",
-    )  # fmt: skip
+    __slots__ = ("_parts",)
 
     seq: int  # of its row
     action: Action
     instrument: int
     account: int
     key: int
-    client_id: str  # "" for orders that are not ours
+    epoch: int  # of the run that asked for the order
     venue_order: int  # 0 = not known
     price: int
     qty: int
@@ -81,11 +78,15 @@ class Request:
     callback_ppm: int
     expire_ns: int
 
-    def __init__(self, seal: object, parts: Sequence[Any]) -> None:
+    def __init__(self, seal: object, parts: Sequence[int]) -> None:
         if seal is not _SEAL:
             raise UnapprovedError("Requests are made by the outbox, out of approved rows, and nowhere else.")
-        for put, part_of_it in zip(_PUT, parts, strict=True):
-            put(self, part_of_it)
+        _put_parts(self, tuple(parts))
+
+    @property
+    def client_id(self) -> str:
+        """The client order id; "" for orders that are not ours."""
+        return client_id(self.epoch, self.key) if self.key > 0 else ""
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise UnapprovedError(f"A request does not change: {name}.")
@@ -105,7 +106,14 @@ class Request:
         )
 
 
-_PUT: Final = tuple(vars(Request)[name].__set__ for name in Request.__annotations__)
+def _part(place: int) -> property:
+    return property(lambda self: self._parts[place])
+
+
+_put_parts: Final = vars(Request)["_parts"].__set__
+for _place, _name in enumerate(Request.__annotations__):
+    setattr(Request, _name, _part(_place))
+Request.action = property(lambda self: _ACTIONS[self._parts[1]])  # type: ignore[assignment]
 
 
 def mint(step: Decided, state: State) -> list[Request]:
@@ -125,13 +133,7 @@ def mint(step: Decided, state: State) -> list[Request]:
         seq, key = made[:2].tolist()
         raise UnapprovedError(_FAULTS[n].format(seq=seq, key=key))
     words = made[: n * _REQUEST_WORDS].tolist()
-    return [_request(words[at : at + _REQUEST_WORDS]) for at in range(0, len(words), _REQUEST_WORDS)]
-
-
-def _request(words: list[int]) -> Request:
-    seq, action, instrument, account, key, epoch, *others = words
-    name = client_id(epoch, key) if key > 0 else ""
-    return Request(_SEAL, (seq, _ACTIONS[action], instrument, account, key, name, *others))
+    return [Request(_SEAL, words[at : at + _REQUEST_WORDS]) for at in range(0, len(words), _REQUEST_WORDS)]
 
 
 @entry

@@ -184,7 +184,7 @@ def _copy_words(source: np.ndarray, target: np.ndarray) -> None:
 
 
 @kernel
-def _keep(crew: Crew, member: np.void) -> Seat:
+def _keep(crew: Crew, member: np.void) -> Any:
     """A member's seat; what is in it is kept first, once a step."""
     seat = seat_of(crew, member)
     if member["begun"] == ZERO:
@@ -333,7 +333,7 @@ def _is_beyond(state: State, seat: Seat) -> bool:
 
 
 @cold
-def _look(state: State, seat: Seat, number: I) -> bool:
+def _look(state: State, seat: Any, number: I) -> bool:
     """Fill a seat's window with what there is now; False where it cannot be shown here."""
     for word in range(seat.market_words.shape[0]):
         seat.market_words[word] = ZERO
@@ -433,7 +433,7 @@ def wake_crew(state: State, shown: np.ndarray, rows: np.ndarray, first_seq: I, n
             said = _answer(state, crew, told, shown, rows, first_seq, now)
     for place in range(crew.last.shape[0]):
         crew.last[place] = ASK
-    _end(crew, said < ZERO)
+    _end(crew, bool(said < ZERO))
     return max(said, ASK)
 
 

@@ -64,10 +64,10 @@ def write_intents(
     instruments: np.ndarray,
     who: np.ndarray,
     said: np.ndarray,
-    n: int,
+    n: int | I,
     cancels: bool,
     rows: np.ndarray,
-    at: int,
+    at: int | I,
 ) -> I:
     """Check one answer, and write its rows: two for a quote, and order.terms behind an order that needs it.
 
@@ -180,7 +180,7 @@ def _owner(state: State, key: I, instrument: I) -> I:
 
 
 @entry
-def owner_of(state: State, key: int, instrument: int) -> I:
+def owner_of(state: State, key: int | I, instrument: int | I) -> I:
     """The strategy an order belongs to; 0: a person's; -1: the order is not known."""
     return _owner(state, I(key), I(instrument))
 
@@ -192,7 +192,7 @@ def trade_counted_at(state: State, owner: int, trade: int) -> I:
 
 
 @entry
-def may_run(state: State, number: int) -> bool:
+def may_run(state: State, number: int | I) -> bool:
     """Whether the state lets a strategy be woken: it runs, and its own scope is not stopped for good."""
     if number < 0 or number >= state.strategies.shape[0] or state.strategies[number]["status"] != _RUNNING:
         return False

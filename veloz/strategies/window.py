@@ -245,7 +245,7 @@ def _show_position(state: State, instrument: I, strategy: I, market: np.void) ->
 
 @entry
 def gather(
-    state: State, strategy: int, instruments: np.ndarray, intervals: np.ndarray, clock: np.ndarray, window: Window
+    state: State, strategy: int | I, instruments: np.ndarray, intervals: np.ndarray, clock: np.ndarray, window: Window
 ) -> I:
     """Fill a strategy's arrays; how many open orders it has. Where that is more than the window has room for, make room and ask again."""
     n = ZERO
