@@ -25,18 +25,20 @@ FILLS_MEASURED: Final = 50_000  # executions beside which the market is looked a
 PACKAGES: Final = ("veloz", "numpy", "numba")
 
 
-def outcome_of(plan: Plan, run: Run, ledger: Ledger, place: Path, name: str, warnings: Sequence[str]) -> RunResult:
+def outcome_of(
+    plan: Plan, run: Run, ledger: Ledger, place: Path | None, name: str, warnings: Sequence[str]
+) -> RunResult:
     """What a run came to.
 
     Args:
         plan, run, ledger: Of the run, which is over; `ledger.figures` was asked.
-        place: Its result.
+        place: Its result; None: it is kept nowhere, and nobody looks at the market beside executions.
         name: Title of the report.
         warnings: What people should know of it.
     """
     curve = ledger.curve
     fills = _fills(plan, ledger)
-    markets = _measured(plan, place, fills, ledger)
+    markets = _measured(plan, place, fills, ledger) if place else _unmeasured(plan)
     return RunResult(
         name=name,
         asset=plan.world.reporting,
@@ -54,8 +56,8 @@ def outcome_of(plan: Plan, run: Run, ledger: Ledger, place: Path, name: str, war
         data=(_data(plan),),
         config_hash=plan.settings.digest,
         state_hash=state_hash(run.desk.state),
-        result_hash=head_at(place, run.desk.seq),
-        journal=str(place),
+        result_hash=head_at(place, run.desk.seq) if place else "",
+        journal=str(place or ""),
         seed=plan.settings["seed"],
         versions={"python": sys.version.split()[0], **_versions()},
         settings=json.loads(plan.settings.canonical()),
@@ -131,6 +133,12 @@ def _measured(plan: Plan, place: Path, fills: np.ndarray, ledger: Ledger) -> lis
     late = beside[:, None] + np.array(HORIZONS_S) * SECOND_NS > end
     fills["mid_x2"][: len(beside)][late] = np.iinfo(np.int64).min
     return [_market(each, chart, found[: len(chart), at]) for at, each in enumerate(plan.world.traded)]
+
+
+def _unmeasured(plan: Plan) -> list[Market]:
+    """The markets without their prices."""
+    nothing = np.zeros(0, np.int64)
+    return [_market(each, nothing, nothing) for each in plan.world.traded]
 
 
 def _market(each: Traded, chart: np.ndarray, mids: np.ndarray) -> Market:

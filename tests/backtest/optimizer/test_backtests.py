@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from veloz.backtest.ledger import Point
 from veloz.backtest.optimizer.backtests import head_of, open_backtests, opener_of, returns_of
 from veloz.backtest.optimizer.pool import Inline, Pool
 from veloz.backtest.optimizer.trial import Done, Job, Opener, Refused, SweepError
@@ -99,6 +98,19 @@ def test_the_text_of_a_strategy_is_part_of_the_configuration(recording: Path, tm
 
 def test_returns_by_hand() -> None:
     """Equity 100, 110 at 5, 90 at 25, 95 at 31: four stretches of 8 from 0 on end at 8, 16, 24 and, the last one, with the run."""
-    curve = [Point(0, 100), Point(5, 110), Point(25, 90), Point(33, 95)]
-    assert returns_of(curve, 0, 8, 4) == pytest.approx((0.1, 0.0, 0.0, -0.15))
-    assert returns_of([], 0, 8, 2) == (0.0, 0.0)
+    assert returns_of([0, 5, 25, 33], [100, 110, 90, 95], 0, 8, 4) == pytest.approx((0.1, 0.0, 0.0, -0.15))
+    assert returns_of([], [], 0, 8, 2) == (0.0, 0.0)
+
+
+def test_the_metrics_of_a_trial_are_those_of_the_backtest(opener: Opener, recording: Path, tmp_path: Path) -> None:
+    from veloz.cli.backtest import run_backtest
+
+    config = tmp_path / "run.toml"
+    config.write_text(CONFIG)
+    alone = run_backtest(config, [], [], journal=tmp_path / "result", data=[str(recording)])
+    trial = opener.open().run({}, 0).metrics
+    for name, value in trial.items():
+        if value is not None or name in alone:
+            assert value == alone.get(name, alone["metrics"].get(name)), name
+    assert trial["sharpe"] is not None
+    assert int(trial["fills"]) > 0

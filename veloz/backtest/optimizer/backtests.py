@@ -14,7 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from journal import Reader
-from veloz.backtest.ledger import Ledger, Point
+from veloz.backtest.desk import Desk
+from veloz.backtest.ending import outcome_of
+from veloz.backtest.ledger import Ledger
+from veloz.backtest.metrics import measure
 from veloz.backtest.optimizer.trial import Opener, Outcome, Params, Refused, SweepError, digest_of, words_of
 from veloz.backtest.port import Exchange, rules_of
 from veloz.backtest.settings import Settings, SettingsError, read_settings
@@ -23,6 +26,7 @@ from veloz.contracts.kernel import digest_sources
 from veloz.contracts.registry import DATA_NAMED
 from veloz.engine.step import Step
 from veloz.engine.warm import warm, warm_step, warm_trading
+from veloz.reducers.desk import SCOPE_GLOBAL
 
 ROOMS: Final = (
     "contracts",
@@ -35,6 +39,7 @@ ROOMS: Final = (
     "history",
     "backtest",
 )
+FIGURES: Final = ("orders", "fills", "realized", "unrealized", "cash", "equity_start", "equity_end")
 WARM_ROWS: Final = 4_096  # run once when a process begins, so that the first trial finds everything loaded
 
 
@@ -140,25 +145,57 @@ class Backtests:
 
     def _play(self, plan: Plan, begin_ns: int, end_ns: int) -> Outcome:
         every = max(-(-(end_ns - begin_ns) // self._periods), 1)
-        ledger, digest = Ledger(plan.world, every), Digest()
-        played = make_run(plan, Exchange(plan), digest, (ledger,))
+        ledger, digest, pulse = (
+            Ledger(plan.world, plan.settings["report.equity_ns"], end_ns - begin_ns),
+            Digest(),
+            Pulse(every),
+        )
+        played = make_run(plan, Exchange(plan), digest, (ledger, pulse))
         played.play()
         played.finish()
-        metrics = {name: value for name, value in asdict(ledger.figures(played.desk)).items() if name != "position"}
-        return Outcome(digest.hex(), metrics, returns_of(ledger.curve, begin_ns, every, self._periods))
+        figures = asdict(ledger.figures(played.desk))
+        measured = measure(outcome_of(plan, played, ledger, None, "", ())).as_dict()
+        metrics = {name: figures[name] for name in FIGURES} | measured
+        pulse.add(played.desk.now_ns, ledger.curve[-1].equity)
+        return Outcome(digest.hex(), metrics, returns_of(pulse.times, pulse.equity, begin_ns, every, self._periods))
 
 
-def returns_of(curve: Sequence[Point], begin_ns: int, every_ns: int, periods: int) -> tuple[float, ...]:
+class Pulse:
+    """Equity as it is looked at for the over-fit statistics, which want it finer than a report.
+
+    Args:
+        every_ns: Time between two looks.
+    """
+
+    def __init__(self, every_ns: int) -> None:
+        self._every, self._next_ns = every_ns, 0
+        self.times: list[int] = []
+        self.equity: list[int] = []
+
+    def see(self, desk: Desk, step: Step) -> None:
+        """See `runner.Watcher`."""
+        if desk.now_ns >= self._next_ns:
+            self._next_ns = (desk.now_ns // self._every + 1) * self._every
+            self.add(desk.now_ns, int(desk.state.scopes[SCOPE_GLOBAL]["equity"]))
+
+    def add(self, now_ns: int, equity: int) -> None:
+        """One more look."""
+        self.times.append(now_ns)
+        self.equity.append(equity)
+
+
+def returns_of(
+    times: Sequence[int], equity: Sequence[int], begin_ns: int, every_ns: int, periods: int
+) -> tuple[float, ...]:
     """What equity changed by in each of equal stretches of time, as a share of what it was at first (of 1 where that is not above 0)."""
-    if not curve:
+    if not times:
         return (0.0,) * periods
-    times = np.array([point.ts_ns for point in curve], np.int64)
-    equity = np.array([point.equity for point in curve], np.int64)
+    known = np.array(equity, np.int64)
     edges = begin_ns + every_ns * np.arange(1, periods + 1, dtype=np.int64)
-    edges[-1] = max(int(edges[-1]), int(times[-1]))  # what is still under way at the end counts
-    at = np.maximum(np.searchsorted(times, edges, "right") - 1, 0)
-    changes = np.diff(np.concatenate([equity[:1], equity[at]]))
-    return tuple((changes / max(int(equity[0]), 1)).tolist())
+    edges[-1] = max(int(edges[-1]), times[-1])  # what is still under way at the end counts
+    at = np.maximum(np.searchsorted(np.array(times, np.int64), edges, "right") - 1, 0)
+    changes = np.diff(np.concatenate([known[:1], known[at]]))
+    return tuple((changes / max(int(known[0]), 1)).tolist())
 
 
 def head_of(data: Path) -> str:
