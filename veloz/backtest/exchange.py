@@ -14,14 +14,15 @@ from typing import Final
 import numpy as np
 
 from veloz.backtest.ladder import clear_side, clear_to, keep_taken, put_level
+from veloz.backtest.latency import delay_of
 from veloz.backtest.machine import ARRIVED, DONE, ENTRY, NO_ROOM, NOBODY, OUTSIDE, RESPONSE, STOPPED, Venue
 from veloz.backtest.making import lengthen, new_venue, request_of, widen
 from veloz.backtest.matching import meet_level, meet_print, move_queues
 from veloz.backtest.reporting import ROWS_A_FILL
-from veloz.backtest.requests import market_of, serve, slices_of
+from veloz.backtest.requests import market_of, serve, slices_of, turn_away
 from veloz.backtest.resting import find_resting, side_of
 from veloz.backtest.rules import Compat
-from veloz.backtest.wires import due_after, report_due, request_due, room_of
+from veloz.backtest.wires import queue_behind, report_due, request_due, room_of
 from veloz.contracts import layout
 from veloz.contracts.kernel import cold, entry, kernel
 from veloz.contracts.registry import VENUE_LEVEL, VENUE_TRADE
@@ -229,6 +230,8 @@ def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarra
             if became == TOUCHED:
                 break
         clock["row_ns"] = seen
+        if at > begin:
+            clock["late_ns"] = rows[at - ONE]["ts_recv"] + clock["shift_ns"] - seen
         if became > TOUCHED:
             signal[0] = _reason(became)
             return at
@@ -269,9 +272,13 @@ def advance(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.nd
 def put_request(venue: Venue, request: np.void, sent_ns: I) -> I:
     """What `send` does, for kernels that hold the bundle."""
     wire = venue.wires[ENTRY]
-    if room_of(wire, venue.requests) < ONE:
+    if room_of(wire, venue.requests) < ONE or room_of(venue.wires[RESPONSE], venue.reports) < ONE:
         return NO_ROOM
-    due_ns = due_after(venue, ENTRY, sent_ns)
+    delay = delay_of(venue, ENTRY, sent_ns)
+    if delay < ZERO:
+        turn_away(venue, request, sent_ns - delay, sent_ns)
+        return DONE
+    due_ns = queue_behind(venue, ENTRY, sent_ns + delay)
     wired = venue.requests[wire["tail"] & (venue.requests.shape[0] - ONE)]
     wire["tail"] += ONE
     wired["due_ns"] = due_ns

@@ -55,7 +55,9 @@ WIRED: Final = np.dtype(
 )
 TOLD: Final = _fields("resting serial heard", "heard_size")  # what a report says to the desk beside its row
 WIRE: Final = _fields("head tail due_ns model ns table points cursor seed count", "spread")
-CLOCK: Final = _fields("now_ns row_ns venue_order trade_id report_seq serial free_ix live abort abort_ns last_price")
+CLOCK: Final = _fields(
+    "now_ns row_ns venue_order trade_id report_seq serial free_ix live abort abort_ns late_ns shift_ns"
+)
 RULES: Final = _fields(
     "matching queue partial compat protection_ppm slippage_ppm impact_ppm fitted_at fitted_points", "power"
 )

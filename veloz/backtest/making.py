@@ -111,6 +111,7 @@ def new_venue(markets: Sequence[Market], rules: Rules) -> Venue:
     told = {name: getattr(rules, name) for name in DTYPES["rules"].names or () if not name.startswith("fitted")}
     for name, value in {**told, "fitted_points": len(rules.fitted)}.items():
         arrays["rules"][0][name] = value
+    arrays["clock"][0]["shift_ns"] = rules.shift_ns
     arrays["resting"]["next_ix"] = [*range(1, rules.orders), NOBODY]
     return Venue(**arrays)
 

@@ -125,13 +125,12 @@ def tell_replaced(venue: Venue, at: I, now: I) -> None:
 
 
 @cold
-def tell_refused(venue: Venue, asked: np.void, kind: I, code: I, filled: I, now: I) -> None:
-    """A request that came to nothing, about an order that the exchange does not hold."""
+def tell_refused(venue: Venue, asked: np.void, kind: I, code: I, filled: I, due_ns: I, now: I) -> None:
+    """A request came to nothing: about an order that the exchange does not hold, or one that stays as it is."""
     spec, market = I(asked["spec"]), venue.markets[venue.places[asked["instrument"]]]
     sell = (spec >> S_SELL) & ONE
     meta = meta_of(I(asked["account"]), sell, part(spec, S_SIDE, M_SIDE), ORDINARY) | (asked["action"] << R_ACTION)
     seq = next_report_seq(venue, now)
-    due_ns = due_after(venue, RESPONSE, now)
     put_row(venue, due_ns, now, kind, I(market["instrument"]), I(asked["key"]), code, filled, seq, meta)
 
 

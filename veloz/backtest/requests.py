@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from veloz.backtest.machine import BUY, LIVE, NO_KEY, NOBODY, Venue
+from veloz.backtest.machine import BUY, LIVE, NO_KEY, NOBODY, RESPONSE, Venue
 from veloz.backtest.matching import shown_at, take_shown
 from veloz.backtest.queue import join_queue
 from veloz.backtest.reporting import (
@@ -32,6 +32,7 @@ from veloz.backtest.reporting import (
 )  # fmt: skip
 from veloz.backtest.resting import delist, enlist, find_resting, give_back, side_of, take_place
 from veloz.backtest.rules import Compat
+from veloz.backtest.wires import due_after, queue_behind
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import OrderType, TimeInForce
 from veloz.reducers.bits import M_TIF, M_TYPE, P_SPOT, S_SELL, S_TIF, S_TYPE, part
@@ -47,11 +48,18 @@ TYPE_UNKNOWN: Final = I(-1116)
 CANCEL_REJECTED: Final = I(-2011)
 TOO_MANY_ORDERS: Final = I(-2025)
 AMEND_REJECTED: Final = I(-5027)
+TURNED_AWAY: Final = I(-1008)
 
 _UNLIMITED, _REST_FILLED = I(Compat.UNLIMITED_TOP), I(Compat.TAKER_REST_FILLED)
 _REACH, _OLD_LEAVES, _FORGETS = I(Compat.MARKET_REACH), I(Compat.AMEND_OLD_LEAVES), I(Compat.AMEND_FORGETS)
 _REACH_TICKS: Final = I(100)
 _MILLION: Final = I(1_000_000)
+
+
+@cold
+def refuse(venue: Venue, asked: np.void, kind: I, code: I, filled: I, now: I) -> None:
+    """Answer a request with a refusal."""
+    tell_refused(venue, asked, kind, code, filled, due_after(venue, RESPONSE, now), now)
 
 
 @kernel
@@ -230,7 +238,7 @@ def place_order(venue: Venue, asked: np.void, now: I) -> None:
     flaw = flaw_of(venue, venue.markets[market], side_of(venue, market, sign), asked)
     at = take_place(venue) if flaw == ZERO else NOBODY
     if at == NOBODY:
-        tell_refused(venue, asked, K_REJECTED, TOO_MANY_ORDERS if flaw == ZERO else flaw, ZERO, now)
+        refuse(venue, asked, K_REJECTED, TOO_MANY_ORDERS if flaw == ZERO else flaw, ZERO, now)
         return
     order, clock = venue.resting[at], venue.clock[0]
     clock["venue_order"] += ONE
@@ -266,7 +274,7 @@ def amend_order(venue: Venue, at: I, asked: np.void, now: I) -> None:
     market = venue.markets[order["market"]]
     flaw = flaw_of(venue, market, side_of(venue, I(order["market"]), I(order["sign"])), asked)
     if flaw != ZERO:
-        tell_refused(venue, asked, K_REQUEST_REJECTED, flaw, I(order["filled"]), now)
+        refuse(venue, asked, K_REQUEST_REJECTED, flaw, I(order["filled"]), now)
         return
     filled, qty = I(order["filled"]), I(asked["qty"])
     leaves = qty if compat & _FORGETS != ZERO else qty - filled
@@ -298,8 +306,15 @@ def serve(venue: Venue, asked: np.void, now: I) -> None:
     at = find_resting(venue, market_of(venue, I(asked["instrument"])), I(asked["key"]))
     if at == NOBODY:
         code = CANCEL_REJECTED if action == CANCEL else AMEND_REJECTED
-        tell_refused(venue, asked, K_REQUEST_REJECTED, code, ZERO, now)
+        refuse(venue, asked, K_REQUEST_REJECTED, code, ZERO, now)
     elif action == CANCEL:
         cancel_order(venue, at, now)
     elif action == AMEND:
         amend_order(venue, at, asked, now)
+
+
+@cold
+def turn_away(venue: Venue, asked: np.void, due_ns: I, now: I) -> None:
+    """A request did not reach the exchange, which was too busy: the desk hears so at `due_ns`."""
+    kind = K_REJECTED if asked["action"] == PLACED else K_REQUEST_REJECTED
+    tell_refused(venue, asked, kind, TURNED_AWAY, ZERO, queue_behind(venue, RESPONSE, due_ns), now)

@@ -62,6 +62,16 @@ class Queue(IntEnum):
     FITTED = 6  # by `Rules.fitted`
 
 
+class Delay(IntEnum):
+    """Latency models: latency.py."""
+
+    CONSTANT = 0
+    FEED = 1
+    TABLE = 2
+    EMPIRICAL = 3
+    LOG_NORMAL = 4
+
+
 class FeeIn(IntEnum):
     """What fees are paid in."""
 
@@ -98,7 +108,7 @@ class Market:
 class Latency:
     """How long a message is under way: see latency.py. `table` means what its model says."""
 
-    model: int = 0
+    model: Delay = Delay.CONSTANT
     ns: int = DEFAULT_LATENCY_NS
     table: tuple[tuple[int, ...], ...] = ()
     spread: float = 0.0
@@ -121,6 +131,7 @@ class Rules:
     protection_ppm: int = 50_000  # a market order goes so far from the best price, and no further
     slippage_ppm: int = 0
     impact_ppm: int = 0
-    seed: int = 0
+    seed: int = 0  # below 2**60
+    shift_ns: int = 0  # what the receive stamps of the recording are moved by
     orders: int = 1024  # so many may rest at once; one more is rejected
     messages: int = 4096  # so many may be on each wire before the host must make it longer; a power of two

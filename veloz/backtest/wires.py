@@ -33,11 +33,16 @@ def report_due(venue: Venue) -> I:
 
 
 @cold
-def due_after(venue: Venue, place: I, at_ns: I) -> I:
-    """When a message sent now on a wire arrives, which it is then known to have been."""
+def queue_behind(venue: Venue, place: I, due_ns: I) -> I:
+    """When a message that by itself would arrive at `due_ns` does: not before what is still on the wire."""
     wire = venue.wires[place]
-    due = at_ns + abs(delay_of(venue, wire, at_ns))
     if wire["tail"] > wire["head"]:
-        due = max(due, I(wire["due_ns"]))
-    wire["due_ns"] = due
-    return due
+        due_ns = max(due_ns, I(wire["due_ns"]))
+    wire["due_ns"] = due_ns
+    return due_ns
+
+
+@cold
+def due_after(venue: Venue, place: I, at_ns: I) -> I:
+    """When a message sent at `at_ns` on a wire arrives."""
+    return queue_behind(venue, place, at_ns + abs(delay_of(venue, place, at_ns)))

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from hftbacktest import BacktestAsset, ROIVectorMarketDepthBacktest
 from hftbacktest.data.utils import binancefutures
-from hftbacktest.order import BUY, FILLED, GTX, LIMIT
+from hftbacktest.order import BUY, FILLED, GTC, GTX, LIMIT, MARKET
 from numba import njit
+from plans import make_plan
 
 NO_BID, NO_ASK = -(1 << 63), (1 << 63) - 1
 FILL = np.dtype([("at_ns", "i8"), ("number", "i8"), ("side", "i8"), ("tick", "i8"), ("qty", "f8")])
@@ -69,6 +70,50 @@ def quote(hbt: Any, tick: float, spread_ticks: int, qty: float, cap: float, numb
 
 
 @njit
+def act(hbt: Any, wish: Any, number: int, tick: float, unit: float) -> int:
+    """One wish of a plan: place, cancel or amend. The number of the last order sent."""
+    depth = hbt.depth(0)
+    near, far = depth.best_bid_tick, depth.best_ask_tick
+    if wish.side < 0:
+        near, far = far, near
+    price = ((far if wish.far else near) - wish.side * wish.offset) * tick
+    if wish.op == 1:
+        kind, tif = (MARKET, GTC) if wish.tif == 8 else (LIMIT, wish.tif)
+        if wish.side > 0:
+            hbt.submit_buy_order(0, number + 1, price, wish.lots / unit, tif, kind, False)
+        else:
+            hbt.submit_sell_order(0, number + 1, price, wish.lots / unit, tif, kind, False)
+        return number + 1
+    if number > wish.back:
+        order = hbt.orders(0).get(number - wish.back)
+        if order is not None and order.cancellable:
+            if wish.op == 2:
+                hbt.cancel(0, order.order_id, False)
+            else:
+                hbt.modify(0, order.order_id, price, wish.lots / unit, False)
+    return number
+
+
+@njit
+def follow(hbt: Any, every_ns: int, tick: float, unit: float, plan: Any, fills: Any) -> tuple:
+    """A run that does what a plan says, a row of it a wake. As `play`."""
+    count = number = wakes = 0
+    while True:
+        code = hbt.elapse(every_ns)
+        count = note_fills(hbt, fills, count)
+        if code != 0:
+            break
+        hbt.clear_inactive_orders(0)
+        depth = hbt.depth(0)
+        if wakes < len(plan) and depth.best_bid_tick != NO_BID and depth.best_ask_tick != NO_ASK:
+            for wish in plan[wakes]:
+                if wish.op > 0:
+                    number = act(hbt, wish, number, tick, unit)
+        wakes += 1
+    return code, count, number, wakes
+
+
+@njit
 def play(hbt: Any, every_ns: int, tick: float, spread_ticks: int, qty: float, cap: float, fills: Any) -> tuple:
     """A whole run: the code it ended with, fills noted, orders sent, wakes."""
     count = number = wakes = 0
@@ -113,10 +158,14 @@ def build(events: np.ndarray, told: dict[str, Any]) -> ROIVectorMarketDepthBackt
         .last_trades_capacity(0)
         .roi_lb(told["low"] * told["tick"])
         .roi_ub(told["high"] * told["tick"])
-        .constant_order_latency(told["entry_ns"], told["response_ns"])
         .trading_value_fee_model(told["maker"], told["taker"])
     )
     asset = asset.inverse_asset(told["contract"]) if told["inverse"] else asset.linear_asset(told["contract"])
+    if told["table"]:
+        asset.kept = np.array([(*point, 0) for point in told["table"]], np.int64)  # it must live as long as the run
+        asset = asset.intp_order_latency(asset.kept)
+    else:
+        asset = asset.constant_order_latency(told["entry_ns"], told["response_ns"])
     models = {
         "RISK_AVERSE": asset.risk_adverse_queue_model,
         "POWER": lambda: asset.power_prob_queue_model(told["power"]),
@@ -133,9 +182,13 @@ def build(events: np.ndarray, told: dict[str, Any]) -> ROIVectorMarketDepthBackt
 def answer(told: dict[str, Any], events: np.ndarray) -> dict[str, Any]:
     """What one run comes to."""
     hbt, fills = build(events, told), np.zeros(200_000, FILL)
-    code, count, sent, wakes = play(
-        hbt, told["every_ns"], told["tick"], told["spread_ticks"], told["qty"], told["cap"], fills
-    )
+    if told["plan"]:
+        plan = make_plan(**told["plan"])
+        code, count, sent, wakes = follow(hbt, told["every_ns"], told["tick"], told["unit"], plan, fills)
+    else:
+        code, count, sent, wakes = play(
+            hbt, told["every_ns"], told["tick"], told["spread_ticks"], told["qty"], told["cap"], fills
+        )
     values = hbt.state_values(0)
     said = {
         "code": int(code), "sent": int(sent), "wakes": int(wakes), "position": float(values.position), "fee": float(values.fee),

@@ -1,6 +1,7 @@
 """Parity: on the same events the simulated exchange and hftbacktest fill the same quoter alike, execution by execution."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
@@ -29,6 +30,7 @@ KNOWN: Final = [
     (Case("coinm", 10, 10, Fraction(505), Queue.POWER2, 2.0), (180, 60, 0.0005832530971864473, -0.09688509688513237)),
 ]
 CASES: Final = 16
+MANY: Final = 600
 
 
 @pytest.mark.parametrize("place", range(len(KNOWN)))
@@ -60,10 +62,34 @@ def random_cases(seed: int, count: int) -> Iterator[Case]:
         )  # fmt: skip
 
 
-def compare_many(seed: int, count: int, peer: Peer, recordings: dict[str, Data]) -> tuple[int, list[str]]:
+def with_tables(cases: Iterator[Case], recordings: dict[str, Data], seed: int) -> Iterator[Case]:
+    """The same with points of latency a second apart."""
+    dice = np.random.default_rng(seed)
+    for case in cases:
+        first = int(recordings[case.data].kept["rows"][1]["ts_event"][0])
+        points = []
+        for sent in range(first - 10**9, first + 400 * 10**9, 10**9):
+            delays = [int(delay) for delay in dice.integers(0, 200_000_000, 2)]
+            points.append((sent, sent + delays[0], sent + sum(delays)))
+        yield replace(case, table=tuple(points))
+
+
+def with_plans(cases: Iterator[Case], seed: int) -> Iterator[Case]:
+    """The same doing what random plans say."""
+    dice = np.random.default_rng(seed)
+    for case in cases:
+        plan = {
+            "seed": int(dice.integers(1 << 30)), "wakes": int(dice.choice([300, 3000, 20_000])), "wishes": int(dice.integers(1, 5)),
+            "lots": int(dice.choice([1, 5, 50, 500])), "step": 10 if case.data == "coinm" else 1,
+            "amends": bool(dice.integers(2)), "takers": bool(dice.integers(2)),
+        }  # fmt: skip
+        yield replace(case, plan=plan)
+
+
+def compare_many(cases: Iterator[Case], peer: Peer, recordings: dict[str, Data]) -> tuple[int, list[str]]:
     """How many runs ended with the data, and what differs in any."""
     whole, found = 0, []
-    for case in random_cases(seed, count):
+    for case in cases:
         data = recordings[case.data]
         theirs = peer.ask(peer_words(case, data))
         whole += theirs["code"] == 1
@@ -72,13 +98,32 @@ def compare_many(seed: int, count: int, peer: Peer, recordings: dict[str, Data])
 
 
 def test_random_configurations(peer: Peer, recordings: dict[str, Data]) -> None:
-    whole, found = compare_many(1, CASES, peer, recordings)
+    whole, found = compare_many(random_cases(1, CASES), peer, recordings)
+    assert not found, found
+    assert whole > CASES // 2
+
+
+def test_random_plans(peer: Peer, recordings: dict[str, Data]) -> None:
+    whole, found = compare_many(with_plans(random_cases(3, CASES), 4), peer, recordings)
+    assert not found, found
+    assert whole > CASES // 4
+
+
+def test_latencies_by_points(peer: Peer, recordings: dict[str, Data]) -> None:
+    whole, found = compare_many(with_tables(random_cases(5, CASES), recordings, 6), peer, recordings)
     assert not found, found
     assert whole > CASES // 2
 
 
 @pytest.mark.slow
 def test_many_random_configurations(peer: Peer, recordings: dict[str, Data]) -> None:
-    whole, found = compare_many(2, 600, peer, recordings)
+    whole, found = compare_many(random_cases(2, MANY), peer, recordings)
     assert not found, found
-    assert whole > 300
+    assert whole > MANY // 2
+
+
+@pytest.mark.slow
+def test_many_random_plans(peer: Peer, recordings: dict[str, Data]) -> None:
+    whole, found = compare_many(with_plans(random_cases(7, MANY), 8), peer, recordings)
+    assert not found, found
+    assert whole > MANY // 4
