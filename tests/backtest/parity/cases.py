@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.backtest.parity.twin import AT_DESK, AT_VENUE, INSTRUMENT, play_quoter, rows_of
 from veloz.backtest.exchange import new_venue
-from veloz.backtest.rules import HFTBACKTEST, Delay, Latency, Market, Queue, Rules
+from veloz.backtest.rules import HFTBACKTEST, Latency, Market, Queue, Rules
 from veloz.contracts.codes import Product
 
 PPM: Final = 1_000_000
@@ -54,7 +54,6 @@ class Case:
     every_ns: int = 100_000_000
     maker_ppm: int = 200
     taker_ppm: int = 700
-    table: tuple[tuple[int, ...], ...] = ()  # points of latency instead of the two numbers
     plan: dict[str, Any] | None = None  # what `plans.make_plan` takes, instead of the quoter
 
 
@@ -67,7 +66,7 @@ def peer_words(case: Case, data: Data) -> dict[str, Any]:
         "low": low, "high": high, "entry_ns": case.entry_ns, "response_ns": case.response_ns, "maker": case.maker_ppm / PPM,
         "taker": case.taker_ppm / PPM, "inverse": data.inverse, "contract": 100.0 if data.inverse else 1.0, "queue": case.queue.name,
         "power": case.power, "partial": case.partial, "every_ns": case.every_ns, "spread_ticks": case.spread_ticks,
-        "qty": case.qty / unit, "cap": float(case.cap / unit), "table": case.table, "plan": case.plan, "unit": float(unit),
+        "qty": case.qty / unit, "cap": float(case.cap / unit), "plan": case.plan, "unit": float(unit),
     }  # fmt: skip
 
 
@@ -81,8 +80,6 @@ def ours(case: Case, data: Data, rules: Rules | None = None) -> dict[str, Any]:
     )  # fmt: skip
     rules = rules or Rules(compat=HFTBACKTEST)
     entry, response = Latency(ns=case.entry_ns), Latency(ns=case.response_ns)
-    if case.table:
-        entry = response = Latency(model=Delay.TABLE, table=case.table)
     rules = replace(
         rules, queue=case.queue, power=case.power, partial=case.partial, entry=entry, response=response,
         orders=1 << 16 if case.plan else 256, messages=1 << 18 if case.plan else 1 << 12,

@@ -158,14 +158,10 @@ def build(events: np.ndarray, told: dict[str, Any]) -> ROIVectorMarketDepthBackt
         .last_trades_capacity(0)
         .roi_lb(told["low"] * told["tick"])
         .roi_ub(told["high"] * told["tick"])
+        .constant_order_latency(told["entry_ns"], told["response_ns"])
         .trading_value_fee_model(told["maker"], told["taker"])
     )
     asset = asset.inverse_asset(told["contract"]) if told["inverse"] else asset.linear_asset(told["contract"])
-    if told["table"]:
-        asset.kept = np.array([(*point, 0) for point in told["table"]], np.int64)  # it must live as long as the run
-        asset = asset.intp_order_latency(asset.kept)
-    else:
-        asset = asset.constant_order_latency(told["entry_ns"], told["response_ns"])
     models = {
         "RISK_AVERSE": asset.risk_adverse_queue_model,
         "POWER": lambda: asset.power_prob_queue_model(told["power"]),

@@ -62,18 +62,6 @@ def random_cases(seed: int, count: int) -> Iterator[Case]:
         )  # fmt: skip
 
 
-def with_tables(cases: Iterator[Case], recordings: dict[str, Data], seed: int) -> Iterator[Case]:
-    """The same with points of latency a second apart."""
-    dice = np.random.default_rng(seed)
-    for case in cases:
-        first = int(recordings[case.data].kept["rows"][1]["ts_event"][0])
-        points = []
-        for sent in range(first - 10**9, first + 400 * 10**9, 10**9):
-            delays = [int(delay) for delay in dice.integers(0, 200_000_000, 2)]
-            points.append((sent, sent + delays[0], sent + sum(delays)))
-        yield replace(case, table=tuple(points))
-
-
 def with_plans(cases: Iterator[Case], seed: int) -> Iterator[Case]:
     """The same doing what random plans say."""
     dice = np.random.default_rng(seed)
@@ -107,12 +95,6 @@ def test_random_plans(peer: Peer, recordings: dict[str, Data]) -> None:
     whole, found = compare_many(with_plans(random_cases(3, CASES), 4), peer, recordings)
     assert not found, found
     assert whole > CASES // 4
-
-
-def test_latencies_by_points(peer: Peer, recordings: dict[str, Data]) -> None:
-    whole, found = compare_many(with_tables(random_cases(5, CASES), recordings, 6), peer, recordings)
-    assert not found, found
-    assert whole > CASES // 2
 
 
 @pytest.mark.slow
