@@ -19,10 +19,11 @@ HTML_NAME: Final = "report.html"
 
 
 class Report(NamedTuple):
-    """Where the reports of a run lie."""
+    """Where the reports of a run lie, and its figures."""
 
     json: Path
     html: Path
+    metrics: Metrics
 
 
 def write_report(result: RunResult, folder: Path) -> Report:
@@ -39,7 +40,7 @@ def write_report(result: RunResult, folder: Path) -> Report:
         half = folder / f"{name}.part"
         half.write_bytes(text)
         half.replace(folder / name)
-    return Report(folder / JSON_NAME, folder / HTML_NAME)
+    return Report(folder / JSON_NAME, folder / HTML_NAME, metrics)
 
 
 def json_of(result: RunResult, metrics: Metrics) -> bytes:

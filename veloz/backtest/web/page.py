@@ -234,7 +234,7 @@ def _charts(result: RunResult, metrics: Metrics) -> str:
         )
     )  # fmt: skip
     rolling = (
-        _chart("rolling", f"Rolling Sharpe: of {window} returns, one a {period_name(metrics.period_ns)}")
+        _chart("rolling", f"Rolling Sharpe: of {window} returns, one per {period_name(metrics.period_ns)}")
         if len(metrics.returns) >= window
         else f'<p class="none">Rolling Sharpe: there are {len(metrics.returns)} returns, and a window has {window}.</p>'
     )
