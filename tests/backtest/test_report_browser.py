@@ -53,6 +53,14 @@ def page() -> Iterator[Page]:
         assert len([url for url in asked if url.startswith("file:")]) == 1, asked
 
 
+def times(page: Page) -> list[str]:
+    """The first column of the rows that are there."""
+    found: list[str] = page.run(
+        "[...document.querySelectorAll('.rows .row')].map(each => each.children[0].textContent)"
+    )
+    return found
+
+
 def two_markets(run: RunResult) -> RunResult:
     """The same executions on two markets in turn, and money that a double cannot hold."""
     fills = run.fills.copy()
@@ -144,6 +152,8 @@ def test_two_markets_and_numbers_beyond_doubles(page: Page, reports: dict[str, P
     )
     settle(page)
     assert page.run(f"({INK})('price')") != before
+    page.run("document.getElementById('tab-trips').click()")
+    assert times(page) == sorted(times(page)), "a list begins in the order of its first column"
     assert not page.run(f"({BLANK})('price')"), "without mids the executions make the line"
 
 

@@ -320,7 +320,7 @@ def _lists(result: RunResult, metrics: Metrics) -> str:
 
 def _pairs(rows: Iterable[tuple[str, Any]]) -> str:
     lines = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(str(value))}</td></tr>' for name, value in rows
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(str(value)) or "—"}</td></tr>' for name, value in rows
     )
     return (
         f'<div class="wide"><table class="pairs"><tbody>{lines}</tbody></table></div>'

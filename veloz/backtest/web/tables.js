@@ -25,7 +25,7 @@ function tradeColumns() {
     { name: "Side", short: true, value: (at) => +isSale(trades, at), cell: (at) => (isSale(trades, at) ? "sell" : "buy"), tone: (at) => (isSale(trades, at) ? "sell" : "buy"), left: true },
     { name: "Price", value: (at) => +trades.price[at], cell: (at) => fixed(trades.price[at], marketOf(trades, at).price_scale) },
     { name: "Quantity", value: (at) => +trades.qty[at], cell: (at) => fixed(trades.qty[at], marketOf(trades, at).qty_scale) },
-    { name: `Fee, ${data.asset}`, value: (at) => +trades.fee[at], cell: (at) => exact(trades.fee[at], data.scale) },
+    { name: `Fee, ${data.asset}`, money: true, value: (at) => +trades.fee[at], cell: (at) => exact(trades.fee[at], data.scale) },
     { name: "Role", short: true, value: (at) => trades.flags.charCodeAt(at) & 2, cell: (at) => (trades.flags.charCodeAt(at) & 2 ? "maker" : "taker"), left: true },
     { name: "Position", value: (at) => +trades.position[at], cell: (at) => fixed(trades.position[at], marketOf(trades, at).qty_scale) },
     markout("1"), markout("10"), markout("60"),
@@ -40,10 +40,10 @@ function tripColumns() {
     { name: "Held", value: (at) => trips.closed[at] - trips.t[at], cell: (at) => lasting(trips.closed[at] - trips.t[at]) },
     many && { name: "Market", value: (at) => trips.market[at], cell: (at) => marketOf(trips, at).symbol, left: true },
     { name: "Side", short: true, value: (at) => +isSale(trips, at), cell: (at) => (isSale(trips, at) ? "short" : "long"), tone: (at) => (isSale(trips, at) ? "sell" : "buy"), left: true },
-    { name: "Largest position", value: (at) => +trips.qty[at], cell: (at) => fixed(trips.qty[at], marketOf(trips, at).qty_scale) },
+    { name: "Largest position", money: true, value: (at) => +trips.qty[at], cell: (at) => fixed(trips.qty[at], marketOf(trips, at).qty_scale) },
     { name: "Executions", value: (at) => trips.fills[at], cell: (at) => String(trips.fills[at]) },
-    { name: `Fees, ${data.asset}`, value: (at) => +trips.fee[at], cell: (at) => exact(trips.fee[at], data.scale) },
-    { name: `Profit, ${data.asset}`, value: (at) => +trips.pnl[at], cell: (at) => exact(trips.pnl[at], data.scale), tone: (at) => (+trips.pnl[at] < 0 ? "loss" : "gain") },
+    { name: `Fees, ${data.asset}`, money: true, value: (at) => +trips.fee[at], cell: (at) => exact(trips.fee[at], data.scale) },
+    { name: `Profit, ${data.asset}`, money: true, value: (at) => +trips.pnl[at], cell: (at) => exact(trips.pnl[at], data.scale), tone: (at) => (+trips.pnl[at] < 0 ? "loss" : "gain") },
   ].filter(Boolean);
 }
 
@@ -53,9 +53,9 @@ function list(node, label, columns, count, choose) {
   const head = element("div", { class: "row head", role: "row", "aria-rowindex": 1 });
   const body = element("div", { class: "rows", role: "rowgroup" });
   const height = Math.min(count * ROW, HEIGHT_MAX);
-  let sorted = 0, down = false, active = -1, waiting = false;
+  let sorted = -1, down = false, active = -1, waiting = false;
   body.style.height = `${height}px`;
-  const least = (each) => (each.wide ? (innerWidth < NARROW ? 11 : 15.5) : each.short ? 4 : 6);
+  const least = (each) => (each.wide ? (innerWidth < NARROW ? 11 : 15.5) : each.short ? 4 : each.money ? 8 : 6);
   grid.style.setProperty("--columns", columns.map((each) => `minmax(${least(each)}rem, ${each.wide ? 1.6 : 1}fr)`).join(" "));
   grid.style.setProperty("--least", `${columns.reduce((sum, each) => sum + least(each), 1)}rem`);
   columns.forEach((each, at) => {
@@ -136,7 +136,6 @@ function list(node, label, columns, count, choose) {
     else return;
     event.preventDefault();
   });
-  head.children[0]?.setAttribute("aria-sort", "ascending");
-  draw();
+  sort(0);
   return draw;
 }
