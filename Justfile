@@ -7,6 +7,9 @@ export PATH := justfile_directory() / ".venv/bin:" + justfile_directory() / ".uv
 # Where compiled kernels are tested: these folders run three times, as compiled, un-compiled and bounds-checked.
 kernels := "tests/contracts tests/instruments tests/reducers tests/risk tests/execution tests/engine tests/strategies tests/venues tests/backtest"
 
+# Of these folders: what has no kernel in it, once is enough.
+no_kernels := "--ignore-glob='tests/backtest/test_report*' --ignore-glob='tests/backtest/test_metrics*'"
+
 # list the commands
 default:
     @just --list --unsorted
@@ -39,11 +42,11 @@ deps:
 
 # the kernels as plain Python: the same results without the compiler
 jit-off *ARGS:
-    NUMBA_DISABLE_JIT=1 pytest -q -n 2 -m "not slow and not bench" {{ kernels }} {{ ARGS }}
+    NUMBA_DISABLE_JIT=1 pytest -q -n 2 -m "not slow and not bench" {{ kernels }} {{ no_kernels }} {{ ARGS }}
 
 # the kernels with every index checked
 bounds *ARGS:
-    NUMBA_BOUNDSCHECK=1 pytest -q -n 2 -m "not slow and not bench" {{ kernels }} {{ ARGS }}
+    NUMBA_BOUNDSCHECK=1 pytest -q -n 2 -m "not slow and not bench" {{ kernels }} {{ no_kernels }} {{ ARGS }}
 
 # every fast test
 test *ARGS:
