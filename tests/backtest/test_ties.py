@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.backtest.fakes import TouchVenue
 from tests.backtest.made import BEGIN, MS, level, make_recording, trade
 from tests.backtest.test_run import QUOTER, settings_of
 from veloz.backtest.result import Kept
+from veloz.backtest.settings import SettingsError
 from veloz.backtest.setup import make_plan, make_run
 from veloz.contracts import registry as r
 
@@ -75,9 +77,18 @@ def test_what_is_under_way_when_the_data_end_still_arrives(tmp_path: Path) -> No
 
 def test_receive_stamps_before_the_venues_move_all_of_them(tmp_path: Path) -> None:
     kept = played(
-        tmp_path, *BOOK, level(50, 9_991, 5_000, lag_ms=-30), trade(250, 10_000, 1), config=("latency.feed_base_ns=2000000",),
+        tmp_path, trade(0, 10_000, 1, lag_ms=0), trade(50, 10_000, 1, lag_ms=-30), trade(250, 10_000, 1),
+        config=("latency.feed_base_ns=2000000",),
     )  # fmt: skip
     first = kept.steps[0].rows[0].view(r.DATA_NAMED.view)
     assert int(first["shift_ns"]) == 32 * MS
     assert int(first["ts_recv"]) == BEGIN, "the smallest stamp is the venue's"
-    assert marks(kept)[0] == ("system.timer", 100.0, 4)
+    assert marks(kept)[0] == ("system.timer", 100.0, 3)
+
+
+def test_stamps_that_hold_as_they_stand_are_not_moved(tmp_path: Path) -> None:
+    kept = played(tmp_path, *BOOK, trade(250, 10_000, 1), config=("latency.feed_base_ns=2000000",))
+    assert int(kept.steps[0].rows[0].view(r.DATA_NAMED.view)["shift_ns"]) == 0
+    with pytest.raises(SettingsError, match="up to 30000000 ns before the venue"):
+        early = level(50, 9_991, 5_000, lag_ms=-30)
+        make_plan(settings_of(QUOTER, tmp_path), make_recording(tmp_path / "early", *BOOK, early))

@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -52,6 +55,7 @@ def test_a_run_its_replay_and_its_verification(veloz: Run, quoter: Path, short: 
     )
     chain = veloz("why", json.loads(order)["order"], "--journal", result, "--json").json["chain"]
     kinds = [each["kind"] for each in chain]
+    assert all(each["data"]["seq"] == each["data_seq"] for each in chain if each["kind"] == "system.data_folded")
     assert {
         "system.timer",
         "strategy.intent",
@@ -131,3 +135,23 @@ def test_a_result_is_no_recording_and_its_place_is_its_own(
     assert (upon.code, "result of a backtest" in upon.json["error"]["message"]) == (2, True)
     missing = veloz("backtest", tmp_path / "gone.toml", "--json")
     assert (missing.code, "no file" in missing.json["error"]["message"]) == (2, True)
+
+
+def test_the_result_is_the_same_in_every_process(short: Path, quoter: Path, tmp_path: Path) -> None:
+    """Three processes that hash texts differently, as hash tables of Python do from run to run."""
+    told = []
+    for seed in ("0", "1", "12345"):
+        env = {**os.environ, "PYTHONHASHSEED": seed, "NUMBA_DISABLE_JIT": "1", "VELOZ_DATA_DIR": str(tmp_path / "data")}
+        words = ["backtest", str(quoter), "--data", str(short), "--journal", str(tmp_path / f"result-{seed}"), "--json"]
+        text = "from veloz.cli.main import main; main()"
+        ran = subprocess.run([sys.executable, "-c", text, *words], env=env, capture_output=True, text=True, check=True)
+        answer = json.loads(ran.stdout)
+        told.append((answer["state_hash"], rows_of(Path(answer["journal"])), answer["metrics"]))
+    assert told[0] == told[1] == told[2]
+
+
+def rows_of(path: Path) -> bytes:
+    from journal import Reader
+
+    with Reader.open(path) as reader:
+        return b"".join(batch.rows.tobytes() for batch in reader.scan())

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from veloz.contracts.layout import APPLIED
 from veloz.contracts.registry import LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.dataset import (
     HEAD,
@@ -25,7 +26,7 @@ from veloz.history.dataset import (
     words_of,
 )  # fmt: skip
 from veloz.history.slabs import SlabReader
-from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK
+from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 
 PRICE: Final = 4  # place of a row's price
 SILENCE_NS: Final = 10_000_000_000  # nothing at all for so long is told as a gap
@@ -34,6 +35,7 @@ PRICES_KEPT: Final = 1 << 20  # distinct prices counted before they are added up
 _KIND, _INSTRUMENT = int(KIND_MASK), int(INSTRUMENT_SHIFT)
 _PRICED: Final = (TRADE.number, LEVEL.number, VENUE_LEVEL.number, VENUE_TRADE.number)
 _FAR: Final = 1 << 62
+_APPLIED: Final = APPLIED << int(FLAGS_SHIFT)
 
 
 class Silence(NamedTuple):
@@ -83,6 +85,7 @@ class Survey:
     least_lag_ns: int = _FAR  # receive − event, where a row has both
     most_lag_ns: int = -_FAR
     back_ns: int = 0  # a row's venue time is at most this much below that of a row before it
+    applied: bool = False  # somebody else has put it in order, and both clocks hold as they stand
     first_recv_ns: int = _FAR
     first_event_ns: int = _FAR
     last_recv_ns: int = 0
@@ -91,7 +94,9 @@ class Survey:
     silences_n: int = 0
 
     def shift_ns(self, base_ns: int) -> int:
-        """What receive stamps are moved by: the least lag becomes `base_ns` where it is below 0."""
+        """What receive stamps are moved by: the least lag becomes `base_ns` where it is below 0, unless the stamps hold as they stand."""
+        if self.applied:
+            return 0
         return base_ns - self.least_lag_ns if self.least_lag_ns < 0 else 0
 
     def begin_ns(self, shift_ns: int) -> int:
@@ -131,6 +136,7 @@ def survey(path: Path, first: int, last: int, *, receive: bool = False) -> Surve
 
 def _note_stamps(found: Survey, words: np.ndarray) -> None:
     kinds, received, stated = words[:, HEAD] & _KIND, words[:, TS_RECV], words[:, TS_EVENT]
+    found.applied |= bool(((kinds == LEVEL.number) & (words[:, HEAD] & _APPLIED != 0)).any())
     found.rows += int((kinds < VENUE_LEVEL.number).sum())
     found.instruments.update(np.unique(words[:, HEAD] >> _INSTRUMENT).tolist())
     both = stated > 0

@@ -76,6 +76,11 @@ def make_plan(settings: Settings, data: Path, first: int = 1, last: int | None =
                 f"The data hold no row of {each.instrument.symbol}; choose another instrument or range."
             )
     shift = found.shift_ns(settings["latency.feed_base_ns"])
+    if found.least_lag_ns + shift < 0 and found.least_lag_ns < 0:
+        raise SettingsError(
+            f"The data reach the desk up to {-found.least_lag_ns} ns before the venue; "
+            "their stamps are taken as they stand, so correct them first."
+        )
     library, sources = _library(settings)
     limits = _limits(settings)
     named = Named(first, last, shift, paper, str(data.resolve()), digest)

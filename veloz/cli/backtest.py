@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from veloz.backtest.runner import Run
     from veloz.backtest.setup import Plan
     from veloz.daemon.config import Settings
+    from veloz.ingest.given import Given
 
+TABLES = (".npz", ".npy", ".csv", ".zip", ".json", ".parquet")
 EVENTS_A_LOOK = 512  # between two looks at the clock and the keys
 
 
@@ -186,16 +188,32 @@ def _import(paths: Sequence[Path], settings: Any, own: "Settings") -> Path:
     whole = place / "imported"
     if not whole.is_file():
         say(f"importing {', '.join(str(path) for path in paths)} into {place}")
-        ingest_files([(settings["data.venue"], path) for path in paths], place, unsafe_fs=True)
+        inputs = [(settings["data.venue"], path) for path in paths]
+        ingest_files(inputs, place, given=_given(paths, settings), unsafe_fs=True)
         whole.write_text("\n".join(str(path.resolve()) for path in paths) + "\n")
     return place
+
+
+def _given(paths: Sequence[Path], settings: Any) -> "Given | None":
+    """What the settings say of the instrument of a foreign table; None where files tell of their instruments themselves."""
+    from veloz.backtest.settings import text_of
+    from veloz.ingest.given import Given
+
+    if not any(path.suffix in TABLES for path in paths):
+        return None
+    texts = {
+        name: text_of(number) if (number := settings[f"instrument.{name}"]) else ""
+        for name in ("tick", "lot", "multiplier")
+    }
+    symbols = settings["instrument.symbol"]
+    return Given(symbol=symbols[0] if len(symbols) == 1 else "", product=settings["instrument.kind"], **texts)
 
 
 def _hash_of(paths: Sequence[Path], settings: Any) -> str:
     """Of the bytes of all files, and of the venue they are said to be from."""
     from blake3 import blake3
 
-    digest = blake3(settings["data.venue"].encode())
+    digest = blake3(f"{settings['data.venue']} {_given(paths, settings)}".encode())
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():

@@ -18,6 +18,7 @@ from veloz.contracts import registry as r
 from veloz.contracts.layout import ROW
 from veloz.history.dump import Writer
 from veloz.history.names import Names, read_catalogue, read_lexicon
+from veloz.history.results import DataMissing, find_data, naming_of
 from veloz.history.sentences import Sentences
 from veloz.instruments.lexicon import Lexicon
 
@@ -69,7 +70,31 @@ def find_chain(path: Path, text: str, last: int | None = None) -> Chain:
             assert batch is not None
             told = json.loads(next(iter(writer.lines(batch, seq, seq, None))))
             chain.entries.append({**told, "words": said.say(told, rows[seq])})
+        _add_data(view, chain)
         return chain
+
+
+def _add_data(view: View, chain: Chain) -> None:
+    """In a backtest's result: beside the row that says how far the data were folded, the row of the data that was the last of them.
+
+    Data that are not at hand are left out: the chain is whole without them.
+    """
+    marks = [entry for entry in chain.entries if entry["kind"] == r.DATA_FOLDED.name]
+    naming = naming_of(view) if marks else None
+    if naming is None:
+        return
+    try:
+        path = find_data(naming)
+    except DataMissing:
+        return
+    with Reader.open(path) as reader, reader.view() as data:
+        catalogue = read_catalogue(data, naming.last_seq)
+        writer = Writer(Names(catalogue), Lexicon())
+        for entry in marks:
+            batch = data.batch_at(entry["data_seq"])
+            if batch is not None:
+                at = entry["data_seq"]
+                entry["data"] = json.loads(next(iter(writer.lines(batch, at, at, None))))
 
 
 def _row(view: View, seq: int) -> np.void:
