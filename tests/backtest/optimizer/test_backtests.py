@@ -1,5 +1,7 @@
 """Backtests as the work of a sweep: the same result hash wherever they are run, and one that tells runs apart."""
 
+import os
+import shutil
 import subprocess
 import sys
 from decimal import Decimal
@@ -45,7 +47,7 @@ def test_every_process_gives_the_same_outcomes(opener: Opener) -> None:
         f"work = {opener!r}.open()\nprint(work.run({{'strategy.half_spread': Decimal('0.5')}}, 0).result_hash)"
     )
     for seed in ("1", "2"):
-        env = {**__import__("os").environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+        env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True
         )
@@ -63,6 +65,12 @@ def test_an_outcome_tells_what_a_run_came_to(opener: Opener) -> None:
     first, last = work.span_ns
     half = {"data.from": str(first), "data.to": str((first + last) // 2)}
     assert work.run(half, 0).metrics["orders"] < outcome.metrics["orders"]
+
+
+def test_where_the_recording_lies_is_no_part_of_a_result(opener: Opener, recording: Path, tmp_path: Path) -> None:
+    shutil.copytree(recording, tmp_path / "elsewhere")
+    moved = opener_of(CONFIG, tmp_path / "run.toml", [], tmp_path / "elsewhere", 32)
+    assert moved.open().run({}, 0) == opener.open().run({}, 0)
 
 
 @pytest.mark.parametrize(
