@@ -1,6 +1,7 @@
 """P11: a parameter sweep of short backtests, on one process and on as many as there are cores, and how soon its first run is over.
 
-Short runs of the sample with the quoter. One core is one process of the pool, so what the pool itself costs is in both; the same runs without any pool stand beside.
+Short runs of the sample with the quoter. One core is one process of the pool; the same runs without any pool stand beside, so what the
+pool itself costs is seen too.
 
 python -m tests.bench.sweep [RUNS]
 """
