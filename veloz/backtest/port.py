@@ -8,7 +8,7 @@ from veloz.backtest import exchange
 from veloz.backtest.machine import DONE, ENTRY, NEVER, NO_ROOM, OUTSIDE, RESPONSE, STOPPED
 from veloz.backtest.making import lengthen, new_venue, request_of, widen
 from veloz.backtest.prelude import Traded, World, filters_of
-from veloz.backtest.rules import HFTBACKTEST, Compat, Latency, Market, Matching, Queue, Rules
+from veloz.backtest.rules import HFTBACKTEST, Compat, Delay, Latency, Market, Matching, Queue, Rules
 from veloz.backtest.settings import Settings, SettingsError
 from veloz.backtest.setup import Ladder, Plan
 from veloz.contracts.codes import Product
@@ -19,6 +19,7 @@ from veloz.reducers.words import INSTRUMENT_SHIFT, RAW, WORD_MASK, I
 NOTIONAL_PLACES: Final = 8  # of a multiplier
 QTY_MOST: Final = (1 << 62) - 1
 OUT_FIRST: Final = 256
+SHARE_PLACES: Final = 6  # of what is counted in millionths
 WIDER: Final = (1, 4)  # a ladder that a price left reaches so far beyond it
 
 
@@ -152,9 +153,21 @@ def rules_of(settings: Settings) -> Rules:
         power=float(settings["queue.power"]),
         partial=settings["match.partial"],
         compat=HFTBACKTEST if settings["match.compat"] == "hftbacktest" else Compat.NOTHING,
-        entry=Latency(ns=settings["latency.entry_ns"]),
-        response=Latency(ns=settings["latency.response_ns"]),
+        entry=_latency(settings, "entry"),
+        response=_latency(settings, "response"),
         slippage_ppm=settings["match.slippage_ppm"],
         impact_ppm=settings["match.impact_ppm"],
         seed=settings["seed"],
     )
+
+
+def _latency(settings: Settings, wire: str) -> Latency:
+    """How long messages on a wire are under way."""
+    model = Delay[settings["latency.model"].upper()]
+    table: tuple[tuple[int, ...], ...] = ()
+    if model == Delay.FEED:
+        table = ((int(settings["latency.feed_share"].scaleb(SHARE_PLACES)),),)
+    elif model == Delay.EMPIRICAL:
+        table = tuple((each,) for each in settings[f"latency.{wire}_quantiles"])
+    spread = float(settings["latency.spread"]) if model == Delay.LOG_NORMAL else 0.0
+    return Latency(model=model, ns=settings[f"latency.{wire}_ns"], table=table, spread=spread)

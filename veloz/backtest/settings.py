@@ -22,6 +22,7 @@ FORMS: Final = {"compiled": "kernel", "kernel": "kernel", "python": "python"}
 KINDS: Final = ("spot", "linear", "inverse")
 QUEUES: Final = ("risk_averse", "power", "power2", "power3", "log", "log2")
 COMPATS: Final = ("none", "hftbacktest")
+LATENCIES: Final = ("constant", "feed", "empirical", "log_normal")
 MODELS: Final = ("queue", "trades", "book", "bars")
 PPM_SCALE: Final = 6
 
@@ -49,6 +50,8 @@ class Key:
             value = [value]
         elif wanted is str and isinstance(value, date | int) and not isinstance(value, bool):
             value = str(value)  # a moment, which TOML reads itself
+        elif wanted is tuple and isinstance(value, list) and all(type(each) is int and each >= 0 for each in value):
+            value = tuple(value)
         if wanted is int and isinstance(value, Decimal) and value == value.to_integral_value():
             value = int(value)
         if type(value) is not wanted or (wanted is list and not all(isinstance(each, str) for each in value)):
@@ -63,6 +66,7 @@ class Key:
 
 
 _TYPES: Final = {
+    tuple: "a list of whole numbers from 0 on",
     Decimal: "a number", str: "a text", int: "a whole number", bool: "true or false", list: "a text or a list of texts",
 }  # fmt: skip
 _NO: Final = Decimal(0)
@@ -90,6 +94,11 @@ KEYS: Final = (
     Key("strategy.form", "compiled", "which of its forms is run", among=tuple(FORMS)),
     Key("latency.entry_ns", 10_000_000, "from the desk to the venue", 0),
     Key("latency.response_ns", 10_000_000, "from the venue to the desk", 0),
+    Key("latency.model", "constant", "how long messages are under way", among=LATENCIES),
+    Key("latency.spread", Decimal("0.5"), "log_normal: the deviation of the logarithm; entry_ns and response_ns are medians"),
+    Key("latency.feed_share", Decimal(1), "feed: so much of the newest row's lag, beside entry_ns and response_ns"),
+    Key("latency.entry_quantiles", (), "empirical: delays at even steps of probability from 0 to 1, ns"),
+    Key("latency.response_quantiles", (), "the same, back"),
     Key("latency.feed_base_ns", 0, "least lag of the data where their own is below 0", 0),
     Key("queue.model", "risk_averse", "how the place in the queue is estimated", among=QUEUES),
     Key("queue.power", Decimal(3), "exponent of the power models"),
@@ -310,6 +319,13 @@ def _check(settings: Settings) -> None:
         raise SettingsError("fees.taker is below 0, and nobody is paid for taking; write a share from 0 on.")
     for name in ("fees.maker", "fees.taker"):
         settings.ppm(name)
+    quantiles = settings["latency.entry_quantiles"], settings["latency.response_quantiles"]
+    if settings["latency.model"] == "empirical" and not all(quantiles):
+        raise SettingsError("latency.model is empirical; give latency.entry_quantiles and latency.response_quantiles.")
+    if any(list(each) != sorted(each) for each in quantiles):
+        raise SettingsError("Quantiles of a latency fall; write them in rising order.")
+    if settings["latency.spread"] < 0 or settings["latency.feed_share"] < 0:
+        raise SettingsError("latency.spread and latency.feed_share are from 0 on; write such a number.")
     if settings["queue.power"] <= 0:
         raise SettingsError(f"queue.power is {text_of(settings['queue.power'])}; it is above 0.")
 

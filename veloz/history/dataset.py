@@ -96,12 +96,12 @@ class VenueClock:
 
     def __init__(self, shift_ns: int, *, receive: bool = False) -> None:
         """`receive`: the venue's clock is the receive stamp (paper)."""
-        self._shift, self._receive = shift_ns, receive
+        self.shift_ns, self._receive = shift_ns, receive
         self._known: dict[int, int] = {}
 
     def times(self, words: np.ndarray) -> np.ndarray:
         """i8[n] of i8[n, 8], which come right behind those asked for before."""
-        received = words[:, TS_RECV] + self._shift
+        received = words[:, TS_RECV] + self.shift_ns
         if self._receive:
             return received
         stated = words[:, TS_EVENT]
@@ -148,7 +148,7 @@ class VenueOrder:
         return self._newest - self._back
 
     def add(self, rows: np.ndarray) -> np.ndarray:
-        """Hand in rows of any view; RAW[n] that are known to be next, their venue time in `ts_event`."""
+        """Hand in rows of any view; RAW[n] that are known to be next, their venue time in `ts_event`, receive stamps moved."""
         words = venue_words(words_of(rows))
         if not len(words):
             return _NO_ROWS
@@ -156,6 +156,7 @@ class VenueOrder:
         self._newest = max(self._newest, int(times.max()))
         kept = words.copy()
         kept[:, TS_EVENT] = times
+        kept[:, TS_RECV] += self._clock.shift_ns
         if len(self._waiting):
             kept = np.concatenate([self._waiting, kept])
         order = np.argsort(kept[:, TS_EVENT], kind="stable")
