@@ -71,7 +71,7 @@ def meta(account: int, side: int = 0) -> int:
 
 REFUSED = (
     (registry.OPENED, 0, 0, 1, 0, 0, 0), (registry.OPENED, 0, 256, 1, 0, 0, 0), (registry.OPENED, 0, 4, 0, 0, 0, 0),
-    (registry.OPENED, 0, 4, 4, 0, 0, 0), (registry.OPENED, 0, 4, 1, 2, 0, 0), (registry.OPENED, 0, 1, 2, 0, 0, 0),
+    (registry.OPENED, 0, 4, len(codes.Market) + 1, 0, 0, 0), (registry.OPENED, 0, 4, 1, 2, 0, 0), (registry.OPENED, 0, 1, 2, 0, 0, 0),
     (registry.OPENED, 0, 1, 1, 0, 1, 0), (registry.OPENED, 0, 1, 1, 0, 0, 9), (registry.OPENED, 0, -1, 1, 0, 0, 0),
     (registry.ASSET, 0, 0, 8), (registry.ASSET, 0, 1024, 8), (registry.ASSET, 0, 3, 19), (registry.ASSET, 0, 1, 7),
     (registry.RATE, 0, 9, 1, 1), (registry.RATE, 0, 1, -1, 1), (registry.RATE, 0, 1, 1, -1),
