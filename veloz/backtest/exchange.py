@@ -13,15 +13,18 @@ from typing import Final
 
 import numpy as np
 
+from veloz.backtest.bars import meet_bar
 from veloz.backtest.ladder import clear_side, clear_to, keep_taken, put_level
 from veloz.backtest.latency import delay_of
-from veloz.backtest.machine import ARRIVED, DONE, ENTRY, NO_ROOM, NOBODY, OUTSIDE, RESPONSE, STOPPED, Venue
+from veloz.backtest.machine import ARRIVED, DONE, ENTRY, NEVER, NO_ROOM, NOBODY, OUTSIDE, RESPONSE, STOPPED, Venue
 from veloz.backtest.making import lengthen, new_venue, request_of, widen
 from veloz.backtest.matching import meet_level, meet_print, move_queues
+from veloz.backtest.penetration import prints_fill
 from veloz.backtest.reporting import ROWS_A_FILL
 from veloz.backtest.requests import market_of, serve, slices_of, turn_away
 from veloz.backtest.resting import find_resting, side_of
-from veloz.backtest.rules import Compat
+from veloz.backtest.rules import Compat, Matching
+from veloz.backtest.ticks import set_by_print
 from veloz.backtest.wires import queue_behind, report_due, request_due, room_of
 from veloz.contracts import layout
 from veloz.contracts.kernel import cold, entry, kernel
@@ -35,6 +38,8 @@ from veloz.reducers.words import (
     F_SNAPSHOT,
     FLAGS_SHIFT,
     INSTRUMENT_SHIFT,
+    K_BAR,
+    K_BAR_VOLUME,
     K_LEVEL,
     K_TRADE,
     KIND_MASK,
@@ -46,7 +51,8 @@ from veloz.reducers.words import (
     I,
 )  # fmt: skip
 
-F_APPLIED: Final = I(layout.APPLIED)
+F_APPLIED, F_CLOSED = I(layout.APPLIED), I(layout.CLOSED)
+_QUEUE, _TRADES, _BARS = I(Matching.QUEUE), I(Matching.TRADES), I(Matching.BARS)
 K_VENUE_LEVEL, K_VENUE_TRADE = I(VENUE_LEVEL.number), I(VENUE_TRADE.number)
 _BYTE: Final = I(255)
 _FILLS_ALL: Final = I(Compat.CROSS_FILLS_ALL)
@@ -144,6 +150,37 @@ def _print_near(venue: Venue, market: I, sign: I, key: I, qty: I, now: I) -> I:
     return TOUCHED
 
 
+@cold
+def _other_print(venue: Venue, market: I, sign: I, key: I, flags: I, qty: I, now: I) -> I:
+    """A print, in models other than the queue; `sign`: of the side that it may fill."""
+    model = venue.rules[0]["matching"]
+    if model == _BARS or not prints_fill(venue) or flags & F_ODD != ZERO:
+        return QUIET
+    became = _print_near(venue, market, sign, key, qty, now)
+    if became == TOUCHED and model == _TRADES:
+        set_by_print(venue, market, sign, key, qty)
+    return became
+
+
+@cold
+def _apply_bar(venue: Venue, market: I, kind: I, flags: I, row: np.void, now: I) -> I:
+    """One of the two rows of a closed bar."""
+    bar, side = venue.markets[market], venue.sides[TWO * market]
+    if kind == K_BAR:
+        bar["opened_ns"] = row["venue_seq"] if flags & F_CLOSED != ZERO else NEVER
+        bar["open"] = _tick_of(side, I(row["price"]))
+        bar["high"] = _tick_of(side, I(row["qty"]))
+        bar["low"] = _tick_of(side, I(row["ref"]))
+        return QUIET
+    if bar["opened_ns"] == NEVER:
+        return QUIET
+    if _lacks_room(venue, market):
+        return FULL
+    bar["volume"] = row["price"]
+    meet_bar(venue, market, now)
+    return TOUCHED
+
+
 @kernel
 def _apply_trade(venue: Venue, market: I, flags: I, row: np.void, now: I) -> I:
     """A print: it meets our orders of the side that the taker was not on."""
@@ -151,6 +188,8 @@ def _apply_trade(venue: Venue, market: I, flags: I, row: np.void, now: I) -> I:
     side = venue.sides[TWO * market + ONE - taker_sold]
     sign = TWO * taker_sold - ONE
     key = sign * _tick_of(side, I(row["price"]))
+    if venue.rules[0]["matching"] != _QUEUE:
+        return _other_print(venue, market, sign, key, flags, I(row["qty"]), now)
     if side["own_best"] < key or flags & F_ODD != ZERO:
         return QUIET
     return _print_near(venue, market, sign, key, I(row["qty"]), now)
@@ -161,7 +200,11 @@ def market_at(venue: Venue, head: I) -> I:
     """The market that a row's head is about; -1: none, or the row says nothing of levels and prints."""
     instrument = (head >> INSTRUMENT_SHIFT) & WORD_MASK
     kind = head & KIND_MASK
-    known = kind in (K_LEVEL, K_TRADE, K_VENUE_LEVEL, K_VENUE_TRADE)
+    model = venue.rules[0]["matching"]
+    if model == _BARS:
+        known = kind in (K_BAR, K_BAR_VOLUME)
+    else:
+        known = kind in (K_TRADE, K_VENUE_TRADE) or (model != _TRADES and kind in (K_LEVEL, K_VENUE_LEVEL))
     return I(venue.places[instrument]) if known and instrument < venue.places.shape[0] else -ONE
 
 
@@ -173,6 +216,8 @@ def apply_row(venue: Venue, row: np.void, head: I, market: I, now: I) -> I:
         if kind == K_TRADE and row["aux"] == ONE:
             return QUIET
         return _apply_trade(venue, market, flags, row, now)
+    if kind in (K_BAR, K_BAR_VOLUME):
+        return _apply_bar(venue, market, kind, flags, row, now)
     if flags & F_APPLIED != ZERO and row["aux"] == ONE and kind == K_LEVEL:
         return QUIET
     return _apply_level(venue, market, flags, row, now)

@@ -36,11 +36,12 @@ def _fields(ints: str, floats: str = "") -> np.dtype[Any]:
 SIDE: Final = _fields("base best worst lo hi own_best own_worst takings tick half_tick first_ix last_ix")
 MARKET: Final = _fields(
     "instrument tick half_tick lot half_lot scales product multiplier places money base base_places"
-    " maker_ppm taker_ppm fee_in qty_min qty_max notional_hi notional_lo live outside loading",
+    " maker_ppm taker_ppm fee_in qty_min qty_max notional_hi notional_lo live outside"
+    " open high low volume opened_ns",
     "per_unit lot_size",
 )
 RESTING: Final = _fields(
-    "state key account market sign at price qty leaves filled spec serial venue_order front heard next_ix prev_ix",
+    "state key account market sign at price qty leaves filled spec serial venue_order arrived_ns front heard next_ix prev_ix",
     "front_size printed leaves_size heard_size",
 )
 REQUEST: Final = _fields("key instrument account action price qty spec trigger activation callback_ppm expire_ns seq")

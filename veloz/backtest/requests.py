@@ -31,7 +31,8 @@ from veloz.backtest.reporting import (
     tell_replaced,
 )  # fmt: skip
 from veloz.backtest.resting import delist, enlist, find_resting, give_back, side_of, take_place
-from veloz.backtest.rules import Compat
+from veloz.backtest.rules import Compat, Matching
+from veloz.backtest.slippage import slipped
 from veloz.backtest.wires import due_after, queue_behind
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import OrderType, TimeInForce
@@ -54,6 +55,7 @@ _UNLIMITED, _REST_FILLED = I(Compat.UNLIMITED_TOP), I(Compat.TAKER_REST_FILLED)
 _REACH, _OLD_LEAVES, _FORGETS = I(Compat.MARKET_REACH), I(Compat.AMEND_OLD_LEAVES), I(Compat.AMEND_FORGETS)
 _REACH_TICKS: Final = I(100)
 _MILLION: Final = I(1_000_000)
+_QUEUE, _BARS = I(Matching.QUEUE), I(Matching.BARS)
 
 
 @cold
@@ -154,7 +156,8 @@ def walk(venue: Venue, at: I, opposite: np.void, reach: I, now: I) -> None:
         if shown > ZERO:
             qty = min(shown, I(order["leaves"]))
             take_shown(venue, opposite, key, qty)
-            execute(venue, at, -order["sign"] * key * tick, qty, ZERO, now)
+            paid = slipped(venue, key, reach, qty, shown)
+            execute(venue, at, -order["sign"] * paid * tick, qty, ZERO, now)
         key -= ONE
 
 
@@ -189,7 +192,8 @@ def rest(venue: Venue, at: I) -> None:
     """Put an order behind what is shown at its price."""
     order = venue.resting[at]
     market, side = I(order["market"]), side_of(venue, I(order["market"]), I(order["sign"]))
-    join_queue(order, venue.markets[market], I(venue.levels[side["base"] + order["at"]]))
+    queued = venue.rules[0]["matching"] == _QUEUE
+    join_queue(order, venue.markets[market], I(venue.levels[side["base"] + order["at"]]) if queued else ZERO)
     enlist(venue, at)
 
 
@@ -201,9 +205,26 @@ def would_take(venue: Venue, order: np.void) -> bool:
 
 
 @cold
+def _wait_for_bar(venue: Venue, at: I, amended: bool, now: I) -> None:
+    """Where there are only bars, every order is executed by those to come: market orders stand before all limits of their side."""
+    order = venue.resting[at]
+    if part(I(order["spec"]), S_TYPE, M_TYPE) == MARKET:
+        order["at"] = side_of(venue, I(order["market"]), I(order["sign"]))["hi"]
+    rest(venue, at)
+    if amended:
+        tell_replaced(venue, at, now)
+    else:
+        tell_end(venue, at, K_ACCEPTED, ORDINARY, now)
+
+
+@cold
 def enter(venue: Venue, at: I, amended: bool, now: I) -> None:
     """An order, in no list, meets the book: what it leaves rests or is over. `amended`: the desk will know it as open by other rows."""
     order = venue.resting[at]
+    order["arrived_ns"] = now
+    if venue.rules[0]["matching"] == _BARS:
+        _wait_for_bar(venue, at, amended, now)
+        return
     market = I(order["market"])
     opposite = side_of(venue, market, -I(order["sign"]))
     tif, kind = tif_of(order), part(I(order["spec"]), S_TYPE, M_TYPE)

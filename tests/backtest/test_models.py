@@ -1,0 +1,82 @@
+"""The other matching models, and slippage, case by case."""
+
+import pytest
+
+from tests.backtest.stage import Stage, ask, bid, bought, row, rules, sold
+from veloz.backtest.rules import Matching
+from veloz.contracts import layout, registry
+
+
+def bar(opened_ns: int, over_ns: int, prices: tuple[int, int, int, int], volume: int) -> list[tuple[int, ...]]:
+    """The two rows of a closed bar."""
+    opened, high, low, close = prices
+    first = list(row(registry.BAR.number, layout.FIRST | layout.CLOSED, over_ns, opened, high, close))
+    first[3], first[6] = opened_ns, low
+    return [tuple(first), row(registry.BAR_VOLUME.number, layout.LAST | layout.CLOSED, over_ns, volume, 0)]
+
+
+BARS = [
+    *bar(1000, 2000, (1000, 1010, 990, 1005), 100),
+    *bar(2000, 3000, (1005, 1008, 985, 1000), 10),
+    *bar(3000, 4000, (980, 1020, 970, 1010), 50),
+]
+
+
+def test_bars_fill_what_they_go_through_and_gaps_at_the_open() -> None:
+    stage = Stage(BARS, rules(matching=Matching.BARS))
+    stage.ask(900, 1, "buy", 4, 990)  # the first bar touches it, the second goes through
+    stage.ask(901, 2, "buy", 5, 981)  # the third opens below it
+    stage.ask(1500, 3, "sell", 3, 1004)  # too late for the first; the second opens above it
+    stage.run(10_000)
+    assert stage.fills(1) == [(990, 4)]
+    assert stage.fills(2) == [(980, 5)]
+    assert stage.fills(3) == [(1005, 3)]
+    assert {int(each) for each in stage.heard[-1]["ts_event"]} == {4000}
+
+
+def test_bars_give_no_more_than_their_volume_and_takers_come_first() -> None:
+    stage = Stage(BARS, rules(matching=Matching.BARS))
+    stage.ask(1500, 1, "buy", 8, 990)
+    stage.ask(1501, 2, "buy", 7)
+    stage.ask(1502, 3, "sell", 9, 1001, tif="GTX")
+    stage.run(3_500)
+    assert stage.fills(2) == [(1005, 7)]
+    assert stage.fills(1) == [(990, 3)]
+    assert stage.ends(3) == "expired"
+
+
+def test_bars_with_slippage_stay_within_themselves() -> None:
+    stage = Stage(BARS, rules(matching=Matching.BARS, slippage_ppm=500_000))
+    stage.ask(900, 1, "buy", 1)
+    stage.ask(901, 2, "sell", 1, 995, tif="IOC")
+    stage.run(10_000)
+    assert stage.fills(1) == [(1010, 1)]
+    assert stage.fills(2) == [(995, 1)]
+
+
+def test_trades_are_the_book_where_there_is_none() -> None:
+    rows = [bought(100, 1001, 5), sold(100, 1000, 4), bought(3000, 1003, 6), sold(5000, 999, 5)]
+    stage = Stage([ask(50, 950, 9), *rows], rules(matching=Matching.TRADES))
+    stage.ask(1000, 1, "buy", 8, 1001)
+    stage.ask(1001, 2, "sell", 9, 1002, tif="GTX")
+    stage.run(10_000)
+    assert stage.fills(1) == [(1001, 5), (1001, 3)]
+    assert stage.fills(2) == [(1002, 6)]
+
+
+def test_only_the_book_fills_in_the_model_of_penetration() -> None:
+    rows = [bid(100, 1000, 5), ask(100, 1001, 5), bought(2000, 1005, 50), bid(3000, 1001, 2)]
+    stage = Stage(rows, rules(matching=Matching.BOOK))
+    stage.ask(1000, 1, "sell", 4, 1001, tif="GTX")
+    stage.run(2_500)
+    assert not stage.fills()
+    stage.run(10_000)
+    assert stage.fills() == [(1001, 2)]
+
+
+@pytest.mark.parametrize(("slippage", "impact", "paid"), [(0, 0, 1001), (1_000, 0, 1003), (0, 4_000, 1003), (9_000, 0, 1004)])
+def test_slippage_is_paid_by_takers_up_to_their_limit(slippage: int, impact: int, paid: int) -> None:
+    stage = Stage([bid(100, 1000, 5), ask(100, 1001, 10)], rules(slippage_ppm=slippage, impact_ppm=impact))
+    stage.ask(1000, 1, "buy", 3, 1004)
+    stage.run(10_000)
+    assert stage.fills() == [(paid, 3)]
