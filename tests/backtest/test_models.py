@@ -74,7 +74,9 @@ def test_only_the_book_fills_in_the_model_of_penetration() -> None:
     assert stage.fills() == [(1001, 2)]
 
 
-@pytest.mark.parametrize(("slippage", "impact", "paid"), [(0, 0, 1001), (1_000, 0, 1003), (0, 4_000, 1003), (9_000, 0, 1004)])
+@pytest.mark.parametrize(
+    ("slippage", "impact", "paid"), [(0, 0, 1001), (1_000, 0, 1003), (0, 4_000, 1003), (9_000, 0, 1004)]
+)
 def test_slippage_is_paid_by_takers_up_to_their_limit(slippage: int, impact: int, paid: int) -> None:
     stage = Stage([bid(100, 1000, 5), ask(100, 1001, 10)], rules(slippage_ppm=slippage, impact_ppm=impact))
     stage.ask(1000, 1, "buy", 3, 1004)
