@@ -27,6 +27,8 @@ def test_bars_fill_what_they_go_through_and_gaps_at_the_open() -> None:
     stage.ask(900, 1, "buy", 4, 990)  # the first bar touches it, the second goes through
     stage.ask(901, 2, "buy", 5, 981)  # the third opens below it
     stage.ask(1500, 3, "sell", 3, 1004)  # too late for the first; the second opens above it
+    stage.run(2_500)
+    assert not stage.fills()
     stage.run(10_000)
     assert stage.fills(1) == [(990, 4)]
     assert stage.fills(2) == [(980, 5)]
