@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from veloz.strategies.host import Host
 from veloz.strategies.loader import Library, Refused
 
 SOURCE_BYTES_MAX: Final = 256 << 10
+LIBRARIES_MAX: Final = 8
 ROI_LOW, ROI_HIGH = (4, 5), (6, 5)  # of the median price
 
 
@@ -48,13 +50,20 @@ class Plan:
 MakeVenue = Callable[[Plan], Venue]
 
 
-def make_plan(settings: Settings, data: Path, first: int = 1, last: int | None = None) -> Plan:
+def make_plan(
+    settings: Settings,
+    data: Path,
+    first: int = 1,
+    last: int | None = None,
+    walk: Callable[[Path, int, int, bool], Survey] | None = None,
+) -> Plan:
     """Walk over the data and see whether the settings can be run on them.
 
     Args:
         settings: The run's.
         data: Journal of the recording.
         first, last: Rows of it that count; None: to its head.
+        walk: Says what the rows between two of them hold; None: `survey`.
 
     Raises:
         SettingsError: They cannot.
@@ -67,7 +76,7 @@ def make_plan(settings: Settings, data: Path, first: int = 1, last: int | None =
         raise SettingsError(f"The data at {data} hold no row between {first} and {last}; choose another range.")
     world = make_world(instruments, settings)
     paper = settings["data.clock"] == "receive"
-    found = survey(data, first, last, receive=paper)
+    found = (walk or _survey)(data, first, last, paper)
     if not found.rows:
         raise SettingsError(f"The data at {data} hold no row of a market; import a recording first.")
     for each in world.traded:
@@ -121,6 +130,10 @@ def _as_listed(versions: Sequence[tuple[int, Instrument]]) -> Instrument:
     return newest
 
 
+def _survey(data: Path, first: int, last: int, receive: bool) -> Survey:
+    return survey(data, first, last, receive=receive)
+
+
 def _library(settings: Settings) -> tuple[Library, dict[str, str]]:
     """The code of the strategies: what comes with the program, and the files that the settings name."""
     sources: dict[str, str] = {}
@@ -137,9 +150,15 @@ def _library(settings: Settings) -> tuple[Library, dict[str, str]]:
             raise SettingsError(f"{path} is longer than {SOURCE_BYTES_MAX} bytes, which no strategy needs.")
         sources[file] = text
     try:
-        return Library(sources.items()), sources
+        return _library_of(tuple(sources.items())), sources
     except Refused as error:
         raise SettingsError(f"{str(error).rstrip('.')}.") from None
+
+
+@lru_cache(maxsize=LIBRARIES_MAX)
+def _library_of(sources: tuple[tuple[str, str], ...]) -> Library:
+    """A library is only read from: runs of the same texts share it, and what was compiled for it."""
+    return Library(sources)
 
 
 def _limits(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +29,7 @@ TEXT_MAX: Final = 200  # characters that are kept of what a strategy raised
 _TEXT_READ: Final = 10 * TEXT_MAX
 _ADDRESS: Final = re.compile("0x[0-9a-fA-F]+")
 _WORDS: Final = 3  # of a fault, its text aside
+DOORS_MAX: Final = 64  # kernels whose way in is kept
 
 
 class Fault(NamedTuple):
@@ -241,8 +243,7 @@ class Mind:
         """What its kernel is called by. Raises whatever compiling it raises."""
         if self._door is None:
             assert self.code.made.kernel is not None
-            names = ("memory", "opinions", "params", "numbers", "out")
-            self._door = door_of(self.code.made.kernel, Seat, sdk.Window, names, window_of)
+            self._door = _door_of(self.code.made.kernel)
         return self._door
 
     def open_door(self) -> int:
@@ -401,6 +402,12 @@ def make_mind(
     mind = Mind(number, account, code, form, instruments)
     bad = mind.settings.change(params, ())
     return mind if bad.code == TAKEN else Fault(bad.code, bad.observed, bad.limit)
+
+
+@lru_cache(maxsize=DOORS_MAX)
+def _door_of(kernel: Callable[..., Any]) -> Door:
+    """What a kernel is called by: made once, however many runs in one process it lives through."""
+    return door_of(kernel, Seat, sdk.Window, ("memory", "opinions", "params", "numbers", "out"), window_of)
 
 
 def _event_of(stimulus: Stimulus) -> sdk.Event:

@@ -16,6 +16,7 @@ import numpy as np
 from journal import Reader
 from veloz.backtest.desk import Desk
 from veloz.backtest.ending import outcome_of
+from veloz.backtest.feed import Survey, survey
 from veloz.backtest.ledger import Ledger
 from veloz.backtest.metrics import measure
 from veloz.backtest.optimizer.trial import Opener, Outcome, Params, Refused, SweepError, digest_of, words_of
@@ -40,6 +41,7 @@ ROOMS: Final = (
     "backtest",
 )
 FIGURES: Final = ("orders", "fills", "realized", "unrealized", "cash", "equity_start", "equity_end")
+SURVEYS_MAX: Final = 64
 WARM_ROWS: Final = 4_096  # run once when a process begins, so that the first trial finds everything loaded
 
 
@@ -80,6 +82,7 @@ class Backtests:
     def __init__(self, text: str, path: str, overrides: Sequence[str], data: str, data_hash: str, periods: int) -> None:
         self._text, self._path, self._overrides = text, Path(path), tuple(overrides)
         self._data, self._periods = Path(data), periods
+        self._surveys: dict[tuple[int, int, bool], Survey] = {}
         self.data_hash = data_hash
         self.code_hash = digest_sources(*ROOMS)
         for prepare in (warm, warm_trading, warm_step):
@@ -139,9 +142,18 @@ class Backtests:
             elif chosen["data.to"]:
                 last = view.seq_at(int(chosen["data.to"]) + 1) - 1
         try:
-            return make_plan(chosen, self._data, first, last)
+            return make_plan(chosen, self._data, first, last, self._walk)
         except SettingsError as error:
             raise Refused(str(error)) from None
+
+    def _walk(self, data: Path, first: int, last: int, receive: bool) -> Survey:
+        """What rows hold: trials of the same rows walk over them once."""
+        rows = first, last, receive
+        if rows not in self._surveys:
+            if len(self._surveys) >= SURVEYS_MAX:
+                self._surveys.clear()
+            self._surveys[rows] = survey(data, first, last, receive=receive)
+        return self._surveys[rows]
 
     def _play(self, plan: Plan, begin_ns: int, end_ns: int) -> Outcome:
         every = max(-(-(end_ns - begin_ns) // self._periods), 1)
