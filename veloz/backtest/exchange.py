@@ -319,15 +319,7 @@ def put_request(venue: Venue, request: np.void, sent_ns: I) -> I:
     wire = venue.wires[ENTRY]
     if room_of(wire, venue.requests) < ONE or room_of(venue.wires[RESPONSE], venue.reports) < ONE:
         return NO_ROOM
-    delay = delay_of(venue, ENTRY, sent_ns)
-    if delay < ZERO:
-        turn_away(venue, request, sent_ns - delay, sent_ns)
-        return DONE
-    due_ns = queue_behind(venue, ENTRY, sent_ns + delay)
     wired = venue.requests[wire["tail"] & (venue.requests.shape[0] - ONE)]
-    wire["tail"] += ONE
-    wired["due_ns"] = due_ns
-    wired["sent_ns"] = sent_ns
     wired["key"] = request["key"]
     wired["instrument"] = request["instrument"]
     wired["account"] = request["account"]
@@ -344,6 +336,13 @@ def put_request(venue: Venue, request: np.void, sent_ns: I) -> I:
     if at != NOBODY:
         wired["heard"] = venue.resting[at]["heard"]
         wired["heard_size"] = venue.resting[at]["heard_size"]
+    delay = delay_of(venue, ENTRY, sent_ns)
+    if delay < ZERO:
+        turn_away(venue, wired, sent_ns - delay, sent_ns)
+        return DONE
+    wired["sent_ns"] = sent_ns
+    wired["due_ns"] = queue_behind(venue, ENTRY, sent_ns + delay)
+    wire["tail"] += ONE
     return DONE
 
 
