@@ -27,6 +27,17 @@ class Three(Bundle, _Three):
     DIMENSIONS: ClassVar = {"block": 3}
 
 
+class _Seat(NamedTuple):
+    shown: np.ndarray
+    other: np.ndarray
+
+
+class Seat(Bundle, _Seat):
+    """Where `first_of` finds its arguments."""
+
+    DTYPES: ClassVar = {"shown": WORD, "other": WORD}
+
+
 @entry
 def weigh(three: Three, told: np.ndarray) -> int:
     """A sum in which every place has a weight of its own; the lengths are told."""
@@ -71,7 +82,8 @@ def test_arrays_of_any_shape(shape: tuple[int, int, int], line: int, pairs: int)
     assert weigh(three, told) == expected == three.pairs[0]["a"]
     assert tuple(told) == shape
     grown = three._replace(line=np.arange(line + 2, dtype=np.int64))
-    assert door_of(first_of, Three)(grown, np.array([40], np.int64)) == 40 + line + 2
+    seat = Seat(grown.table, np.array([40], np.int64))
+    assert door_of(first_of, Seat, Three, ("other",), lambda _: grown).call(seat) == 40 + line + 2
 
 
 def test_words_are_records_inside() -> None:
