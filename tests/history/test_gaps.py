@@ -3,7 +3,7 @@
 import itertools
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from veloz.contracts.layout import APPLIED, CLOSED, EMPTY, FIRST, LAST, ROW, SNAPSHOT
@@ -79,6 +79,10 @@ def walk(made: list[list[tuple]]) -> dict[str, int]:
     return counts
 
 
+OLDER_BETWEEN = [("diff", 2, 5, 0, False), ("diff", 2, -3, 0, False), ("diff", 2, 2, 0, False)]
+
+
+@example(OLDER_BETWEEN, [])
 @given(st.lists(step, max_size=40), st.lists(st.integers(1, 40), max_size=4))
 def test_gaps_are_those_of_a_plain_walk(steps: list[tuple], cuts: list[int]) -> None:
     made = build(steps)
