@@ -21,7 +21,7 @@ from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK
 from veloz.strategies.host import Host
 
 SECOND_NS: Final = 1_000_000_000
-_NOTHING: Final = np.zeros(0, ROW)
+NOTHING: Final = np.zeros(0, ROW)
 _KIND, _INSTRUMENT = int(KIND_MASK), int(INSTRUMENT_SHIFT)
 
 
@@ -30,7 +30,7 @@ class Sight:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self.shown = _NOTHING  # ROW[n] of the recording
+        self.shown = NOTHING  # ROW[n] of the recording
 
     def wake(
         self, state: State, rows: np.ndarray, first_seq: int, now: int, bodies: Iterable[Body] = ()
@@ -95,7 +95,7 @@ class Desk:
         if due:
             end = min(end, step + int(np.searchsorted(chunk.times[step:], due)))
         if self.host.waits:
-            hits = self._hits_in(chunk)
+            hits = self.hits_in(chunk)
             at = int(np.searchsorted(hits, step))
             end = min(end, int(hits[at])) if at < len(hits) else end
         return end
@@ -113,7 +113,12 @@ class Desk:
         held = self.state.positions["qty"][: int(desk["positions_used"])]
         return (int(desk["pnl_second"]) + 1) * SECOND_NS if desk["orders_open"] or held.any() else 0
 
-    def _hits_in(self, chunk: Chunk) -> np.ndarray:
+    @property
+    def asks_always(self) -> bool:
+        """Whether nothing is folded without asking."""
+        return self._asks_always
+
+    def hits_in(self, chunk: Chunk) -> np.ndarray:
         """Steps of a chunk with a row that wakes somebody, ascending."""
         waits = self.host.waits
         if self._hits[0] is not chunk.rows or self._hits[1] is not waits:
@@ -151,7 +156,7 @@ class Desk:
         try:
             taken = self._take(joined(self._mark(previous, self.now_ns), inputs), ())
         finally:
-            self.sight.shown = _NOTHING
+            self.sight.shown = NOTHING
         if len(taken.rows) > 1:
             return taken
         self.state.clock[0]["seq"] = self.seq = self.seq - 1

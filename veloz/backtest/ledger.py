@@ -96,22 +96,34 @@ class Ledger:
         """See `runner.Watcher`."""
         kinds = step.rows["kind"]
         if np.isin(kinds, _WATCHED).any():
-            self._read(step)
-        now = desk.now_ns
-        if now >= self._next_ns:
-            self._next_ns = (now // self._every + 1) * self._every
-            self.curve.append(_point(now, desk.state))
+            self._read(step.first_seq, step.rows)
+        if desk.now_ns >= self._next_ns:
+            self.mark(desk)
 
-    def _read(self, step: Step) -> None:
-        self.orders += int((step.rows["kind"] == REQUESTED.number).sum())
-        rows = step.rows[: step.inputs]
+    def see_all(self, desk: Desk, first_seq: int, rows: np.ndarray) -> None:
+        """See `runner.Watcher`."""
+        self._read(first_seq, rows)
+
+    @property
+    def next_ns(self) -> int:
+        """See `runner.Watcher`: when the next point of the curve is due."""
+        return self._next_ns
+
+    def mark(self, desk: Desk) -> None:
+        """See `runner.Watcher`: a point of the curve."""
+        now = desk.now_ns
+        self._next_ns = (now // self._every + 1) * self._every
+        self.curve.append(_point(now, desk.state))
+
+    def _read(self, first_seq: int, rows: np.ndarray) -> None:
+        self.orders += int((rows["kind"] == REQUESTED.number).sum())
         for at in np.flatnonzero(rows["kind"] == FILLED.number).tolist():
             row = rows[at].view(FILLED.view)
             meta = terms.unpack(terms.META, int(row["meta"]))
             fee, asset = _fee_behind(rows, at)
             self.trades.append(
                 Trade(
-                    step.first_seq + at, int(row["ts_recv"]), int(row["ts_event"]), int(row["instrument"]), int(row["order"]),
+                    first_seq + at, int(row["ts_recv"]), int(row["ts_event"]), int(row["instrument"]), int(row["order"]),
                     bool(meta["sell"]), bool(meta["maker"]), int(row["price"]), int(row["qty"]), int(row["trade_id"]), fee, asset,
                 )
             )  # fmt: skip

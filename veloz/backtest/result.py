@@ -57,6 +57,25 @@ class Recorder:
         if self._waiting >= BATCH_ROWS:
             self.flush()
 
+    def add_all(self, first_seq: int, rows: np.ndarray, ends: np.ndarray) -> None:
+        """See `runner.Sink`: handed over where they would be one by one."""
+        begin = done = 0
+        while done < len(ends):
+            want = int(np.searchsorted(ends, begin + BATCH_ROWS - self._waiting))
+            stop = min(want + 1, len(ends))
+            most = int(np.searchsorted(ends, begin + ROWS_MAX - self._waiting, "right"))
+            if most <= done:
+                if not self._waiting:
+                    raise ValueError(f"A step of more than {ROWS_MAX} rows cannot be written.")
+                self.flush()
+                continue
+            stop = min(stop, most)
+            self._rows.append(rows[begin : ends[stop - 1]])
+            self._waiting += int(ends[stop - 1]) - begin
+            begin, done = int(ends[stop - 1]), stop
+            if self._waiting >= BATCH_ROWS:
+                self.flush()
+
     def flush(self) -> None:
         """Hand over what waits."""
         if self._waiting:
@@ -93,6 +112,13 @@ class Kept:
     def add(self, step: Step) -> None:
         """The next step."""
         self.steps.append(step)
+
+    def add_all(self, first_seq: int, rows: np.ndarray, ends: np.ndarray) -> None:
+        """See `runner.Sink`."""
+        begin = 0
+        for end in ends.tolist():
+            self.steps.append(Step(first_seq + begin, 0, rows[begin:end], []))
+            begin = end
 
     def rows(self) -> np.ndarray:
         """All rows: ROW[n]."""

@@ -11,7 +11,7 @@ happens there, whatever that is.
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from veloz.engine.step import Body, Step
 from veloz.history.dataset import Chunk, joined
 from veloz.reducers.words import RAW
 
+LOOP_EVENTS: Final = 4_096  # between two looks at whether to pause
 NEVER: Final = (1 << 63) - 1
 DRAIN_NS: Final = 60_000_000_000  # so long what is under way may go on when the recording is over
 _NOTHING: Final = np.zeros(0, ROW)
@@ -58,12 +59,25 @@ class Sink(Protocol):
     def add(self, step: Step) -> None:
         """The next step."""
 
+    def add_all(self, first_seq: int, rows: np.ndarray, ends: np.ndarray) -> None:
+        """The next steps, which have no bodies: the number of the first row, their rows, and where in those each step ends."""
+
 
 class Watcher(Protocol):
     """Who is shown every step of a run, after it was taken."""
 
     def see(self, desk: Desk, step: Step) -> None:
         """The next step."""
+
+    def see_all(self, desk: Desk, first_seq: int, rows: np.ndarray) -> None:
+        """The next steps: the number of the first row, and their rows. `mark` follows where it is due."""
+
+    def mark(self, desk: Desk) -> None:
+        """The newest step has reached `next_ns`."""
+
+    @property
+    def next_ns(self) -> int:
+        """From when on it wants to see the desk itself, behind each step."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,32 @@ class Progress:
     def left_s(self) -> float:
         """Seconds to go at this rate."""
         return (self.total - self.rows) / self.rate if self.rate > 0 else 0.0
+
+
+class Hand:
+    """What a run has in hand between two events."""
+
+    def __init__(self) -> None:
+        self.chunk: Chunk | None = None
+        self.at = 0  # the chunk's next step
+        self.rows, self.row = _NO_ROWS, 0  # the venue's
+        self.sent: list[np.ndarray] = []  # order.dispatched rows that the desk was not told yet
+
+
+class Taken(NamedTuple):
+    """What a loop took."""
+
+    events: int
+    blocks: list[tuple[np.ndarray, np.ndarray]]  # rows of whole steps in order, and where in them each ends
+    last: Step | None  # a step behind these whose requests did not leave yet
+    watched: bool  # the newest step has reached the moment from which on somebody watches
+
+
+class Loop(Protocol):
+    """What takes many events at once: `driver.Driver`."""
+
+    def go(self, hand: Hand, events: int, watch_ns: int) -> "Taken":
+        """See `driver.Driver.go`."""
 
 
 class Run:
@@ -107,10 +147,8 @@ class Run:
         self.over = False
         self.why = ""  # why the venue ended it
         self._feed, self._total, self._sink, self._watchers = feed, total, sink, tuple(watchers)
-        self._chunk: Chunk | None = None
-        self._at = 0  # the chunk's next step
-        self._rows, self._row = _NO_ROWS, 0  # the venue's rows in hand
-        self._sent: list[np.ndarray] = []  # order.dispatched rows that the desk was not told yet
+        self.loop: Loop | None = None  # takes what is plain; None: everything is taken one event at a time
+        self._hand = Hand()
         self._seconds = 0.0
         self._end_ns = 0  # when a run ends whatever is still under way
 
@@ -126,7 +164,7 @@ class Run:
 
     def play(self, *, events: int = 0) -> bool:
         """Go on to the end, to a pause, or for so many events; whether the run is over."""
-        return self._go(lambda: False, events)
+        return self._go(None, events)
 
     def step(self) -> bool:
         """Go on to the next step of the result; whether the run is over."""
@@ -142,12 +180,15 @@ class Run:
         """How far it is."""
         return Progress(self.desk.data_rows, self._total, self.desk.now_ns, self._seconds)
 
-    def _go(self, reached: "Reached", events: int) -> bool:
+    def _go(self, reached: "Reached | None", events: int) -> bool:
         self.paused, done, begun = False, 0, time.perf_counter()
         try:
-            while not (self.over or self.paused or reached()):
-                self._next()
-                done += 1
+            while not (self.over or self.paused or (reached is not None and reached())):
+                taken = self._loop_on(events - done if events else LOOP_EVENTS) if reached is None else 0
+                done += taken
+                if not taken:
+                    self._next()
+                    done += 1
                 if events and done >= events:
                     break
         finally:
@@ -158,6 +199,25 @@ class Run:
         """Say in the result how far the run came: its last step."""
         self._done(self.desk.take(self.desk.now_ns, self._told()))
 
+    def _loop_on(self, events: int) -> int:
+        """Let the loop take so many events, as far as they are plain; how many it took."""
+        if self.loop is None or self.desk.asks_always:
+            return 0
+        first_seq = self.desk.seq + 1
+        taken = self.loop.go(self._hand, events, min((each.next_ns for each in self._watchers), default=NEVER))
+        for rows, ends in taken.blocks:
+            self._sink.add_all(first_seq, rows, ends)
+            for watcher in self._watchers:
+                watcher.see_all(self.desk, first_seq, rows)
+            first_seq += len(rows)
+            self.steps += len(ends)
+        if taken.watched:
+            for watcher in self._watchers:
+                watcher.mark(self.desk)
+        if taken.last is not None:
+            self._done(taken.last)
+        return taken.events
+
     # --- one event --------------------------------------------------------------------------------------------------------
 
     def _next(self) -> None:
@@ -167,7 +227,7 @@ class Run:
         if chunk is None:
             self._drain(timer)
             return
-        asked = self._at if self._sent else self.desk.next_asked(chunk, self._at)
+        asked = self._hand.at if self._hand.sent else self.desk.next_asked(chunk, self._hand.at)
         target = min(asked, len(chunk.ends) - 1)
         moment = int(chunk.times[target])
         fires = timer < moment
@@ -182,15 +242,15 @@ class Run:
             self._fold_to(chunk, timer)
             self._fire(timer)
         else:
-            self.desk.fold_steps(chunk, self._at, target)
-            self._at = target
+            self.desk.fold_steps(chunk, self._hand.at, target)
+            self._hand.at = target
             self._meet(chunk, asked)
 
     def _next_chunk(self) -> Chunk | None:
-        if self._chunk is not None and self._at < len(self._chunk.ends):
-            return self._chunk
-        self._chunk, self._at = self._feed.next_chunk(), 0
-        return self._chunk
+        if self._hand.chunk is not None and self._hand.at < len(self._hand.chunk.ends):
+            return self._hand.chunk
+        self._hand.chunk, self._hand.at = self._feed.next_chunk(), 0
+        return self._hand.chunk
 
     def _timer_ns(self) -> int:
         due = self.desk.host.next_due()
@@ -199,19 +259,19 @@ class Run:
     def _fold_to(self, chunk: Chunk, until_ns: int) -> None:
         """Fold the steps of the recording that end at or before a moment; nobody has to be asked about them."""
         end = int(np.searchsorted(chunk.times, until_ns, "right"))
-        if end > self._at:
-            self.desk.fold_steps(chunk, self._at, end)
-            self._at = end
+        if end > self._hand.at:
+            self.desk.fold_steps(chunk, self._hand.at, end)
+            self._hand.at = end
 
     def _meet(self, chunk: Chunk, asked: int) -> None:
         """The recording's next step, at which somebody is asked; or the last one of its chunk, at which nobody has to be."""
-        if asked != self._at:
-            self.desk.fold_steps(chunk, self._at, self._at + 1)
+        if asked != self._hand.at:
+            self.desk.fold_steps(chunk, self._hand.at, self._hand.at + 1)
         else:
-            taken = self.desk.ask(chunk, self._at, self._told())
+            taken = self.desk.ask(chunk, self._hand.at, self._told())
             if taken is not None:
                 self._done(taken)
-        self._at += 1
+        self._hand.at += 1
 
     def _report(self, at_ns: int) -> None:
         """What arrives from the venue at one moment."""
@@ -252,34 +312,34 @@ class Run:
     def _advance(self, limit_ns: int) -> int:
         """Let the venue go to a moment, or to what arrives before; when that is."""
         while True:
-            if self._row == len(self._rows):
+            if self._hand.row == len(self._hand.rows):
                 more = self._feed.next_rows(limit_ns)
                 if more is None:
                     if self.venue.next_request_ns() <= limit_ns:
                         self.venue.advance(_NO_ROWS, 0, limit_ns)
                     break
-                self._rows, self._row = more, 0
-            until = min(limit_ns, int(self._rows[-1]["ts_event"]))  # no instant is parted by blocks
-            self._row = self.venue.advance(self._rows, self._row, until)
-            if self._row < len(self._rows) or self.venue.next_arrival_ns() <= limit_ns or self.venue.ended():
+                self._hand.rows, self._hand.row = more, 0
+            until = min(limit_ns, int(self._hand.rows[-1]["ts_event"]))  # no instant is parted by blocks
+            self._hand.row = self.venue.advance(self._hand.rows, self._hand.row, until)
+            if self._hand.row < len(self._hand.rows) or self.venue.next_arrival_ns() <= limit_ns or self.venue.ended():
                 break
         self.why = self.venue.ended()
         self.over = bool(self.why)
         return self.venue.next_arrival_ns()
 
     def _next_row_ns(self) -> int:
-        if self._row == len(self._rows):
+        if self._hand.row == len(self._hand.rows):
             more = self._feed.next_rows(NEVER - 1)
             if more is None:
                 return NEVER
-            self._rows, self._row = more, 0
-        return int(self._rows[self._row]["ts_event"])
+            self._hand.rows, self._hand.row = more, 0
+        return int(self._hand.rows[self._hand.row]["ts_event"])
 
     # --- what was decided -------------------------------------------------------------------------------------------------
 
     def _told(self) -> np.ndarray:
         """What was sent since the last step, as rows."""
-        sent, self._sent = self._sent, []
+        sent, self._hand.sent = self._hand.sent, []
         return joined(*sent) if sent else _NOTHING
 
     def _done(self, step: Step) -> None:
@@ -288,7 +348,7 @@ class Run:
         self.steps += 1
         for request in self.desk.engine.outbox.release(step.last_seq):
             self.venue.send(request, self.desk.now_ns)
-            self._sent.append(dispatched(request, self.desk.now_ns))
+            self._hand.sent.append(dispatched(request, self.desk.now_ns))
         for watcher in self._watchers:
             watcher.see(self.desk, step)
 

@@ -218,24 +218,25 @@ def reader(dtype: np.dtype[Any]) -> Any:
     return read_plainly if config.DISABLE_JIT else intrinsic(read)
 
 
-def first_reader(dtype: np.dtype[Any]) -> Any:
-    """The same of the first so many records: (i8 words, n). The words must be enough."""
+def part_reader(dtype: np.dtype[Any]) -> Any:
+    """The same of some of the records: (i8 words, the first one's place, how many). The words must be enough."""
 
-    def first_plainly(words: np.ndarray, n: int) -> np.ndarray:
-        records = words.view(dtype)[:n]
+    def read_plainly(words: np.ndarray, begin: int, n: int) -> np.ndarray:
+        records = words.view(dtype)[begin : begin + n]
         records.flags.writeable = False
         return records
 
-    def read(context: Any, words: types.Array, n: types.Integer) -> tuple[Any, Any]:
+    def read(context: Any, words: types.Array, begin: types.Integer, n: types.Integer) -> tuple[Any, Any]:
         records = types.Array(numba.from_dtype(dtype), 1, "C", readonly=True)
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             given = context.make_array(signature.args[0])(context, builder, args[0])
-            return _records(context, builder, records, given.data, args[1])
+            at = builder.mul(args[1], ir.Constant(_WORD, dtype.itemsize // 8))
+            return _records(context, builder, records, builder.gep(given.data, [at]), args[2])
 
-        return records(words, types.int64), generate
+        return records(words, types.int64, types.int64), generate
 
-    return first_plainly if config.DISABLE_JIT else intrinsic(read)
+    return read_plainly if config.DISABLE_JIT else intrinsic(read)
 
 
 def _records(context: Any, builder: Any, records: types.Array, data: Any, length: Any) -> Any:

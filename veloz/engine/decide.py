@@ -19,7 +19,7 @@ from typing import ClassVar, Final, NamedTuple
 import numpy as np
 
 from veloz.contracts import registry
-from veloz.contracts.bundle import Bundle, first_reader, reader
+from veloz.contracts.bundle import Bundle, part_reader, reader
 from veloz.contracts.codes import Refusal
 from veloz.contracts.kernel import cold, entry, kernel
 from veloz.contracts.layout import ROW_WORDS, WORD
@@ -88,7 +88,7 @@ _ORDER_OVER, _NO_SLOT = I(Refusal.ORDER_OVER), I(Refusal.NO_SLOT)
 K_COMMAND_ORDER, K_COMMAND_LAST = I(registry.COMMAND_ORDER.number), I(registry.COMMAND_SETTLE.number)
 _STEP_END, _ROW_WORDS = F_STEP_END << FLAGS_SHIFT, I(ROW_WORDS)
 _rows_in: Final = reader(RAW)
-_first_in: Final = first_reader(RAW)
+_part_in: Final = part_reader(RAW)
 
 
 class _Work(NamedTuple):
@@ -98,12 +98,21 @@ class _Work(NamedTuple):
     findings: np.ndarray  # i8[FINDINGS_ROOM, FINDING_WORDS]
     signal: np.ndarray  # i8[4]
     out: np.ndarray  # RAW: the decisions
+    blank: np.ndarray  # making.CURSOR[1]: the cursor of a step that did not begin
 
 
 class Work(Bundle, _Work):
     """Where the work stands, scratch, and what came of it."""
 
-    DTYPES: ClassVar = {"cursor": CURSOR, "plan": PLAN, "verdict": WORD, "findings": WORD, "signal": WORD, "out": RAW}
+    DTYPES: ClassVar = {
+        "cursor": CURSOR,
+        "plan": PLAN,
+        "verdict": WORD,
+        "findings": WORD,
+        "signal": WORD,
+        "out": RAW,
+        "blank": CURSOR,
+    }
     DIMENSIONS: ClassVar = {"findings": 2}
 
 
@@ -116,6 +125,7 @@ def new_work(decisions: int) -> Work:
         np.zeros((FINDINGS_ROOM, FINDING_WORDS), np.int64),
         np.zeros(4, np.int64),
         np.zeros(decisions, RAW),
+        np.zeros(1, CURSOR),
     )
 
 
@@ -136,27 +146,35 @@ def take_step(state: State, shown: np.ndarray, words: np.ndarray, said: np.ndarr
         As `work.signal[0]`. DONE when the step is over; a reason of the fold (`stage` and `input`, or `folded`, say at which row);
         GROW_OUT: fewer than `TURN_ROWS` places are free; ASK_MINDS, ASK_STATEMENTS: what strategies want, what statements differ in.
     """
-    rows, signal = _rows_in(words), work.signal
+    return I(carry_on(state, _rows_in(shown), words, ZERO, I(words.shape[0] // _ROW_WORDS), said, work, crew))
+
+
+@cold
+def carry_on(
+    state: State, shown: np.ndarray, words: np.ndarray, begin: I, n: I, said: np.ndarray, work: Work, crew: Crew
+) -> I:
+    """What `take_step` does, with `n` inputs that lie in `words` from row `begin` on, and rows (RAW[m]) in `shown`."""
+    rows, signal = _part_in(words, begin, n), work.signal
     at = work.cursor[0]
     signal[0] = DONE
     if at["phase"] == FOLDING:
         if at["first_seq"] == ZERO:
             at["first_seq"] = state.clock[0]["seq"] + ONE
-        for k in range(rows.shape[0]):
+        for k in range(begin, begin + n):
             words[k * _ROW_WORDS] &= ~_STEP_END
         at["input"] = fold_rows(state, rows, I(at["input"]), I(at["stage"]), signal, I(at["first_seq"]))
         if signal[0] != DONE:
             return I(signal[0])
         _begin(state, at)
     while _decide(state, rows, _rows_in(said), work, crew):
-        at["said"] = wake_crew(state, _rows_in(shown), rows, I(at["first_seq"]), I(at["now"]), crew)
+        at["said"] = wake_crew(state, shown, rows, I(at["first_seq"]), I(at["now"]), crew)
         if at["said"] < ZERO:
             signal[0] = ASK_MINDS
             break
     if signal[0] == DONE:
         state.clock[0]["seq"] = at["first_seq"] + at["inputs"] + at["made"] - ONE
-        if at["made"] == ZERO and rows.shape[0] > 0:
-            words[(rows.shape[0] - ONE) * _ROW_WORDS] |= _STEP_END
+        if at["made"] == ZERO and n > ZERO:
+            words[(begin + n - ONE) * _ROW_WORDS] |= _STEP_END
     return I(signal[0])
 
 
@@ -183,7 +201,7 @@ def _decide(state: State, rows: np.ndarray, said: np.ndarray, work: Work, crew: 
                 if at["alone"] == ZERO:
                     return True
             elif at["phase"] == INTENTS and at["said"] >= ZERO:
-                _turn(state, rows, _first_in(crew.said, I(at["said"])), out, work)
+                _turn(state, rows, _part_in(crew.said, ZERO, I(at["said"])), out, work)
             else:
                 _turn(state, rows, said, out, work)
     return False

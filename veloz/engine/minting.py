@@ -11,7 +11,7 @@ from typing import Final, Never, NoReturn, Protocol, SupportsIndex, final
 import numpy as np
 
 from veloz.contracts.bundle import reader
-from veloz.contracts.kernel import entry, kernel
+from veloz.contracts.kernel import cold, entry, kernel
 from veloz.contracts.layout import WORD, words_of
 from veloz.contracts.terms import Action, client_id
 from veloz.engine.making import A_AMEND, A_CANCEL, A_PLACE, K_AMEND, K_APPROVED, K_CANCEL, K_DRAFTED, K_REQUESTED
@@ -22,8 +22,8 @@ from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, ONE, RAW, WORD_MAS
 
 _SEAL: Final = object()  # who holds it makes requests; it never leaves this file
 _ACTIONS: Final = {int(action): action for action in Action}
-_REQUEST_WORDS: Final = 14  # of a request in numbers
-_REQUEST: Final = I(_REQUEST_WORDS)
+REQUEST_WORDS: Final = 14  # of a request in numbers
+_REQUEST: Final = I(REQUEST_WORDS)
 _rows_in: Final = reader(RAW)
 _OUTSIDE, _NO_ORDER, _OTHER, _NOT_APPROVED, _NOT_DRAFTED, _CHANGED, _NOT_IN_STATE = (I(-1 - n) for n in range(7))
 _FAULTS: Final = {
@@ -127,13 +127,13 @@ def mint(step: Decided, state: State) -> list[Request]:
         UnapprovedError: A row asks for something that was not approved.
     """
     rows = words_of(step.rows)
-    made = np.empty(len(step.rows) * _REQUEST_WORDS, WORD)
+    made = np.empty(len(step.rows) * REQUEST_WORDS, WORD)
     n = int(confirm(state, rows, step.inputs, step.first_seq, made))
     if n < 0:
         seq, key = made[:2].tolist()
         raise UnapprovedError(_FAULTS[n].format(seq=seq, key=key))
-    words = made[: n * _REQUEST_WORDS].tolist()
-    return [Request(_SEAL, words[at : at + _REQUEST_WORDS]) for at in range(0, len(words), _REQUEST_WORDS)]
+    words = made[: n * REQUEST_WORDS].tolist()
+    return [Request(_SEAL, words[at : at + REQUEST_WORDS]) for at in range(0, len(words), REQUEST_WORDS)]
 
 
 @entry
@@ -145,18 +145,23 @@ def confirm(state: State, words: np.ndarray, inputs: int, first_seq: int, made: 
         words: i8[8 · n], the words of its rows.
         inputs: So many rows are inputs.
         first_seq: Sequence number of the first row.
-        made: i8[`_REQUEST_WORDS` · n]: the requests' words.
+        made: i8[`REQUEST_WORDS` · n]: the requests' words.
 
     Returns:
         How many requests there are; or a number of `_FAULTS`, then `made` begins with the sequence number and the order of the row.
     """
-    rows = _rows_in(words)
+    return I(confirm_rows(state, _rows_in(words), I(inputs), I(first_seq), made))
+
+
+@cold
+def confirm_rows(state: State, rows: np.ndarray, inputs: I, first_seq: I, made: np.ndarray) -> I:
+    """What `confirm` does, of rows as records."""
     n = ZERO
     for k in range(rows.shape[0]):
         kind = rows[k]["head"] & KIND_MASK
         if kind != K_REQUESTED and kind != K_AMEND and kind != K_CANCEL:
             continue
-        fault = _OUTSIDE if k < inputs else _confirm_one(state, rows, I(k), I(inputs), I(first_seq), kind, n, made)
+        fault = _OUTSIDE if k < inputs else _confirm_one(state, rows, I(k), inputs, first_seq, kind, n, made)
         if fault != ZERO:
             made[0] = first_seq + k
             made[1] = rows[k]["venue_seq"]

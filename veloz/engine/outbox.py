@@ -7,10 +7,10 @@ way out: strategy, algorithm, person and agent pass the same gate.
 from collections import deque
 from typing import final
 
-from veloz.engine.minting import Decided, Request, UnapprovedError, mint
+from veloz.engine.minting import REQUEST_WORDS, Decided, Request, UnapprovedError, confirm_rows, mint
 from veloz.reducers.state import State
 
-__all__ = ["Outbox", "Request", "UnapprovedError"]
+__all__ = ["REQUEST_WORDS", "Outbox", "Request", "UnapprovedError", "confirm_rows"]
 
 
 @final

@@ -95,10 +95,10 @@ class Engine:
         self.minds = minds
         self.outbox = Outbox()
         self._sends = sends
-        self._raised: dict[int, str] = {}  # by strategy, in the step under way
-        self._work = new_work(OUT_FIRST)
-        self._out_bytes = _bytes_of(self._work.out)
-        self._at = self._work.cursor.view(WORD)
+        self.raised: dict[int, str] = {}  # by strategy, in the step under way
+        self.work = new_work(OUT_FIRST)
+        self._out_bytes = _bytes_of(self.work.out)
+        self._at = self.work.cursor.view(WORD)
 
     def take(
         self,
@@ -121,45 +121,63 @@ class Engine:
         kept, heap = len(rows), list(bodies)
         whole = bytearray(rows.tobytes())
         words, said = np.frombuffer(whole, WORD), _NOTHING
-        self._raised.clear()
+        self.raised.clear()
         at = self._at
         at.fill(0)
         at[_INPUTS], at[_FIRST_SEQ], at[_ALONE] = kept, first_seq or 0, self.minds is None
         crew: Crew = getattr(self.minds, "crew", _NOBODY)
-        while (why := int(take_step(self.state, shown, words, said, self._work, crew))) != _DONE:
-            said = self._help(why, words, heap, said)
-        made, first = int(at[_MADE]), int(at[_FIRST_SEQ])
+        while (why := int(take_step(self.state, shown, words, said, self.work, crew))) != _DONE:
+            said = self.help(why, words, heap, said)
+        return self.end(whole, heap)
+
+    def end(self, whole: bytearray, bodies: list[Body]) -> Step:
+        """The step under way, in which nothing is left to do.
+
+        Args:
+            whole: Its inputs.
+            bodies: Of them.
+        """
+        at = self._at
+        made, first, kept = int(at[_MADE]), int(at[_FIRST_SEQ]), int(at[_INPUTS])
         if made:
             whole = whole + self._out_bytes[: made * ROW_BYTES]
         made_rows = np.frombuffer(whole, ROW)
-        if self._raised:
-            heap += self._texts(made_rows, kept)
-        step = Step(first, kept, made_rows, heap)
+        if self.raised:
+            bodies = bodies + self._texts(made_rows, kept)
+            self.raised.clear()
+        step = Step(first, kept, made_rows, bodies)
         if made and self._sends:
             self.outbox.hold(step, self.state)
         return step
 
-    def _help(self, why: int, words: np.ndarray, bodies: list[Body], said: np.ndarray) -> np.ndarray:
-        """Do what the compiled part stopped for; what is said now: the words of the rows that it asked for last."""
+    def help(self, why: int, words: np.ndarray, bodies: list[Body], said: np.ndarray) -> np.ndarray:
+        """Do what the compiled part stopped for, in the step under way; what is said now: the words of the rows that it asked for last.
+
+        Args:
+            why: What `take_step` gave.
+            words: i8[8 · n], the inputs.
+            bodies: Of them.
+            said: What was said before.
+        """
         rows, first_seq = np.frombuffer(words, ROW), int(self._at[_FIRST_SEQ])
         if why == _ASK_MINDS:
             return self._ask(rows, bodies, first_seq)
         if why == _ASK_STATEMENTS:
             return words_of(diverged(self.state, rows, first_seq))
         if why == _GROW_OUT:
-            out = self._work.out
-            self._work = self._work._replace(out=np.concatenate([out, np.zeros(len(out), RAW)]))
-            self._out_bytes = _bytes_of(self._work.out)
+            out = self.work.out
+            self.work = self.work._replace(out=np.concatenate([out, np.zeros(len(out), RAW)]))
+            self._out_bytes = _bytes_of(self.work.out)
         else:
-            self._attend(words.view(RAW), self._work.cursor[0])
+            self._attend(words.view(RAW), self.work.cursor[0])
         return said
 
     def _attend(self, rows: np.ndarray, at: Any) -> None:
         """Do what the fold stopped for, at an input or at a decision."""
-        signal = self._work.signal
+        signal = self.work.signal
         if at["phase"] != 0:
             assert signal[0] == GROW_DESK, signal
-            self.state = attend(self.state, signal, self._work.out[at["folded"]])
+            self.state = attend(self.state, signal, self.work.out[at["folded"]])
             return
         at["stage"] = signal[3]
         self.state = attend(self.state, signal, rows[min(int(at["input"]), len(rows) - 1)])
@@ -170,13 +188,13 @@ class Engine:
         """What the strategies want: the words of rows."""
         assert self.minds is not None
         wakes = self.minds.wake(self.state, rows, first_seq, int(self._at[_NOW]), bodies)
-        self._raised.update({wake.strategy: wake.text for wake in wakes if wake.text})
+        self.raised.update({wake.strategy: wake.text for wake in wakes if wake.text})
         return words_of(*(wake.rows for wake in wakes))
 
     def _texts(self, rows: np.ndarray, inputs: int) -> list[Body]:
         """Bodies of the rows that say that a strategy raised."""
         found = np.flatnonzero((rows["kind"] == DISABLED.number) & (rows["price"] == Refusal.RAISED))
-        texts = [(int(at), self._raised.get(int(rows[at]["venue_seq"]), "")) for at in found if at >= inputs]
+        texts = [(int(at), self.raised.get(int(rows[at]["venue_seq"]), "")) for at in found if at >= inputs]
         return [(at, msgspec.msgpack.encode(DisabledBody(text=text))) for at, text in texts if text]
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 import numpy as np
 
 from veloz.contracts import registry, terms
-from veloz.contracts.bundle import RAISED, Bundle, bundle_type, caller, first_reader, opener_at
+from veloz.contracts.bundle import RAISED, Bundle, bundle_type, caller, opener_at
 from veloz.contracts.kernel import cold, config, kernel
 from veloz.contracts.layout import WORD
 from veloz.reducers.bits import part
@@ -25,7 +25,6 @@ from veloz.reducers.words import (
     KINDS_MAX,
     KNOWN,
     ONE,
-    RAW,
     VERSION_SHIFT,
     WORD_MASK,
     ZERO,
@@ -137,7 +136,6 @@ def new_crew(heads: np.ndarray, asked: np.ndarray, singles: np.ndarray, members:
 
 _open_seat: Final = opener_at(Seat)
 _call_door: Final = caller()
-_rows_in: Final = first_reader(RAW)
 
 
 def _seat_plainly(crew: Crew, member: np.void) -> Seat:

@@ -1,0 +1,82 @@
+"""The compiled loop of a run comes to the very rows of the run that takes one event at a time, and to the same state and memory."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.backtest.test_run import CHASER, settings_of
+from veloz.backtest import driver as driver_room
+from veloz.backtest.driver import Driver
+from veloz.backtest.ledger import Ledger
+from veloz.backtest.port import Exchange
+from veloz.backtest.result import Kept
+from veloz.backtest.runner import Run
+from veloz.backtest.settings import Settings
+from veloz.backtest.setup import make_plan, make_run
+from veloz.contracts import registry as r
+from veloz.reducers.state import state_hash
+
+QUOTER = """
+[account]
+balances = {{ USDT = 1000000 }}
+[latency]
+entry_ns = {entry}
+response_ns = {response}
+[strategy]
+interval_ns = {interval}
+half_spread = {half}
+qty = {qty}
+max_position = 0.5
+"""
+
+
+def run_of(recording: Path, settings: Settings, quick: bool) -> tuple[Run, Kept, Ledger]:
+    """A run, its rows and its ledger."""
+    plan, kept = make_plan(settings, recording), Kept()
+    ledger, exchange = Ledger(plan.world, 250_000_000), Exchange(plan)
+    run = make_run(plan, exchange, kept, (ledger,))
+    run.loop = Driver(run.desk, exchange) if quick else None
+    return run, kept, ledger
+
+
+def compare(recording: Path, settings: Settings, events: int = 0) -> Kept:
+    """Both ways; what the plain one kept."""
+    quick, kept, ledger = run_of(recording, settings, quick=True)
+    plain, all_kept, all_ledger = run_of(recording, settings, quick=False)
+    for run in (quick, plain):
+        while not run.play(events=events):
+            pass
+        run.finish()
+    assert kept.rows().tobytes() == all_kept.rows().tobytes()
+    assert [step.first_seq for step in kept.steps] == [step.first_seq for step in all_kept.steps]
+    assert [step.bodies for step in kept.steps] == [step.bodies for step in all_kept.steps]
+    assert state_hash(quick.desk.state) == state_hash(plain.desk.state)
+    assert quick.desk.host.digest() == plain.desk.host.digest()
+    assert (ledger.curve, ledger.trades, ledger.orders) == (all_ledger.curve, all_ledger.trades, all_ledger.orders)
+    assert quick.progress.rows == plain.progress.rows
+    return all_kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [QUOTER.format(entry=10**7, response=10**7, interval=10**8, half="0.5", qty="0.02"), CHASER],
+    ids=["quoter", "both"],
+)
+def test_the_loop_makes_the_same_bytes(recording: Path, tmp_path: Path, text: str) -> None:
+    rows = compare(recording, settings_of(text, tmp_path)).rows()
+    assert (rows["kind"] == r.REQUESTED.number).sum() > 10
+    assert (rows["kind"] == r.FILLED.number).sum() > 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_the_settings_and_however_small_the_tape(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    draw = Random(seed)
+    monkeypatch.setattr(driver_room, "TAPE_ROWS", draw.choice((9_000, 1 << 16)))
+    text = QUOTER.format(
+        entry=draw.choice((0, 1, 10**6, 5 * 10**7)), response=draw.choice((0, 1, 10**7, 10**8)),
+        interval=draw.choice((10**6, 10**7, 10**8, 10**9)), half=draw.choice(("0", "0.05", "1")), qty=draw.choice(("0.002", "0.1")),
+    )  # fmt: skip
+    compare(recording, settings_of(text, tmp_path), events=draw.choice((0, 1, 7, 1_000)))
