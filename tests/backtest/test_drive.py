@@ -3,18 +3,23 @@
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 
+from journal import Reader
 from tests.backtest.test_run import CHASER, settings_of
 from veloz.backtest import driver as driver_room
+from veloz.backtest import result as result_room
 from veloz.backtest.driver import Driver
 from veloz.backtest.ledger import Ledger
 from veloz.backtest.port import Exchange
-from veloz.backtest.result import Kept
+from veloz.backtest.result import Kept, Recorder
 from veloz.backtest.runner import Run
 from veloz.backtest.settings import Settings
 from veloz.backtest.setup import make_plan, make_run
 from veloz.contracts import registry as r
+from veloz.contracts.layout import ROW, STEP_END
+from veloz.engine.step import Step
 from veloz.reducers.state import state_hash
 
 QUOTER = """
@@ -67,6 +72,33 @@ def test_the_loop_makes_the_same_bytes(recording: Path, tmp_path: Path, text: st
     rows = compare(recording, settings_of(text, tmp_path)).rows()
     assert (rows["kind"] == r.REQUESTED.number).sum() > 10
     assert (rows["kind"] == r.FILLED.number).sum() > 1
+
+
+def test_steps_by_the_block_lie_in_the_same_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(result_room, "BATCH_ROWS", 50)
+    monkeypatch.setattr(result_room, "ROWS_MAX", 70)
+    draw = Random(1)
+    lengths = [draw.choice((1, 2, 5, 30, 69)) for _ in range(400)]
+    rows = np.zeros(sum(lengths), ROW)
+    rows["kind"], rows["version"], rows["ts_recv"] = r.TIMER.number, 1, np.arange(len(rows)) + 10**18
+    ends = np.cumsum(lengths)
+    rows["flags"][ends - 1] = STEP_END
+    single, block = Recorder(tmp_path / "single"), Recorder(tmp_path / "block")
+    for begin, end in zip([0, *ends.tolist()], ends.tolist(), strict=False):
+        single.add(Step(begin + 1, 0, rows[begin:end], []))
+    at = 0
+    while at < len(ends):
+        stop = min(at + draw.randint(1, 60), len(ends))
+        begin = int(ends[at - 1]) if at else 0
+        block.add_all(begin + 1, rows[begin : ends[stop - 1]], ends[at:stop] - begin)
+        at = stop
+    found = []
+    for each in (single, block):
+        each.close()
+        with Reader.open(each.path) as reader, reader.view() as view:
+            found.append([(batch.first, batch.n, batch.digest) for batch in view.scan()])
+    assert found[0] == found[1]
+    assert len(found[0]) > 50
 
 
 @pytest.mark.parametrize("seed", range(6))

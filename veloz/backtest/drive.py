@@ -10,7 +10,7 @@ from typing import ClassVar, Final, NamedTuple
 import numpy as np
 
 from veloz.backtest.exchange import put_request, run, take_reports
-from veloz.backtest.machine import ARRIVED, ENTRY, NEVER, REQUEST, Venue
+from veloz.backtest.machine import ARRIVED, ENTRY, NEVER, REQUEST, RESPONSE, Venue
 from veloz.backtest.machine import DONE as REACHED
 from veloz.backtest.wires import report_due, room_of
 from veloz.contracts import registry, terms
@@ -380,7 +380,7 @@ def _close(state: State, venue: Venue, reel: Reel, tape: Tape, work: Work) -> I:
     )
     if n < ZERO:
         return BODIED
-    if n > room_of(venue.wires[ENTRY], venue.requests):
+    if n > min(room_of(venue.wires[ENTRY], venue.requests), room_of(venue.wires[RESPONSE], venue.reports)):
         return LENGTHEN
     if n * _ROW_WORDS > tape.sent.shape[0]:
         return BODIED

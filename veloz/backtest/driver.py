@@ -1,5 +1,6 @@
 """Who hands a run to the compiled loop, and does what the loop stops for."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -21,7 +22,8 @@ from veloz.backtest.drive import (
 )  # fmt: skip
 from veloz.backtest.making import lengthen
 from veloz.backtest.port import Exchange
-from veloz.backtest.runner import Hand, Taken
+from veloz.backtest.runner import Hand, Run, Sink, Taken, Watcher
+from veloz.backtest.setup import Plan, make_run
 from veloz.contracts.layout import ROW, ROW_WORDS, WORD
 from veloz.engine.step import Step
 from veloz.history.dataset import Chunk
@@ -32,6 +34,14 @@ TAPE_ROWS: Final = 1 << 16
 _NO_WORDS: Final = np.zeros(0, WORD)
 _FULL, _ATTEND, _HELP, _LENGTHEN = _HERE = tuple(int(why) for why in (FULL, ATTEND, HELP, LENGTHEN))
 _BODIED, _WATCHED = int(BODIED), int(WATCHED)
+
+
+def make_driven_run(plan: Plan, sink: Sink, watchers: Iterable[Watcher] = ()) -> Run:
+    """A run against the simulated exchange, its beginning taken, in the hands of the compiled loop. Arguments as of `setup.make_run`."""
+    exchange = Exchange(plan)
+    run = make_run(plan, exchange, sink, watchers)
+    run.loop = Driver(run.desk, exchange)
+    return run
 
 
 class Driver:

@@ -62,14 +62,11 @@ class Recorder:
         begin = done = 0
         while done < len(ends):
             want = int(np.searchsorted(ends, begin + BATCH_ROWS - self._waiting))
-            stop = min(want + 1, len(ends))
             most = int(np.searchsorted(ends, begin + ROWS_MAX - self._waiting, "right"))
-            if most <= done:
-                if not self._waiting:
-                    raise ValueError(f"A step of more than {ROWS_MAX} rows cannot be written.")
+            if most <= done and self._waiting:
                 self.flush()
                 continue
-            stop = min(stop, most)
+            stop = max(min(want + 1, most, len(ends)), done + 1)
             self._rows.append(rows[begin : ends[stop - 1]])
             self._waiting += int(ends[stop - 1]) - begin
             begin, done = int(ends[stop - 1]), stop

@@ -146,7 +146,7 @@ class Run:
         self.paused = False
         self.over = False
         self.why = ""  # why the venue ended it
-        self._feed, self._total, self._sink, self._watchers = feed, total, sink, tuple(watchers)
+        self.feed, self._total, self._sink, self._watchers = feed, total, sink, tuple(watchers)
         self.loop: Loop | None = None  # takes what is plain; None: everything is taken one event at a time
         self._hand = Hand()
         self._seconds = 0.0
@@ -213,7 +213,8 @@ class Run:
             self.steps += len(ends)
         if taken.watched:
             for watcher in self._watchers:
-                watcher.mark(self.desk)
+                if self.desk.now_ns >= watcher.next_ns:
+                    watcher.mark(self.desk)
         if taken.last is not None:
             self._done(taken.last)
         return taken.events
@@ -249,7 +250,7 @@ class Run:
     def _next_chunk(self) -> Chunk | None:
         if self._hand.chunk is not None and self._hand.at < len(self._hand.chunk.ends):
             return self._hand.chunk
-        self._hand.chunk, self._hand.at = self._feed.next_chunk(), 0
+        self._hand.chunk, self._hand.at = self.feed.next_chunk(), 0
         return self._hand.chunk
 
     def _timer_ns(self) -> int:
@@ -313,7 +314,7 @@ class Run:
         """Let the venue go to a moment, or to what arrives before; when that is."""
         while True:
             if self._hand.row == len(self._hand.rows):
-                more = self._feed.next_rows(limit_ns)
+                more = self.feed.next_rows(limit_ns)
                 if more is None:
                     if self.venue.next_request_ns() <= limit_ns:
                         self.venue.advance(_NO_ROWS, 0, limit_ns)
@@ -329,7 +330,7 @@ class Run:
 
     def _next_row_ns(self) -> int:
         if self._hand.row == len(self._hand.rows):
-            more = self._feed.next_rows(NEVER - 1)
+            more = self.feed.next_rows(NEVER - 1)
             if more is None:
                 return NEVER
             self._hand.rows, self._hand.row = more, 0

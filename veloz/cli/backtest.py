@@ -227,13 +227,12 @@ def _hash_of(paths: Sequence[Path], settings: Any) -> str:
 
 def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     """Play it to its end and write what came of it."""
+    from veloz.backtest.driver import make_driven_run
     from veloz.backtest.ending import outcome_of
     from veloz.backtest.ledger import Ledger
     from veloz.backtest.metrics import measure
-    from veloz.backtest.port import Exchange
     from veloz.backtest.report import write_report
     from veloz.backtest.result import Recorder
-    from veloz.backtest.setup import make_run
     from veloz.cli.progress import Bar
     from veloz.engine.warm import warm, warm_step, warm_trading
 
@@ -244,7 +243,7 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     ledger = Ledger(plan.world, plan.settings["report.equity_ns"], span)
     recorder = Recorder(place)
     try:
-        played = make_run(plan, Exchange(plan), recorder, (ledger,))
+        played = make_driven_run(plan, recorder, (ledger,))
         with Bar("backtest") as bar:
             while not played.play(events=EVENTS_A_LOOK):
                 bar.update(played.progress.rows, played.progress.total)
@@ -265,13 +264,12 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
 
 def _warm_run(plan: "Plan") -> None:
     """Run the first moments once for nothing: that compiles the exchange and the strategies, which is no part of the run."""
-    from veloz.backtest.port import Exchange
+    from veloz.backtest.driver import make_driven_run
     from veloz.backtest.result import Kept
-    from veloz.backtest.setup import make_run
     from veloz.contracts.kernel import config
 
     if not config.DISABLE_JIT:
-        make_run(plan, Exchange(plan), Kept()).play(events=EVENTS_A_LOOK)
+        make_driven_run(plan, Kept()).play(events=EVENTS_A_LOOK)
 
 
 def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:

@@ -10,6 +10,7 @@ import gzip
 import json
 import os
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,7 @@ def build(events: np.ndarray, told: dict[str, Any]) -> ROIVectorMarketDepthBackt
 def answer(told: dict[str, Any], events: np.ndarray) -> dict[str, Any]:
     """What one run comes to."""
     hbt, fills = build(events, told), np.zeros(200_000, FILL)
+    begun = time.thread_time()
     if told["plan"]:
         plan = make_plan(**told["plan"])
         code, count, sent, wakes = follow(hbt, told["every_ns"], told["tick"], told["unit"], plan, fills)
@@ -185,10 +187,12 @@ def answer(told: dict[str, Any], events: np.ndarray) -> dict[str, Any]:
         code, count, sent, wakes = play(
             hbt, told["every_ns"], told["tick"], told["spread_ticks"], told["qty"], told["cap"], fills
         )
+    took = time.thread_time() - begun
     values = hbt.state_values(0)
     said = {
         "code": int(code), "sent": int(sent), "wakes": int(wakes), "position": float(values.position), "fee": float(values.fee),
         "balance": float(values.balance), "trades": int(values.num_trades), "fills": fills[:count].tolist(),
+        "seconds": took,
     }  # fmt: skip
     hbt.close()
     return said

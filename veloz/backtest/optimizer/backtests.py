@@ -15,14 +15,15 @@ import numpy as np
 
 from journal import Reader
 from veloz.backtest.desk import Desk
+from veloz.backtest.driver import make_driven_run
 from veloz.backtest.ending import outcome_of
 from veloz.backtest.feed import Survey, survey
 from veloz.backtest.ledger import Ledger
 from veloz.backtest.metrics import measure
 from veloz.backtest.optimizer.trial import Opener, Outcome, Params, Refused, SweepError, digest_of, words_of
-from veloz.backtest.port import Exchange, rules_of
+from veloz.backtest.port import rules_of
 from veloz.backtest.settings import Settings, SettingsError, read_settings
-from veloz.backtest.setup import Plan, make_plan, make_run
+from veloz.backtest.setup import Plan, make_plan
 from veloz.contracts.kernel import digest_sources
 from veloz.contracts.registry import DATA_NAMED
 from veloz.engine.step import Step
@@ -58,6 +59,11 @@ class Digest:
         for at, body in step.bodies:
             if not named[at]:
                 self._hash.update(b"%d %d " % (at, len(body)) + body)
+
+    def add_all(self, first_seq: int, rows: np.ndarray, ends: np.ndarray) -> None:
+        """See `runner.Sink`."""
+        named = rows["kind"] == DATA_NAMED.number
+        self._hash.update((rows[~named] if named.any() else rows).tobytes())
 
     def hex(self) -> str:
         """Of all that was added."""
@@ -162,7 +168,7 @@ class Backtests:
             Digest(),
             Pulse(every),
         )
-        played = make_run(plan, Exchange(plan), digest, (ledger, pulse))
+        played = make_driven_run(plan, digest, (ledger, pulse))
         played.play()
         played.finish()
         figures = asdict(ledger.figures(played.desk))
@@ -180,15 +186,22 @@ class Pulse:
     """
 
     def __init__(self, every_ns: int) -> None:
-        self._every, self._next_ns = every_ns, 0
+        self._every, self.next_ns = every_ns, 0
         self.times: list[int] = []
         self.equity: list[int] = []
 
     def see(self, desk: Desk, step: Step) -> None:
         """See `runner.Watcher`."""
-        if desk.now_ns >= self._next_ns:
-            self._next_ns = (desk.now_ns // self._every + 1) * self._every
-            self.add(desk.now_ns, int(desk.state.scopes[SCOPE_GLOBAL]["equity"]))
+        if desk.now_ns >= self.next_ns:
+            self.mark(desk)
+
+    def see_all(self, desk: Desk, first_seq: int, rows: np.ndarray) -> None:
+        """See `runner.Watcher`."""
+
+    def mark(self, desk: Desk) -> None:
+        """See `runner.Watcher`."""
+        self.next_ns = (desk.now_ns // self._every + 1) * self._every
+        self.add(desk.now_ns, int(desk.state.scopes[SCOPE_GLOBAL]["equity"]))
 
     def add(self, now_ns: int, equity: int) -> None:
         """One more look."""
