@@ -25,11 +25,11 @@ from tests.bench.peer import peer_python
 from tests.bench.replay import main_capture
 from veloz.backtest.driver import Driver
 from veloz.backtest.port import Exchange
-from veloz.backtest.result import Kept
 from veloz.backtest.runner import Run
 from veloz.backtest.settings import read_settings
 from veloz.backtest.setup import Plan, make_plan, make_run
 from veloz.contracts.registry import FILLED
+from veloz.engine.step import Step
 from veloz.history.dataset import Chunk
 from veloz.ingest import ingest
 from veloz.ingest.given import Given
@@ -64,6 +64,21 @@ class Lap:
     rows: int
 
 
+class Blocks:
+    """A sink that keeps what it is given as it is given."""
+
+    def __init__(self) -> None:
+        self.blocks: list[np.ndarray] = []
+
+    def add(self, step: Step) -> None:
+        """See `runner.Sink`."""
+        self.blocks.append(step.rows)
+
+    def add_all(self, first_seq: int, rows: np.ndarray, ends: np.ndarray) -> None:
+        """See `runner.Sink`."""
+        self.blocks.append(rows)
+
+
 class Reels:
     """A feed whose rows lie in memory."""
 
@@ -79,7 +94,7 @@ class Reels:
         return self._rows.pop() if self._rows else None
 
 
-def made(plan: Plan, sink: Kept) -> tuple[Run, Exchange]:
+def made(plan: Plan, sink: Blocks) -> tuple[Run, Exchange]:
     """A run with its rows in memory."""
     exchange = Exchange(plan)
     run = make_run(plan, exchange, sink)
@@ -94,13 +109,13 @@ def made(plan: Plan, sink: Kept) -> tuple[Run, Exchange]:
 
 def lap(plan: Plan, *, loop: bool) -> Lap:
     """One run."""
-    kept = Kept()
+    kept = Blocks()
     run, exchange = made(plan, kept)
     run.loop = Driver(run.desk, exchange) if loop else None
     begun = time.thread_time()
     run.play()
     took = time.thread_time() - begun
-    return Lap(took, int((kept.rows()["kind"] == FILLED.number).sum()), run.progress.rows)
+    return Lap(took, int((np.concatenate(kept.blocks)["kind"] == FILLED.number).sum()), run.progress.rows)
 
 
 def case_of(half: str) -> Case:

@@ -21,6 +21,7 @@ from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK
 from veloz.strategies.host import Host
 
 SECOND_NS: Final = 1_000_000_000
+_NO_HITS: Final = np.zeros(0, np.int64)
 NOTHING: Final = np.zeros(0, ROW)
 _KIND, _INSTRUMENT = int(KIND_MASK), int(INSTRUMENT_SHIFT)
 
@@ -121,6 +122,8 @@ class Desk:
     def hits_in(self, chunk: Chunk) -> np.ndarray:
         """Steps of a chunk with a row that wakes somebody, ascending."""
         waits = self.host.waits
+        if not waits:
+            return _NO_HITS
         if self._hits[0] is not chunk.rows or self._hits[1] is not waits:
             heads = words_of(chunk.rows)[:, HEAD]
             kinds, instruments = heads & _KIND, heads >> _INSTRUMENT

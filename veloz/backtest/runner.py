@@ -201,7 +201,7 @@ class Run:
 
     def _loop_on(self, events: int) -> int:
         """Let the loop take so many events, as far as they are plain; how many it took."""
-        if self.loop is None or self.desk.asks_always:
+        if self.loop is None or self.desk.asks_always or self._next_chunk() is None:
             return 0
         first_seq = self.desk.seq + 1
         taken = self.loop.go(self._hand, events, min((each.next_ns for each in self._watchers), default=NEVER))
