@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,40 @@ def test_the_demo_runs_the_whole_job_and_verifies_it(veloz: Run, tmp_path: Path)
         assert told["replay_ok"] is True
         assert told["records"] > 50_000
         assert {"journal", "report", "fills", "net_pnl", "seconds"} <= set(told)
+        assert told["fills"] > 0
+        assert Decimal(told["net_pnl"]) != 0
+        assert told["decisions_checked"] > told["orders"]
+        assert Path(told["report"]).read_text().startswith("<!")
+    result = veloz("replay", "--journal", told["result"], "--verify", "--json")
+    assert (result.code, result.json["decisions_checked"]) == (0, told["decisions_checked"])
+
+
+def test_the_demo_takes_nothing_away_that_is_not_its_own(veloz: Run, tmp_path: Path) -> None:
+    other = tmp_path / "demo-backtest" / "journal" / "notes.txt"
+    other.parent.mkdir(parents=True)
+    other.write_text("mine")
+    ran = veloz("demo", "--journal", tmp_path / "demo")
+    assert ran.code == 2
+    assert "holds something else" in ran.err
+    assert other.read_text() == "mine"
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_demo_that_was_tampered_with_is_found(veloz: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from veloz.cli import replay
+
+    honest = replay.replay_journal
+
+    def lying(path: Path, *where: int, **how: bool) -> dict[str, object]:
+        return (
+            {**honest(path, *where, **how), "state_hash": "0" * 64}
+            if path.name == "journal"
+            else honest(path, *where, **how)
+        )
+
+    monkeypatch.setattr(replay, "replay_journal", lying)
+    ran = veloz("demo", "--journal", tmp_path / "demo", "--json")
+    assert (ran.code, ran.json["replay_ok"]) == (1, False)
 
 
 def test_a_changed_row_is_found_by_decoding(veloz: Run, journal: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from veloz.cli.main import add_common
 from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table, say
 from veloz.cli.place import add_journal
 
-VENUE = "binance_usdm"
+VENUE, SYMBOL = "binance_usdm", "BTCUSDT"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,22 +37,24 @@ def find_sample() -> Path:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ingest, replay, read the raw frames again, check every sum; say where things are."""
+    """Ingest, replay, read the raw frames again, check every sum, backtest, verify the result; say where things are."""
+    if "numba" not in sys.modules:  # on so small a sample compiling costs more than it saves: the same bytes without
+        os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
     from veloz.daemon.config import read_settings
 
     begun = time.perf_counter()
     path = Path(args.journal) if args.journal else read_settings(args.set).path("data_dir") / "demo"
-    sample = find_sample()
+    sample, runs = find_sample(), path.with_name(f"{path.name}-backtest")
     require_own(path, sample)
-    say("The first run compiles what it needs, which takes a quarter of a minute or so; later ones do not.")
-    say(f"1/4  ingesting {sample.name} ({VENUE}) into {path}")
-    answer = run_demo(sample, path, args.set)
+    require_replaceable(runs, path)
+    say(f"1/5  ingesting {sample.name} ({VENUE}) into {path}")
+    answer = run_demo(sample, path, runs, args.set)
     answer["seconds"] = time.perf_counter() - begun
     if args.json:
         print_json(answer)
     else:
-        print_table("demo", {name: value for name, value in answer.items() if value is not None})
-        _say_next(path, answer["instrument"])
+        print_table("demo", answer)
+        _say_next(answer)
     return EXIT_OK if answer["replay_ok"] else EXIT_FAILED_CHECK
 
 
@@ -76,43 +80,91 @@ def require_own(path: Path, sample: Path) -> None:
         )
 
 
-def run_demo(sample: Path, path: Path, overrides: list[str]) -> dict[str, Any]:
-    """The demo's steps; the answer without `seconds`."""
+def require_replaceable(runs: Path, data: Path) -> None:
+    """Refuse a directory of results in which anything but an earlier demo's may lie: the new one takes its place.
+
+    Raises:
+        CommandError: Something else lies there.
+    """
+    from veloz.history.results import read_naming
+
+    journal = runs / "journal"
+    if not runs.exists() or (runs.is_dir() and not any(runs.iterdir())):
+        return
+    naming = read_naming(journal) if (journal / "data.mdb").is_file() else None
+    if naming is None or Path(naming.body.path) != data.resolve():
+        raise CommandError(
+            f"{runs}, where the demo's backtest goes, holds something else.",
+            code="not_a_demo",
+            hint="Take it away, or name another directory by --journal.",
+        )
+
+
+def run_demo(sample: Path, path: Path, runs: Path, overrides: list[str]) -> dict[str, Any]:
+    """The demo's steps; the answer without `seconds`.
+
+    Args:
+        sample: The recording.
+        path: Its journal.
+        runs: Where the backtest's result and report go.
+        overrides: `key=value` of the program's settings.
+    """
     from journal.check import check_in_child
     from veloz.cli.ingest import ingest_files
     from veloz.cli.replay import replay_journal
 
     taken = ingest_files([(VENUE, sample)], path, unsafe_fs=True, overrides=overrides)
     head = taken["head_seq"]
-    say(f"2/4  {taken['records']:,} records are durable; folding them again from row 1")
+    say(f"2/5  {taken['records']:,} records are durable; folding them again, reading the raw frames again, comparing")
     folded = replay_journal(path, 1, head, verify=True, use_snapshot=False)
-    say("3/4  reading the raw frames again and comparing every row")
     decoded = replay_journal(path, 1, head, decode=True)
-    say("4/4  checking every sum, digest and link of the journal")
-    report = check_in_child(path)
+    say("3/5  checking every sum, digest and link of the journal")
+    sound = check_in_child(path).ok
+    told, verified = _backtest(path, runs, overrides)
     same = folded["state_hash"] == decoded["state_hash"]
-    divergences = [folded["divergences"], decoded["divergences"]]
+    divergences = [each["divergences"] for each in (folded, decoded, verified)]
+    sound = sound and verified["state_hash"] == told["state_hash"] and check_in_child(runs / "journal").ok
     return {
         "journal": str(path),
-        "report": None,
+        "result": told["journal"],
+        "report": told["report"],
         "records": folded["records"],
-        "fills": None,
-        "net_pnl": None,
-        "replay_ok": bool(report.ok and same and not any(divergences)),
+        "orders": told["orders"],
+        "fills": told["fills"],
+        "net_pnl": told["net_pnl"],
+        "decisions_checked": verified["decisions_checked"],
+        "replay_ok": bool(sound and same and not any(divergences)),
         "state_hash": folded["state_hash"],
-        "records_per_second": folded["records_per_second"],
-        "instrument": taken["instruments"][0]["symbol"],
     }
 
 
-def _say_next(path: Path, symbol: str) -> None:
+def _backtest(path: Path, runs: Path, overrides: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a backtest on the journal came to, and what its verification says."""
+    from veloz.cli.backtest import run_backtest
+    from veloz.cli.replay import replay_journal
+
+    say(f"4/5  backtesting a quoting strategy on it; the result goes to {runs}")
+    shutil.rmtree(runs / "journal", ignore_errors=True)
+    config = find_sample().parent.parent / "demo.toml"
+    told = run_backtest(config, [], overrides, journal=runs / "journal", data=[str(path)], out=runs)
+    say(f"5/5  {told['fills']} fills; taking every decision of its {told['rows']:,} rows again and comparing")
+    return told, replay_journal(runs / "journal", 1, told["rows"], verify=True, use_snapshot=False)
+
+
+def _say_next(answer: dict[str, Any]) -> None:
     uv = os.environ.get("UV")  # `uv run` puts the commands where the shell will not find them afterwards
     door = f"{os.path.relpath(uv)} run veloz" if uv else "veloz"
+    say(f"The report is one page that opens in any browser: {answer['report']}")
+    say(
+        "It was run without the compiler, which pays on more than a sample; what else compiles does so once, for a minute or so."
+    )
     say("Try next:")
+    config = Path(os.path.relpath(find_sample().parent.parent / "demo.toml"))
     for words in (
-        f"book --journal {path} --instrument {symbol}",
-        f"journal info --journal {path}",
-        f"journal dump --journal {path} --kind md.trade --limit 5",
-        f"replay --journal {path} --verify",
+        f"backtest {config} --data {answer['journal']} --set strategy.half_spread=1",
+        f"journal dump --journal {answer['result']} --kind order.filled --limit 3",
+        f"replay --journal {answer['result']} --verify",
+        f"book --journal {answer['journal']} --instrument {SYMBOL}",
+        f"journal info --journal {answer['journal']}",
     ):
         say(f"  {door} {words}")
