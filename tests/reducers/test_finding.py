@@ -1,7 +1,7 @@
 """The two hash tables against a dict: whatever is entered, forgotten and asked for, in tables as full as they may get."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from veloz.contracts.kernel import entry
@@ -45,6 +45,10 @@ def note(trades: np.ndarray, owner: I, trade_id: I, seq: I) -> I:
     return I(0)
 
 
+ONE_HOME = (2, 25, 26)  # keys that begin at the same place of the table
+
+
+@example([*[(True, key, 1) for key in ONE_HOME], (False, ONE_HOME[0], 1)])
 @given(STEPS)
 def test_orders_are_found_until_they_are_forgotten(steps: list[tuple[bool, int, int]]) -> None:
     orders, places = np.zeros(PLACES // 2, ORDER), np.full(PLACES, -1, np.int64)

@@ -4,7 +4,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.oracles.decimal_ledger import EXACT, Holding, Ledger, Market
@@ -161,6 +161,10 @@ def after(account: int, number: int, todo: list[tuple[int, int, int]]) -> State:
     return state
 
 
+@example(1, 1, [(0, 10, 4)], 1, 11, 1, 1)
+@example(1, 2, [(0, 10, 4)], 1, 11, 1, 1)
+@example(2, 1, [(0, 10, 4)], 1, 11, 1, 1)
+@example(2, 2, [(0, 10, 4)], 1, 11, 1, 1)
 @given(accounts, numbers, fills, st.integers(0, 1), prices, sizes, sizes)
 def test_merging_two_fills_equals_one(
     account: int, number: int, before: list[tuple[int, int, int]], sell: int, price: int, one: int, two: int

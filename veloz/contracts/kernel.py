@@ -28,7 +28,9 @@ from veloz.contracts.linking import attach
 
 config: Any = _numba_config  # its settings exist only at run time
 F = TypeVar("F", bound=Callable[..., Any])
-_IMPORT: Final = re.compile(r"^\s*(?:from|import) (veloz(?:\.\w+)+)", re.MULTILINE)
+_IMPORT: Final = re.compile(
+    r"^(?:from|import) (veloz(?:\.\w+)+)", re.MULTILINE
+)  # what a module has at its top: kernels see nothing else
 
 
 def _kernel_sources(package: Path) -> list[Path]:

@@ -264,7 +264,7 @@ def note_close(state: State, position_ix: I, gained: I, now: I) -> None:
         return
     places = scopes_of(state, I(position["account"]), I(position["instrument"]), strategy)
     for k in range(5):
-        if places[k] >= ZERO and (strategy == NO_STRATEGY or (k == _SHARE and strategy > ZERO)):
+        if places[k] >= ZERO and (strategy == NO_STRATEGY or k == _SHARE):
             _run_of_losses(state, places[k], gained, now)
 
 
