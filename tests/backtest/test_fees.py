@@ -20,7 +20,7 @@ from veloz.reducers.words import I
 
 @entry
 def charged(venue: Venue, price: I, qty: I, sign: I, ppm: I) -> I:
-    return fee_of(venue.markets[0], price, qty, sign, ppm)
+    return fee_of(venue.markets[0], price, qty, sign, ppm, I(0))
 
 
 @entry

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from veloz.backtest.holding import open_of
 from veloz.backtest.machine import BUY, NOBODY, Venue
 from veloz.backtest.reporting import EXPIRY, K_EXPIRED, UNFILLED, tell_end, tell_fill
 from veloz.backtest.resting import delist, give_back, side_of
@@ -60,7 +61,7 @@ def _at_open(venue: Venue, market: I, sign: I, left: I, now: I) -> I:
         is_market = part(I(order["spec"]), S_TYPE, M_TYPE) == _MARKET
         if order["arrived_ns"] <= bar["opened_ns"] and (is_market or order["at"] >= opened):
             tif = part(I(order["spec"]), S_TIF, M_TIF)
-            qty = min(left, I(order["leaves"]))
+            qty = min(left, open_of(venue, order))
             if not is_market and tif == _GTX:
                 _end(venue, at, EXPIRY, now)
             elif qty > ZERO and (tif != _FOK or qty == order["leaves"]):
@@ -81,7 +82,7 @@ def _within(venue: Venue, market: I, sign: I, left: I, now: I) -> I:
         order = venue.resting[at]
         following = I(order["next_ix"])
         if order["arrived_ns"] <= bar["opened_ns"]:
-            qty = min(left, I(order["leaves"]))
+            qty = min(left, open_of(venue, order))
             if not _lasts(order):
                 _end(venue, at, UNFILLED, now)
             elif qty > ZERO and order["at"] > far:

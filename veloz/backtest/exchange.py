@@ -14,9 +14,22 @@ from typing import Final
 import numpy as np
 
 from veloz.backtest.bars import meet_bar
+from veloz.backtest.holding import see_mark
 from veloz.backtest.ladder import clear_side, clear_to, keep_taken, put_level
 from veloz.backtest.latency import delay_of
-from veloz.backtest.machine import ARRIVED, DONE, ENTRY, NEVER, NO_ROOM, NOBODY, OUTSIDE, RESPONSE, STOPPED, Venue
+from veloz.backtest.machine import (
+    ARRIVED,
+    BOOKED,
+    DONE,
+    ENTRY,
+    NEVER,
+    NO_ROOM,
+    NOBODY,
+    OUTSIDE,
+    RESPONSE,
+    STOPPED,
+    Venue,
+)
 from veloz.backtest.making import lengthen, new_venue, request_of, widen
 from veloz.backtest.matching import meet_level, meet_print, move_queues
 from veloz.backtest.penetration import prints_fill
@@ -25,10 +38,12 @@ from veloz.backtest.requests import market_of, serve, slices_of, turn_away
 from veloz.backtest.resting import find_resting, side_of
 from veloz.backtest.rules import Compat, Matching
 from veloz.backtest.ticks import set_by_print
+from veloz.backtest.triggers import BY_INDEX, BY_MARK, see_last, watch
+from veloz.backtest.unasked import act
 from veloz.backtest.wires import queue_behind, report_due, request_due, room_of
 from veloz.contracts import layout
 from veloz.contracts.kernel import cold, entry, kernel
-from veloz.contracts.registry import VENUE_LEVEL, VENUE_TRADE
+from veloz.contracts.registry import MARK, VENUE_LEVEL, VENUE_TRADE
 from veloz.reducers.bits import S_SELL
 from veloz.reducers.words import (
     F_ASK,
@@ -54,6 +69,7 @@ from veloz.reducers.words import (
 F_APPLIED, F_CLOSED = I(layout.APPLIED), I(layout.CLOSED)
 _QUEUE, _TRADES, _BARS = I(Matching.QUEUE), I(Matching.TRADES), I(Matching.BARS)
 K_VENUE_LEVEL, K_VENUE_TRADE = I(VENUE_LEVEL.number), I(VENUE_TRADE.number)
+K_MARK: Final = I(MARK.number)
 _BYTE: Final = I(255)
 _FILLS_ALL: Final = I(Compat.CROSS_FILLS_ALL)
 __all__ = [
@@ -171,6 +187,7 @@ def _apply_bar(venue: Venue, market: I, kind: I, flags: I, row: np.void, now: I)
         bar["open"] = _tick_of(side, I(row["price"]))
         bar["high"] = _tick_of(side, I(row["qty"]))
         bar["low"] = _tick_of(side, I(row["ref"]))
+        bar["close"] = row["aux"]
         return QUIET
     if bar["opened_ns"] == NEVER:
         return QUIET
@@ -178,6 +195,8 @@ def _apply_bar(venue: Venue, market: I, kind: I, flags: I, row: np.void, now: I)
         return FULL
     bar["volume"] = row["price"]
     meet_bar(venue, market, now)
+    for price in (bar["high"] * bar["tick"], bar["low"] * bar["tick"], bar["close"]):
+        see_last(venue, market, I(price), now)
     return TOUCHED
 
 
@@ -196,6 +215,26 @@ def _apply_trade(venue: Venue, market: I, flags: I, row: np.void, now: I) -> I:
 
 
 @kernel
+def _see_last(venue: Venue, market: I, became: I, flags: I, price: I, now: I) -> I:
+    """A print was applied, or there was no room: the stops that it sets off."""
+    if became <= TOUCHED and flags & F_ODD == ZERO and see_last(venue, market, price, now):
+        return TOUCHED
+    return became
+
+
+@cold
+def _apply_mark(venue: Venue, market: I, row: np.void, now: I) -> I:
+    """Mark, index and funding."""
+    clock = venue.clock[0]
+    own_ns = I(clock["own_ns"])
+    see_mark(venue, market, row, now)
+    if venue.markets[market]["waiting"] > ZERO:
+        for by in (BY_MARK, BY_INDEX):
+            watch(venue, market, by, now)
+    return TOUCHED if clock["own_ns"] != own_ns or clock["stirred"] != ZERO else QUIET
+
+
+@kernel
 def market_at(venue: Venue, head: I) -> I:
     """The market that a row's head is about; -1: none, or the row says nothing of levels and prints."""
     instrument = (head >> INSTRUMENT_SHIFT) & WORD_MASK
@@ -205,6 +244,7 @@ def market_at(venue: Venue, head: I) -> I:
         known = kind in (K_BAR, K_BAR_VOLUME)
     else:
         known = kind in (K_TRADE, K_VENUE_TRADE) or (model != _TRADES and kind in (K_LEVEL, K_VENUE_LEVEL))
+    known = known or kind == K_MARK
     return I(venue.places[instrument]) if known and instrument < venue.places.shape[0] else -ONE
 
 
@@ -215,7 +255,10 @@ def apply_row(venue: Venue, row: np.void, head: I, market: I, now: I) -> I:
     if kind in (K_TRADE, K_VENUE_TRADE):
         if kind == K_TRADE and row["aux"] == ONE:
             return QUIET
-        return _apply_trade(venue, market, flags, row, now)
+        became = _apply_trade(venue, market, flags, row, now)
+        return _see_last(venue, market, became, flags, I(row["price"]), now)
+    if kind == K_MARK:
+        return _apply_mark(venue, market, row, now)
     if kind in (K_BAR, K_BAR_VOLUME):
         return _apply_bar(venue, market, kind, flags, row, now)
     if flags & F_APPLIED != ZERO and row["aux"] == ONE and kind == K_LEVEL:
@@ -223,22 +266,31 @@ def apply_row(venue: Venue, row: np.void, head: I, market: I, now: I) -> I:
     return _apply_level(venue, market, flags, row, now)
 
 
+@kernel
+def is_stirred(venue: Venue) -> bool:
+    """Whether the books of our account must be kept before anything else happens."""
+    return bool(venue.clock[0]["stirred"] != ZERO and venue.rules[0]["margin"] != ZERO)
+
+
 @cold
 def _serve_due(venue: Venue, limit: I) -> I:
     """Serve all requests that arrive by `limit`, as long as nothing of it reaches the desk before. Why it stopped."""
     wire = venue.wires[ENTRY]
-    while request_due(venue) <= min(limit, report_due(venue)):
+    while request_due(venue) <= min(limit, report_due(venue)) and request_due(venue) < venue.clock[0]["own_ns"]:
         asked = venue.requests[wire["head"] & (venue.requests.shape[0] - ONE)]
         market = market_of(venue, I(asked["instrument"]))
         sell = (asked["spec"] >> S_SELL) & ONE
         opposite = side_of(venue, market, TWO * sell - ONE)
         slices = slices_of(venue, opposite, I(asked["qty"])) if asked["action"] != ONE else ZERO
+        slices += venue.markets[market]["live"]
         if room_of(venue.wires[RESPONSE], venue.reports) < (slices + TWO) * ROWS_A_FILL:
             return NO_ROOM
         now = I(asked["due_ns"])
         wire["head"] += ONE
         venue.clock[0]["now_ns"] = now
         serve(venue, asked, now)
+        if is_stirred(venue):
+            return BOOKED
     return DONE
 
 
@@ -253,7 +305,7 @@ def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarra
     clock, at, size = venue.clock[0], begin, rows.shape[0]
     signal[0] = DONE
     while True:
-        limit = min(until_ns, min(request_due(venue), report_due(venue)))
+        limit = min(min(until_ns, I(clock["own_ns"])), min(request_due(venue), report_due(venue)))
         became, seen = QUIET, I(clock["row_ns"])
         known, market = I(-1), I(-1)
         while at < size:
@@ -283,10 +335,20 @@ def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarra
         if clock["abort"] != ZERO:
             signal[0] = STOPPED
             return at
+        if is_stirred(venue):
+            signal[0] = BOOKED
+            return at
         if became == TOUCHED:
             continue
         clock["now_ns"] = max(I(clock["now_ns"]), limit)
-        if request_due(venue) <= limit:
+        if clock["own_ns"] <= limit:
+            stopped = act(venue, I(clock["own_ns"]))
+            if stopped == DONE and is_stirred(venue):
+                stopped = BOOKED
+            if stopped != DONE:
+                signal[0] = stopped
+                return at
+        elif request_due(venue) <= limit:
             stopped = _serve_due(venue, limit)
             if stopped != DONE:
                 signal[0] = stopped
@@ -305,7 +367,7 @@ def advance(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.nd
         rows: RAW[n] in the venue's order, with all there are up to `until_ns` that were not applied yet.
         begin: The first row that was not applied yet.
         until_ns: The venue's time to reach, rows and requests of that instant included.
-        signal: i8[1], filled with why it stopped: DONE, ARRIVED, NO_ROOM, OUTSIDE, STOPPED.
+        signal: i8[1], filled with why it stopped: DONE, ARRIVED, NO_ROOM, OUTSIDE, STOPPED, BOOKED.
 
     Returns:
         The first row that was not applied.
@@ -416,4 +478,4 @@ def next_arrival_ns(venue: Venue) -> I:
 @entry
 def next_venue_ns(venue: Venue) -> I:
     """When the exchange next does something by itself, apart from market rows; `machine.NEVER`: nothing is under way."""
-    return request_due(venue)
+    return min(request_due(venue), I(venue.clock[0]["own_ns"]))

@@ -18,6 +18,7 @@ NO_KEY: Final = I(-(1 << 61))  # no best price
 FAR: Final = I(1 << 61)  # beyond every key
 
 FREE, LIVE, GHOST = I(0), I(1), I(2)  # GHOST: filled, and left standing (`Compat.GHOST_ORDERS`)
+WAITING, FIRED = I(3), I(4)  # a stop that no price has set off yet; one that was set off and is to be entered
 BUY, SELL = I(1), I(-1)
 
 # Why `advance` stopped: what the host must do before it goes on.
@@ -27,6 +28,7 @@ NO_ROOM: Final = I(2)  # a wire is too short: `exchange.lengthen`
 OUTSIDE: Final = I(3)  # a price left its ladder: `exchange.widen`
 STOPPED: Final = I(4)  # the run ends as the peer's would, with the code in the clock's `abort`
 RESCALED: Final = I(5)  # an instrument's quanta change: its market must be made anew
+BOOKED: Final = I(6)  # the account changed, or what it is worth: `clerk.py`
 
 
 def _fields(ints: str, floats: str = "") -> np.dtype[Any]:
@@ -37,11 +39,15 @@ SIDE: Final = _fields("base best worst lo hi own_best own_worst takings tick hal
 MARKET: Final = _fields(
     "instrument tick half_tick lot half_lot scales product multiplier places money base base_places"
     " maker_ppm taker_ppm fee_in qty_min qty_max notional_hi notional_lo live outside"
-    " open high low volume opened_ns",
+    " open high low close volume opened_ns"
+    " last mark index price_up mark_up waiting first_ix last_ix trim"
+    " funding_ns funding_e8 funding_places volume_places third third_ix third_rate third_places"
+    " price_min price_max market_qty_min market_qty_max up_ppm down_ppm",
     "per_unit lot_size",
 )
 RESTING: Final = _fields(
-    "state key account market sign at price qty leaves filled spec serial venue_order arrived_ns front heard next_ix prev_ix",
+    "state key account market sign at price qty leaves filled spec serial venue_order arrived_ns front heard next_ix prev_ix"
+    " trigger trigger_by way activation callback_ppm extreme expire_ns",
     "front_size printed leaves_size heard_size",
 )
 REQUEST: Final = _fields("key instrument account action price qty spec trigger activation callback_ppm expire_ns seq")
@@ -58,12 +64,16 @@ TOLD: Final = _fields("resting serial heard", "heard_size")  # what a report say
 WIRE: Final = _fields("head tail due_ns model ns table points cursor seed count", "spread")
 CLOCK: Final = _fields(
     "now_ns row_ns venue_order trade_id report_seq serial free_ix live abort abort_ns late_ns shift_ns"
+    " own_ns dated stirred window requests_used day tier"
 )
 RULES: Final = _fields(
-    "matching queue partial compat protection_ppm slippage_ppm impact_ppm fitted_at fitted_points", "power"
+    "matching queue partial compat protection_ppm slippage_ppm impact_ppm fitted_at fitted_points"
+    " accounts margin account requests_most window_ns volume_before",
+    "power",
 )
 
 ENTRY, RESPONSE = I(0), I(1)  # places in `wires`
+SIDES: Final = 3  # positions a market: terms.PositionSide
 
 
 class _Arrays(NamedTuple):
@@ -81,12 +91,16 @@ class _Arrays(NamedTuple):
     told: np.ndarray  # the same ring
     numbers: np.ndarray  # tables of latency models
     curves: np.ndarray  # tables of queue models
+    held: np.ndarray  # signed quantity of each position: market times 3, plus its side
+    tiers: np.ndarray  # of fees: volume from which on, maker and taker rate
+    volumes: np.ndarray  # traded on each of the newest days, hundredths of the quote
 
 
 DTYPES: Final[dict[str, np.dtype]] = {
     "clock": CLOCK, "rules": RULES, "wires": WIRE, "markets": MARKET, "places": np.dtype("<i8"), "sides": SIDE,
     "levels": np.dtype("<i8"), "taken": np.dtype("<i8"), "resting": RESTING, "requests": WIRED, "reports": RAW, "told": TOLD,
-    "numbers": np.dtype("<i8"), "curves": np.dtype("<f8"),
+    "numbers": np.dtype("<i8"), "curves": np.dtype("<f8"), "held": np.dtype("<i8"), "tiers": np.dtype("<i8"),
+    "volumes": np.dtype("<i8"),
 }  # fmt: skip
 assert tuple(DTYPES) == _Arrays._fields
 

@@ -9,18 +9,21 @@ from veloz.backtest.machine import (
     DTYPES,
     FAR,
     MARKET,
+    NEVER,
     NO_KEY,
     NOBODY,
     REQUEST,
     SIDE,
+    SIDES,
     WIRE,
     Venue,
 )  # fmt: skip
-from veloz.backtest.rules import Latency, Market, Rules
+from veloz.backtest.rules import FeeIn, Latency, Market, Rules
 from veloz.contracts.codes import Product
 
 _E8_PLACES, _PPM_PLACES = 8, 6
 _REQUEST_FIELDS: Final = REQUEST.names or ()
+_BOUNDS: Final = ("price_min", "price_max", "market_qty_min", "market_qty_max", "up_ppm", "down_ppm")
 
 
 def request_of(words: Any) -> np.ndarray:
@@ -31,11 +34,17 @@ def request_of(words: Any) -> np.ndarray:
     return request
 
 
+def _tens(number: int) -> tuple[int, int]:
+    """A number without its trailing zeros, and how many they are."""
+    tens = 0
+    while number % 10 == 0:
+        number, tens = number // 10, tens + 1
+    return number, tens
+
+
 def _places(market: Market) -> tuple[int, int]:
     """The multiplier without its trailing zeros, and the power of ten from value in quanta, times it, times millionths, to money."""
-    multiplier, tens = market.multiplier_e8, 0
-    while multiplier % 10 == 0:
-        multiplier, tens = multiplier // 10, tens + 1
+    multiplier, tens = _tens(market.multiplier_e8)
     scales = market.price_scale + market.qty_scale
     if market.product is Product.INVERSE:
         scales = market.qty_scale - market.price_scale
@@ -44,6 +53,8 @@ def _places(market: Market) -> tuple[int, int]:
 
 def _market_record(market: Market) -> np.ndarray:
     record = np.zeros(1, MARKET)
+    inverse = market.product is Product.INVERSE
+    assert not (inverse and market.fee_in is FeeIn.THIRD), market
     multiplier, places = _places(market)
     record[0]["notional_hi"], record[0]["notional_lo"] = (
         market.notional_min >> 62,
@@ -57,9 +68,34 @@ def _market_record(market: Market) -> np.ndarray:
         "taker_ppm": market.taker_ppm, "fee_in": market.fee_in, "qty_min": market.qty_min, "qty_max": market.qty_max,
         "per_unit": float(10**market.qty_scale), "lot_size": market.lot / 10**market.qty_scale,
     }  # fmt: skip
+    values |= {
+        "price_up": 10 ** max(_E8_PLACES - market.price_scale, 0),
+        "mark_up": 10 ** max(market.price_scale - _E8_PLACES, 0), "first_ix": NOBODY, "last_ix": NOBODY,
+        "funding_places": places - market.price_scale + 6 if inverse else places + market.price_scale - 10,
+        "volume_places": _volume_places(market), "third": market.third, "third_ix": NOBODY, "third_rate": market.third_rate,
+        "third_places": places - market.money_scale + market.third_scale + market.third_rate_scale,
+    }  # fmt: skip
+    values |= {name: getattr(market, name) for name in _BOUNDS}
     for name, value in values.items():
         record[0][name] = value
     return record
+
+
+def _volume_places(market: Market) -> int:
+    """The power of ten from value in quanta, times the multiplier, to hundredths of the quote."""
+    tens = _tens(market.multiplier_e8)[1]
+    scales = market.qty_scale if market.product is Product.INVERSE else market.price_scale + market.qty_scale
+    return 2 + tens - scales - _E8_PLACES
+
+
+def _link_thirds(markets: Sequence[Market], arrays: dict[str, Any]) -> None:
+    """Fees in a third asset, at the last price of an instrument."""
+    for market, record in zip(markets, arrays["markets"], strict=True):
+        if market.third_instrument:
+            source = int(arrays["places"][market.third_instrument])
+            assert source != NOBODY, market.third_instrument
+            record["third_ix"] = source
+            record["third_places"] += markets[source].price_scale - market.third_rate_scale
 
 
 def _side_records(markets: Sequence[Market]) -> tuple[np.ndarray, int]:
@@ -98,11 +134,13 @@ def new_venue(markets: Sequence[Market], rules: Rules) -> Venue:
         "levels": np.zeros(length, np.int64), "taken": np.zeros(length, np.int64),
         "resting": np.zeros(rules.orders, DTYPES["resting"]), "requests": np.zeros(rules.messages, DTYPES["requests"]),
         "reports": np.zeros(rules.messages, DTYPES["reports"]), "told": np.zeros(rules.messages, DTYPES["told"]),
-        "curves": np.array(rules.fitted, np.float64),
+        "curves": np.array(rules.fitted, np.float64), "held": np.zeros(SIDES * len(markets), np.int64),
+        "tiers": np.array(rules.tiers, np.int64).reshape(-1), "volumes": np.zeros(max(rules.volume_days, 1), np.int64),
     }  # fmt: skip
     for place, market in enumerate(markets):
         assert arrays["places"][market.instrument] == NOBODY, market.instrument
         arrays["places"][market.instrument] = place
+    _link_thirds(markets, arrays)
     numbers: list[int] = []
     for place, latency in enumerate((rules.entry, rules.response)):
         arrays["wires"][place] = _wire_record(latency, len(numbers), 2 * rules.seed + place)
@@ -112,6 +150,7 @@ def new_venue(markets: Sequence[Market], rules: Rules) -> Venue:
     for name, value in {**told, "fitted_points": len(rules.fitted)}.items():
         arrays["rules"][0][name] = value
     arrays["clock"][0]["shift_ns"] = rules.shift_ns
+    arrays["clock"][0]["own_ns"], arrays["clock"][0]["tier"] = NEVER, NOBODY
     arrays["resting"]["next_ix"] = [*range(1, rules.orders), NOBODY]
     return Venue(**arrays)
 

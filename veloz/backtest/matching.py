@@ -12,7 +12,9 @@ from typing import Final
 
 import numpy as np
 
+from veloz.backtest.holding import open_of
 from veloz.backtest.machine import FREE, GHOST, NO_KEY, NOBODY, Venue
+from veloz.backtest.meeting import execute
 from veloz.backtest.queue import move_in_queue, ready_after_print
 from veloz.backtest.reporting import tell_fill
 from veloz.backtest.resting import delist, give_back, side_of
@@ -62,6 +64,12 @@ def fill_resting(venue: Venue, at: I, ready: I, through: bool, now: I) -> I:
         venue.clock[0]["abort"] = GHOST_EXECUTED
         venue.clock[0]["abort_ns"] = now
         return ZERO
+    most = open_of(venue, order)
+    if most < order["leaves"]:
+        qty = min(ready, most) if rules["partial"] != ZERO else most
+        if qty > ZERO:
+            execute(venue, at, I(order["price"]), qty, ONE, now)
+        return qty
     if rules["partial"] != ZERO and ready < order["leaves"]:
         order["leaves"] -= ready
         order["leaves_size"] -= _size_of(venue.markets[order["market"]], ready)
@@ -108,7 +116,7 @@ def meet_level(venue: Venue, market: I, sign: I, key: I, best: I, now: I) -> Non
                 shown = shown_at(venue, other, -key)
                 if shown <= ZERO:
                     return
-                take_shown(venue, other, -key, min(shown, I(order["leaves"])))
+                take_shown(venue, other, -key, min(shown, open_of(venue, order)))
                 fill_resting(venue, at, shown, True, now)
         at = following
 

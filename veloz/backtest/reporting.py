@@ -8,28 +8,27 @@ from typing import Final
 
 import numpy as np
 
-from veloz.backtest.fees import fee_asset, fee_of
+from veloz.backtest.fees import fee_asset, fee_of, third_price
+from veloz.backtest.holding import book_execution
 from veloz.backtest.machine import RESPONSE, SELL, Venue
 from veloz.backtest.rules import Compat
+from veloz.backtest.tiers import add_volume, rate_of
 from veloz.backtest.wires import due_after
+from veloz.backtest.writing import meta_of, next_report_seq, put_row
 from veloz.contracts import registry
 from veloz.contracts.kernel import cold, kernel
 from veloz.contracts.terms import Action, Why
 from veloz.reducers.bits import (
     M_ACCOUNT,
     M_SIDE,
-    R_ACCOUNT,
     R_ACTION,
     R_MAKER,
-    R_SELL,
-    R_SIDE,
-    R_WHY,
     S_ACCOUNT,
     S_SELL,
     S_SIDE,
     part,
 )
-from veloz.reducers.words import INSTRUMENT_SHIFT, ONE, VERSION_ONE, VERSION_SHIFT, ZERO, I
+from veloz.reducers.words import ONE, ZERO, I
 
 K_ACCEPTED, K_CANCELED, K_EXPIRED = I(registry.ACCEPTED.number), I(registry.CANCELED.number), I(registry.EXPIRED.number)
 K_REJECTED, K_REPLACED = I(registry.REJECTED.number), I(registry.REPLACED.number)
@@ -40,16 +39,11 @@ K_REQUEST_REJECTED, K_FILLED, K_FEE = (
 )
 
 ORDINARY, UNFILLED, EXPIRY = I(Why.ORDINARY), I(Why.UNFILLED), I(Why.EXPIRY)
+SELF_TRADE, REDUCE_ONLY, LIQUIDATION = I(Why.SELF_TRADE), I(Why.REDUCE_ONLY), I(Why.LIQUIDATION)
 PLACED, CANCEL, AMEND = I(Action.PLACE), I(Action.CANCEL), I(Action.AMEND)
 ORDER_REJECTED: Final = I(-2010)  # as Binance has it
-ROWS_A_FILL: Final = I(5)
+ROWS_A_FILL: Final = I(9)
 _LAST_SLICE, _CLEARS = I(Compat.BOOKS_LAST_SLICE), I(Compat.FILL_CLEARS_REQUEST)
-
-
-@kernel
-def meta_of(account: I, sell: I, side: I, why: I) -> I:
-    """The word `meta` of a report."""
-    return (account << R_ACCOUNT) | (sell << R_SELL) | (side << R_SIDE) | (why << R_WHY)
 
 
 @kernel
@@ -57,35 +51,6 @@ def _meta(order: np.void, why: I) -> I:
     spec = I(order["spec"])
     sell = ONE if order["sign"] == SELL else ZERO
     return meta_of(part(spec, S_ACCOUNT, M_ACCOUNT), sell, part(spec, S_SIDE, M_SIDE), why)
-
-
-@cold
-def put_row(venue: Venue, due_ns: I, now: I, kind: I, instrument: I, key: I, price: I, qty: I, ref: I, meta: I) -> I:
-    """One row of a report that arrives at `due_ns`; its place in the ring. There is room: `advance` saw to it."""
-    wire = venue.wires[RESPONSE]
-    place = wire["tail"] & (venue.reports.shape[0] - ONE)
-    row = venue.reports[place]
-    row["head"] = kind | (VERSION_ONE << VERSION_SHIFT) | (instrument << INSTRUMENT_SHIFT)
-    row["ts_recv"] = due_ns
-    row["ts_event"] = now
-    row["venue_seq"] = key
-    row["price"] = price
-    row["qty"] = qty
-    row["ref"] = ref
-    row["aux"] = meta
-    told = venue.told[place]
-    told["resting"] = -ONE
-    wire["tail"] += ONE
-    return I(place)
-
-
-@kernel
-def next_report_seq(venue: Venue, now: I) -> I:
-    """The venue's order of reports: greater is later."""
-    clock = venue.clock[0]
-    seq = max(I(clock["report_seq"]) + ONE, now)
-    clock["report_seq"] = seq
-    return seq
 
 
 @cold
@@ -139,11 +104,15 @@ def _tell_execution(venue: Venue, order: np.void, price: I, qty: I, maker: I, du
     market, clock = venue.markets[order["market"]], venue.clock[0]
     trade_id = clock["trade_id"] + ONE
     clock["trade_id"] = trade_id
-    meta = _meta(order, ORDINARY) | (maker << R_MAKER)
+    meta = _meta(order, LIQUIDATION if order["key"] < ZERO else ORDINARY) | (maker << R_MAKER)
     instrument, key, sign = I(market["instrument"]), I(order["key"]), I(order["sign"])
+    rate, third = rate_of(venue, market, maker, due_ns, now), third_price(venue, market)
     put_row(venue, due_ns, now, K_FILLED, instrument, key, price, qty, trade_id, meta)
-    fee = fee_of(market, price, qty, sign, I(market["maker_ppm"]) if maker == ONE else I(market["taker_ppm"]))
-    put_row(venue, due_ns, now, K_FEE, instrument, key, fee, fee_asset(market, sign), trade_id, meta)
+    fee = fee_of(market, price, qty, sign, rate, third)
+    put_row(venue, due_ns, now, K_FEE, instrument, key, fee, fee_asset(market, sign, third), trade_id, meta)
+    add_volume(venue, market, price, qty, due_ns, now)
+    if venue.rules[0]["accounts"] != ZERO:
+        book_execution(venue, order, qty, now)
 
 
 @cold

@@ -10,8 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from veloz.backtest.machine import BUY, LIVE, NO_KEY, NOBODY, RESPONSE, Venue
+from veloz.backtest.holding import closable, only_reduces
+from veloz.backtest.machine import BUY, FIRED, LIVE, NO_KEY, NOBODY, RESPONSE, WAITING, Venue
 from veloz.backtest.matching import shown_at, take_shown
+from veloz.backtest.meeting import OVER, WENT_ON, execute, meet_own, own_down_to, sure_reach, top_of
 from veloz.backtest.queue import join_queue
 from veloz.backtest.reporting import (
     AMEND,
@@ -24,24 +26,38 @@ from veloz.backtest.reporting import (
     K_REQUEST_REJECTED,
     ORDINARY,
     PLACED,
+    REDUCE_ONLY,
+    SELF_TRADE,
     UNFILLED,
     tell_end,
-    tell_fill,
     tell_refused,
     tell_replaced,
 )  # fmt: skip
 from veloz.backtest.resting import delist, enlist, find_resting, give_back, side_of, take_place
 from veloz.backtest.rules import Compat, Matching
 from veloz.backtest.slippage import slipped
+from veloz.backtest.triggers import (
+    BY_MARK,
+    LIMIT,
+    MARKET,
+    await_price,
+    has_bad_trigger,
+    is_reached,
+    note_expiry,
+    set_trigger,
+    sets_price,
+    waits_for_price,
+    watched,
+)  # fmt: skip
 from veloz.backtest.wires import due_after, queue_behind
 from veloz.contracts.kernel import cold, kernel
-from veloz.contracts.terms import OrderType, TimeInForce
+from veloz.contracts.terms import TimeInForce
 from veloz.reducers.bits import M_TIF, M_TYPE, P_SPOT, S_SELL, S_TIF, S_TYPE, part
 from veloz.reducers.wide import is_less, product
 from veloz.reducers.words import ONE, TWO, ZERO, I
 
-LIMIT, MARKET = I(OrderType.LIMIT), I(OrderType.MARKET)
 GTC, IOC, FOK, GTX = I(TimeInForce.GTC), I(TimeInForce.IOC), I(TimeInForce.FOK), I(TimeInForce.GTX)
+GTD: Final = I(TimeInForce.GTD)
 
 # Codes as Binance has them.
 FILTER_FAILED: Final = I(-1013)
@@ -50,6 +66,10 @@ CANCEL_REJECTED: Final = I(-2011)
 TOO_MANY_ORDERS: Final = I(-2025)
 AMEND_REJECTED: Final = I(-5027)
 TURNED_AWAY: Final = I(-1008)
+TOO_MANY_REQUESTS: Final = I(-1015)
+BAD_TERMS: Final = I(-1130)
+TRIGGERS_AT_ONCE: Final = I(-2021)
+NOTHING_TO_CLOSE: Final = I(-2022)
 
 _UNLIMITED, _REST_FILLED = I(Compat.UNLIMITED_TOP), I(Compat.TAKER_REST_FILLED)
 _REACH, _OLD_LEAVES, _FORGETS = I(Compat.MARKET_REACH), I(Compat.AMEND_OLD_LEAVES), I(Compat.AMEND_FORGETS)
@@ -78,22 +98,45 @@ def tif_of(order: np.void) -> I:
 
 
 @cold
+def out_of_bounds(market: np.void, price: I, sign: I) -> bool:
+    """Whether a limit price is beyond the venue's bounds, or too far on the losing side of the mark (else last) price."""
+    if price < market["price_min"] or ZERO < market["price_max"] < price:
+        return True
+    share = I(market["up_ppm"] if sign == BUY else market["down_ppm"])
+    reference = watched(market, BY_MARK)
+    if reference == ZERO:
+        reference = watched(market, ZERO)
+    if share == ZERO or reference == ZERO:
+        return False
+    hi, lo = product(price, I(market["price_up"]) * _MILLION)
+    far_hi, far_lo = product(reference, share)
+    return is_less(far_hi, far_lo, hi, lo) if sign == BUY else is_less(hi, lo, far_hi, far_lo)
+
+
+@cold
 def flaw_of(venue: Venue, market: np.void, side: np.void, asked: np.void) -> I:
     """What is wrong with the terms of a new order or amendment, as a code; 0: nothing."""
     spec, price, qty = I(asked["spec"]), I(asked["price"]), I(asked["qty"])
     kind = part(spec, S_TYPE, M_TYPE)
-    if kind != LIMIT and kind != MARKET:
+    if kind != LIMIT and kind != MARKET and not waits_for_price(kind):
         return TYPE_UNKNOWN
+    if waits_for_price(kind) and has_bad_trigger(asked):
+        return BAD_TERMS
+    if part(spec, S_TIF, M_TIF) == GTD and asked["action"] == PLACED and asked["expire_ns"] <= venue.clock[0]["now_ns"]:
+        return BAD_TERMS
     if qty <= ZERO or qty % market["lot"] != ZERO or qty < market["qty_min"] or qty > market["qty_max"]:
         return FILTER_FAILED
-    if kind == MARKET:
-        return ZERO
+    if not sets_price(kind):
+        over = ZERO < market["market_qty_max"] < qty
+        return FILTER_FAILED if over or qty < market["market_qty_min"] else ZERO
     sign = ONE - TWO * ((spec >> S_SELL) & ONE)
     if (
         price <= ZERO
         or price % market["tick"] != ZERO
         or not side["lo"] <= sign * (price // market["tick"]) <= side["hi"]
     ):
+        return FILTER_FAILED
+    if out_of_bounds(market, price, sign):
         return FILTER_FAILED
     hi, lo = product(price, qty)
     if is_less(hi, lo, I(market["notional_hi"]), I(market["notional_lo"])):
@@ -106,7 +149,7 @@ def reach_of(venue: Venue, order: np.void, opposite: np.void) -> I:
     """The last key of the opposite side that an order may take."""
     if part(I(order["spec"]), S_TYPE, M_TYPE) != MARKET:
         return I(max(-order["at"], opposite["lo"]))
-    rules, best = venue.rules[0], I(opposite["best"])
+    rules, best = venue.rules[0], top_of(venue, opposite)
     if rules["compat"] & _REACH != ZERO:
         reach = best - _REACH_TICKS + (ONE if order["sign"] == BUY else ZERO)
     else:
@@ -136,21 +179,11 @@ def slices_of(venue: Venue, opposite: np.void, qty: I) -> I:
     return count
 
 
-@kernel
-def execute(venue: Venue, at: I, price: I, qty: I, maker: I, now: I) -> None:
-    """Take an execution off an order's open quantity, and say so."""
-    order = venue.resting[at]
-    order["leaves"] -= qty
-    order["filled"] += qty
-    order["leaves_size"] = order["leaves"] / venue.markets[order["market"]]["per_unit"]
-    tell_fill(venue, at, price, qty, maker, now)
-
-
 @cold
-def walk(venue: Venue, at: I, opposite: np.void, reach: I, now: I) -> None:
-    """Execute an order against the book, level by level, down to `reach`."""
+def walk(venue: Venue, at: I, opposite: np.void, reach: I, now: I) -> I:
+    """Execute an order against the book, level by level, down to `reach`. OVER: self-trade prevention ended it."""
     order, tick = venue.resting[at], I(venue.markets[venue.resting[at]["market"]]["tick"])
-    key = I(opposite["best"])
+    key, knows = top_of(venue, opposite), venue.rules[0]["accounts"] != ZERO
     while key >= reach and order["leaves"] > ZERO:
         shown = shown_at(venue, opposite, key)
         if shown > ZERO:
@@ -158,26 +191,33 @@ def walk(venue: Venue, at: I, opposite: np.void, reach: I, now: I) -> None:
             take_shown(venue, opposite, key, qty)
             paid = slipped(venue, key, reach, qty, shown)
             execute(venue, at, -order["sign"] * paid * tick, qty, ZERO, now)
+        if knows and opposite["own_best"] >= key and order["leaves"] > ZERO and meet_own(venue, at, key, now) == OVER:
+            return OVER
         key -= ONE
+    return WENT_ON
 
 
 @cold
-def take_liquidity(venue: Venue, at: I, opposite: np.void, now: I) -> None:
-    """A marketable order, all but the resting of what it leaves."""
+def take_liquidity(venue: Venue, at: I, opposite: np.void, now: I) -> I:
+    """A marketable order, all but the resting of what it leaves. OVER: self-trade prevention ended it."""
     order, rules = venue.resting[at], venue.rules[0]
     compat, tif = I(rules["compat"]), tif_of(order)
     tick = I(venue.markets[order["market"]]["tick"])
     if rules["partial"] == ZERO and compat & _UNLIMITED != ZERO:
         execute(venue, at, -order["sign"] * I(opposite["best"]) * tick, I(order["leaves"]), ZERO, now)
-        return
+        return WENT_ON
     reach = reach_of(venue, order, opposite)
-    if tif == FOK and shown_down_to(venue, opposite, reach, I(order["leaves"])) < order["leaves"]:
-        return
+    if tif == FOK:
+        sure = sure_reach(venue, order, opposite, reach)
+        there = shown_down_to(venue, opposite, sure, I(order["leaves"])) + own_down_to(venue, order, sure)
+        if there < order["leaves"]:
+            return WENT_ON
     filled_at_limit = compat & _REST_FILLED != ZERO and tif != IOC and tif != FOK
     stop = reach + ONE if filled_at_limit and order["sign"] == BUY else reach
-    walk(venue, at, opposite, stop, now)
+    became = walk(venue, at, opposite, stop, now)
     if filled_at_limit and order["leaves"] > ZERO:
         execute(venue, at, I(order["price"]), I(order["leaves"]), ZERO, now)
+    return became
 
 
 @kernel
@@ -200,7 +240,7 @@ def rest(venue: Venue, at: I) -> None:
 @kernel
 def would_take(venue: Venue, order: np.void) -> bool:
     """Whether an order meets the other side of the book at once."""
-    best = side_of(venue, I(order["market"]), -I(order["sign"]))["best"]
+    best = top_of(venue, side_of(venue, I(order["market"]), -I(order["sign"])))
     return bool(best != NO_KEY and (part(I(order["spec"]), S_TYPE, M_TYPE) == MARKET or order["at"] + best >= ZERO))
 
 
@@ -229,18 +269,19 @@ def enter(venue: Venue, at: I, amended: bool, now: I) -> None:
     opposite = side_of(venue, market, -I(order["sign"]))
     tif, kind = tif_of(order), part(I(order["spec"]), S_TYPE, M_TYPE)
     crosses = would_take(venue, order)
+    is_new = order["way"] == ZERO
     if crosses and tif == GTX:
-        spot = venue.markets[market]["product"] == P_SPOT and venue.rules[0]["compat"] == ZERO
+        spot = is_new and venue.markets[market]["product"] == P_SPOT and venue.rules[0]["compat"] == ZERO
         finish(venue, at, K_REJECTED if spot else K_EXPIRED, EXPIRY, now)
         return
     if amended:
         tell_replaced(venue, at, now)
     if kind == MARKET and not crosses:
-        finish(venue, at, K_REJECTED, UNFILLED, now)
+        finish(venue, at, K_REJECTED if is_new else K_EXPIRED, UNFILLED, now)
         return
-    if crosses:
-        take_liquidity(venue, at, opposite, now)
-    if order["leaves"] == ZERO:
+    if crosses and take_liquidity(venue, at, opposite, now) == OVER:
+        finish(venue, at, K_EXPIRED, SELF_TRADE, now)
+    elif order["leaves"] == ZERO:
         give_back(venue, at)
     elif tif in (IOC, FOK):
         finish(venue, at, K_EXPIRED, UNFILLED, now)
@@ -251,12 +292,30 @@ def enter(venue: Venue, at: I, amended: bool, now: I) -> None:
 
 
 @cold
+def _begin_to_wait(venue: Venue, at: I, asked: np.void, now: I) -> None:
+    """A stop arrives."""
+    order = venue.resting[at]
+    market = venue.markets[order["market"]]
+    set_trigger(order, market, asked)
+    if is_reached(order, watched(market, I(order["trigger_by"]))):
+        give_back(venue, at)
+        refuse(venue, asked, K_REJECTED, TRIGGERS_AT_ONCE, ZERO, now)
+        return
+    await_price(venue, at)
+    tell_end(venue, at, K_ACCEPTED, ORDINARY, now)
+
+
+@cold
 def place_order(venue: Venue, asked: np.void, now: I) -> None:
     """A new order arrives."""
     spec = I(asked["spec"])
     market = market_of(venue, I(asked["instrument"]))
     sign = ONE - TWO * ((spec >> S_SELL) & ONE)
     flaw = flaw_of(venue, venue.markets[market], side_of(venue, market, sign), asked)
+    waits, qty = waits_for_price(part(spec, S_TYPE, M_TYPE)), I(asked["qty"])
+    if flaw == ZERO and not waits and only_reduces(venue, spec, sign):
+        qty = min(qty, closable(venue, market, spec, sign))
+        flaw = NOTHING_TO_CLOSE if qty == ZERO else ZERO
     at = take_place(venue) if flaw == ZERO else NOBODY
     if at == NOBODY:
         refuse(venue, asked, K_REJECTED, TOO_MANY_ORDERS if flaw == ZERO else flaw, ZERO, now)
@@ -271,14 +330,19 @@ def place_order(venue: Venue, asked: np.void, now: I) -> None:
     order["sign"] = sign
     order["at"] = sign * (asked["price"] // venue.markets[market]["tick"])
     order["price"] = asked["price"]
-    order["qty"] = asked["qty"]
-    order["leaves"] = asked["qty"]
+    order["qty"] = qty
+    order["leaves"] = qty
     order["filled"] = ZERO
     order["spec"] = spec
-    order["leaves_size"] = asked["qty"] / venue.markets[market]["per_unit"]
+    order["leaves_size"] = qty / venue.markets[market]["per_unit"]
     order["heard"] = order["leaves"]
     order["heard_size"] = order["leaves_size"]
-    enter(venue, at, False, now)
+    order["way"] = ZERO
+    note_expiry(venue, at, I(asked["expire_ns"]) if part(spec, S_TIF, M_TIF) == GTD else ZERO)
+    if waits:
+        _begin_to_wait(venue, at, asked, now)
+    else:
+        enter(venue, at, bool(qty < asked["qty"]), now)
 
 
 @cold
@@ -302,6 +366,12 @@ def amend_order(venue: Venue, at: I, asked: np.void, now: I) -> None:
     if leaves <= ZERO:
         cancel_order(venue, at, now)
         return
+    if only_reduces(venue, I(order["spec"]), I(order["sign"])):
+        leaves = min(leaves, closable(venue, I(order["market"]), I(order["spec"]), I(order["sign"])))
+        if leaves == ZERO:
+            delist(venue, at)
+            finish(venue, at, K_EXPIRED, REDUCE_ONLY, now)
+            return
     stays = asked["price"] == order["price"] and leaves <= order["leaves"]
     old = not stays and compat & _OLD_LEAVES != ZERO
     if not stays:
@@ -318,9 +388,28 @@ def amend_order(venue: Venue, at: I, asked: np.void, now: I) -> None:
 
 
 @cold
+def is_too_many(venue: Venue, now: I) -> bool:
+    """Whether an order or amendment is one too many in its span of time; if not, it is counted."""
+    rules, clock = venue.rules[0], venue.clock[0]
+    if rules["requests_most"] == ZERO:
+        return False
+    window = now // max(I(rules["window_ns"]), ONE)
+    if window != clock["window"]:
+        clock["window"] = window
+        clock["requests_used"] = ZERO
+    if clock["requests_used"] >= rules["requests_most"]:
+        return True
+    clock["requests_used"] += ONE
+    return False
+
+
+@cold
 def serve(venue: Venue, asked: np.void, now: I) -> None:
     """One request, at its arrival."""
     action = I(asked["action"])
+    if action != CANCEL and is_too_many(venue, now):
+        refuse(venue, asked, K_REJECTED if action == PLACED else K_REQUEST_REJECTED, TOO_MANY_REQUESTS, ZERO, now)
+        return
     if action == PLACED:
         place_order(venue, asked, now)
         return
@@ -330,6 +419,8 @@ def serve(venue: Venue, asked: np.void, now: I) -> None:
         refuse(venue, asked, K_REQUEST_REJECTED, code, ZERO, now)
     elif action == CANCEL:
         cancel_order(venue, at, now)
+    elif venue.resting[at]["state"] in (WAITING, FIRED):
+        refuse(venue, asked, K_REQUEST_REJECTED, AMEND_REJECTED, I(venue.resting[at]["filled"]), now)
     elif action == AMEND:
         amend_order(venue, at, asked, now)
 

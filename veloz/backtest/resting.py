@@ -5,7 +5,7 @@ Beside each ladder stand the best and the worst key of ours, so that a market ro
 
 import numpy as np
 
-from veloz.backtest.machine import FAR, FREE, LIVE, NOBODY, Venue
+from veloz.backtest.machine import FAR, FIRED, FREE, LIVE, NEVER, NOBODY, WAITING, Venue
 from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.words import ONE, TWO, ZERO, I
 
@@ -40,6 +40,9 @@ def take_place(venue: Venue) -> I:
 def give_back(venue: Venue, at: I) -> None:
     """A record that is in no list is free."""
     order, clock = venue.resting[at], venue.clock[0]
+    if ZERO < order["expire_ns"] < NEVER:
+        clock["dated"] -= ONE
+    order["expire_ns"] = NEVER
     order["state"] = FREE
     order["serial"] = ZERO
     order["next_ix"] = clock["free_ix"]
@@ -72,9 +75,28 @@ def enlist(venue: Venue, at: I) -> None:
 
 
 @cold
+def _stop_waiting(venue: Venue, at: I) -> None:
+    """A stop waits no more."""
+    order = venue.resting[at]
+    market, ahead, behind = venue.markets[order["market"]], I(order["prev_ix"]), I(order["next_ix"])
+    if ahead == NOBODY:
+        market["first_ix"] = behind
+    else:
+        venue.resting[ahead]["next_ix"] = behind
+    if behind == NOBODY:
+        market["last_ix"] = ahead
+    else:
+        venue.resting[behind]["prev_ix"] = ahead
+    market["waiting"] -= ONE
+
+
+@cold
 def delist(venue: Venue, at: I) -> None:
     """An order rests no more. Its record is kept until it is given back."""
     order = venue.resting[at]
+    if order["state"] in (WAITING, FIRED):
+        _stop_waiting(venue, at)
+        return
     side = side_of(venue, I(order["market"]), I(order["sign"]))
     ahead, behind = I(order["prev_ix"]), I(order["next_ix"])
     if ahead == NOBODY:
@@ -92,11 +114,14 @@ def delist(venue: Venue, at: I) -> None:
 
 @cold
 def find_resting(venue: Venue, market: I, key: I) -> I:
-    """The record of an order that rests; NOBODY: the exchange does not hold it."""
+    """The record of an order that rests or waits; NOBODY: the exchange does not hold it."""
     for sign in (ONE, -ONE):
         at = I(side_of(venue, market, sign)["first_ix"])
         while at != NOBODY:
             if venue.resting[at]["key"] == key:
                 return at
             at = I(venue.resting[at]["next_ix"])
-    return NOBODY
+    at = I(venue.markets[market]["first_ix"])
+    while at != NOBODY and venue.resting[at]["key"] != key:
+        at = I(venue.resting[at]["next_ix"])
+    return at

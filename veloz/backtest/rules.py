@@ -77,6 +77,7 @@ class FeeIn(IntEnum):
 
     MONEY = 0  # the asset in which the instrument gains and loses: quote (spot) or settlement asset
     RECEIVED = 1  # spot: what the execution brings in
+    THIRD = 2  # another asset, at the price that it has: `Market.third`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,19 @@ class Market:
     qty_min: int = 0
     qty_max: int = (1 << 62) - 1
     notional_min: int = 0  # price quanta times quantity quanta
+    third: int = 0  # `FeeIn.THIRD`: the asset
+    third_scale: int = 0
+    third_instrument: int = (
+        0  # its last price is the rate; as long as there is none fees are paid in money. 0: `third_rate`
+    )
+    third_rate: int = 0  # what one unit is worth in money
+    third_rate_scale: int = 0
+    price_min: int = 0  # the venue's bounds; 0 = none
+    price_max: int = 0
+    market_qty_min: int = 0
+    market_qty_max: int = 0
+    up_ppm: int = 0  # price band: multiple of the mark (else last) price, 0 = none
+    down_ppm: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,5 +147,17 @@ class Rules:
     impact_ppm: int = 0
     seed: int = 0  # below 2**60
     shift_ns: int = 0  # what the receive stamps of the recording are moved by
+    accounts: bool = (
+        False  # it knows what we hold: orders of ours meet each other, reduce-only, funding, fees by volume
+    )
+    margin: bool = False  # it keeps the books of our account, by `clerk.py`, and liquidates
+    account: int = 1
+    tiers: tuple[
+        tuple[int, int, int], ...
+    ] = ()  # of fees: volume (hundredths of the quote), maker and taker rate; ascending
+    volume_days: int = 30  # of UTC, the running one included
+    volume_before: int = 0  # traded before the run, never forgotten
+    requests_most: int = 0  # orders and amendments in each span of `window_ns`; 0 = any number
+    window_ns: int = 10_000_000_000
     orders: int = 1024  # so many may rest at once; one more is rejected
     messages: int = 4096  # so many may be on each wire before the host must make it longer; a power of two
