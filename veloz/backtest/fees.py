@@ -3,7 +3,6 @@
 Rounded toward plus infinity at the scale of the asset it is paid in: a fee is never shown too low, nor a rebate too high.
 """
 
-
 import numpy as np
 
 from veloz.backtest.machine import NOBODY, Venue
