@@ -25,7 +25,7 @@ def charged(venue: Venue, price: I, qty: I, sign: I, ppm: I) -> I:
 
 @entry
 def charged_in(venue: Venue, sign: I) -> I:
-    return fee_asset(venue.markets[0], sign)
+    return fee_asset(venue.markets[0], sign, I(0))
 
 
 @given(

@@ -31,7 +31,9 @@ def mark(at_ns: int, price_e8: int, rate_e8: int = 0, next_ns: int = 0) -> tuple
 def place(on: Stage, at_ns: int, key: int, side: str, qty: int, price: int = 0, **more: Any) -> None:
     """Send any order."""
     kind = more.pop("kind", OrderType.LIMIT if price else OrderType.MARKET)
-    parts = {name: more.pop(name) for name in ("tif", "stp", "trigger_by", "reduce_only", "position_side") if name in more}
+    parts = {
+        name: more.pop(name) for name in ("tif", "stp", "trigger_by", "reduce_only", "position_side") if name in more
+    }
     spec = terms.pack(terms.SPEC, sell=int(side == "sell"), type=kind, account=ACCOUNT, **parts)
     words = {"key": key, "instrument": INSTRUMENT, "account": ACCOUNT, "price": price, "qty": qty, "spec": spec, **more}
     assert send(on.venue, request_of(words), I(at_ns)) == DONE

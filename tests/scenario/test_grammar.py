@@ -257,7 +257,7 @@ def test_the_page_names_no_statement_that_is_none() -> None:
     named = {code.split()[0] for cell in cells for code in cell.split("`")[1::2] if code.split()[0].islower()}
     known = (
         set(SHAPES)
-        | {"expect", "sending", "[label:]"}
+        | {"expect", "sending", "exchange", "[label:]"}
         | {option for shape in SHAPES.values() for option in shape.options}
     )
     others = {"collar-ppm", "losses", "rejects", "divergences", "rows", "orders", "positions", "balances", "refusals"}

@@ -1,7 +1,7 @@
 """The exchange's own books of our account, and what it does where they do not bear what is held.
 
-The books are a `State`, kept by the very reducers that the desk has: executions, fees and funding as the exchange reports them, at the marks
-that it knows. There is no second way to count a profit.
+The books are a `State`, kept by the very reducers that the desk has: executions, fees and funding as the exchange reports them, at the
+marks that it knows. There is no second way to count a profit.
 
 Assumptions. Contracts that settle in one asset share its margin (cross): where wallet and unrealized pnl together are not above the
 maintenance margin of all of them, by brackets, all open orders of those instruments are canceled. Where that is not enough already, and

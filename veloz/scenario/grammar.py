@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from veloz.scenario.shapes import SHAPES, read_shape
+from veloz.scenario.shapes import EXCHANGE, SHAPES, read_shape
 from veloz.scenario.text import (
     LINES_MAX,
     ScenarioError,
@@ -25,7 +25,7 @@ START_NS: Final = 1_767_225_600_000_000_000  # 2026-01-01T00:00:00Z
 BEAT_NS: Final = 1_000_000
 SECTIONS: Final = ("rows", "orders", "positions", "balances", "refusals")
 LABELED: Final = ("buy", "sell", "limit")
-NO_STEP: Final = ("expect", "sending", "start")
+NO_STEP: Final = ("expect", "sending", "start", "exchange")
 _DASHES: Final = re.compile(r"-{4,}")
 _LABEL: Final = re.compile(r"[A-Za-z_][\w.-]*:")
 _OPEN, _CLOSE = "<<<", ">>>"
@@ -68,6 +68,14 @@ class Sending:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """`exchange simulated …`: from here on a simulated exchange answers the requests."""
+
+    line: int
+    args: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Expected:
     """One expected line of a section."""
 
@@ -79,7 +87,7 @@ class Expected:
 class Script:
     """A scenario as read."""
 
-    items: list[Step | Check | Sending] = field(default_factory=list)
+    items: list[Step | Check | Sending | Opening] = field(default_factory=list)
     expected: dict[str, list[Expected]] = field(default_factory=dict)
     upper: str = ""  # text above the dashes, as it stands
     start_ns: int = START_NS
@@ -251,6 +259,9 @@ class _Reader:
         verb = plain(words.take("a statement"))
         if verb == "expect":
             self.script.items.append(Check(line, tuple(words.rest())))
+            return
+        if verb == "exchange":
+            self.script.items.append(Opening(line, read_shape(words, EXCHANGE, self._now)))
             return
         if verb == "sending":
             self.script.items.append(Sending(line, words.choice("way of sending", ("auto", "manual")) == "auto"))

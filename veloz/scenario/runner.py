@@ -17,7 +17,7 @@ from veloz.scenario.figures import (
     position_figures,
     refusal_lines,
 )
-from veloz.scenario.grammar import Check, Script, Sending, Step, parse
+from veloz.scenario.grammar import Check, Opening, Script, Sending, Step, parse
 from veloz.scenario.naming import Names
 from veloz.scenario.rows import make_step
 from veloz.scenario.session import Session
@@ -148,6 +148,8 @@ def _run_into(script: Script, shelf: Shelf, journal: Path) -> Result:
                 _take(session, item)
             elif isinstance(item, Sending):
                 session.auto = item.auto
+            elif isinstance(item, Opening):
+                session.open_exchange(item.line, item.args)
             elif unlike is None:
                 found = look(item, session)
                 unlike = None if found is None else Unlike(item.line, EXPECT, *found)

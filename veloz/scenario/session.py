@@ -22,6 +22,7 @@ from veloz.reducers.finding import find_order
 from veloz.reducers.state import State, new_state
 from veloz.reducers.words import I
 from veloz.scenario.naming import ENGINE, Found, Names, OrderName, Traded, refuse
+from veloz.scenario.simulated import Simulated
 from veloz.scenario.transcript import Outcome, tell_row
 from veloz.strategies.host import Host
 from veloz.strategies.loader import Library
@@ -29,6 +30,7 @@ from veloz.strategies.loader import Library
 MAP_BYTES: Final = 1 << 30
 ROUNDS_MAX: Final = 1_000  # steps that one line may lead to: requests that are dispatched at once, timers that come due
 TIMERS_MAX: Final = 20_000
+NOTHING: Final = np.zeros(0, ROW)
 _REFUSALS: Final = (registry.GATE_REFUSED.number, registry.COMMAND_REFUSED.number, registry.DISABLED.number)
 _ORDERS: Final = tuple(
     kind.number for kind in registry.KINDS if kind.words[0] == "order" and kind is not registry.COMMAND_ORDER
@@ -67,6 +69,7 @@ class Session:
         self.counts: dict[str, int] = {}  # decisions by kind
         self.happened = Happened()
         self.auto = True
+        self.exchange: Simulated | None = None
         self.records = 0
         names.terms_of = self._terms_of
         names.answer = lambda found, action, seq, now: answer(self.state, found, action, seq, now)
@@ -102,19 +105,28 @@ class Session:
 
     def take(self, line: int, rows: np.ndarray, bodies: list[tuple[int, bytes]]) -> None:
         """One step, and those that follow from its requests."""
+        now = int(rows["ts_recv"][-1])
         requests = self._step(line, rows, bodies)
+        if self.exchange is not None:
+            self.exchange.see(rows)
         for _ in range(ROUNDS_MAX):
-            if not requests or not self.auto:
+            if requests and self.exchange is not None:
+                self.exchange.send(requests, now)
+            if requests and self.auto:
+                rows = np.concatenate([_dispatched(request, now) for request in requests])
+            else:
+                rows = NOTHING if self.exchange is None else self.exchange.hear(now)
+            if not len(rows):
                 return
-            now = int(rows["ts_recv"][-1])
-            rows = np.concatenate([_dispatched(request, now) for request in requests])
             requests = self._step(line, rows, [])
         refuse(line, f"it leads to more than {ROUNDS_MAX} rounds of requests.")
 
     def pass_time(self, line: int, until_ns: int) -> None:
-        """Let the timers of strategies come, each at its due time, up to a moment."""
+        """Let the timers of strategies come, each at its due time, and what a simulated exchange says, up to a moment."""
         for _ in range(TIMERS_MAX):
             due = self.host.next_due()
+            if self.exchange is not None and self._heard(line, until_ns if due is None else min(due, until_ns)):
+                continue
             if due is None or due > until_ns:
                 return
             at = max(due, int(self.state.clock[0]["now_ns"]))
@@ -125,6 +137,21 @@ class Session:
                 rows["strategy"][k], rows["timer"][k], rows["due_ns"][k] = each.strategy, each.timer, each.due_ns
             self.take(line, rows.view(ROW), [])
         refuse(line, f"more than {TIMERS_MAX} timers come due before it.")
+
+    def open_exchange(self, line: int, args: dict[str, Any]) -> None:
+        """From here on a simulated exchange answers."""
+        if self.exchange is not None:
+            refuse(line, "there is an exchange already.")
+        self.exchange = Simulated(line, args, self.names, self.state)
+
+    def _heard(self, line: int, before_ns: int) -> bool:
+        """Take what the exchange says next, where that is before a moment."""
+        assert self.exchange is not None
+        arrival = self.exchange.reach(before_ns - 1)
+        if arrival >= before_ns:
+            return False
+        self.take(line, self.exchange.hear(arrival), [])
+        return True
 
     def _step(self, line: int, rows: np.ndarray, bodies: list[tuple[int, bytes]]) -> list[Request]:
         step = self.engine.take(rows, bodies, self.next_seq)

@@ -309,6 +309,28 @@ _BALANCE_DELTA: Final = Shape(
     (("asset", _name("an asset")), ("value", _decimal("the amount"))), {**_ACCOUNT, **_SEQ}
 )  # fmt: skip
 
+
+def _tiers(words: Words, now: int) -> list[tuple[str, int, int]]:
+    """`VOLUME MAKER TAKER …`: rates from a traded volume on."""
+    tiers = []
+    while words and words.peek()[0].isdigit():
+        volume = words.decimal("the volume of a tier")
+        tiers.append((volume, words.share("the maker fee", signed=True), words.share("the taker fee", signed=True)))
+    return tiers
+
+
+EXCHANGE: Final = Shape(  # a directive, like `sending`
+    (("what", lambda words, now: words.choice("kind of exchange", ("simulated",))),),
+    {
+        **_ACCOUNT,
+        "from": Option("low", _decimal("the least price")), "to": Option("high", _decimal("the greatest price")),
+        "entry": Option("entry", _span("the way there")), "response": Option("response", _span("the way back")),
+        "whole": Option("whole", _says(True)), "margin": Option("margin", _says(True)), "tiers": Option("tiers", _tiers),
+        "fee-asset": Option("fee_asset", _name("an asset")), "fee-rate": Option("fee_rate", _decimal("what it is worth")),
+        "fee-on": Option("fee_on", _name("an instrument")), "requests": Option("requests", _whole("how many requests")),
+    },
+    ("low", "high"),
+)  # fmt: skip
 SHAPES: Final[dict[str, Shape]] = {
     # what there is
     "asset": Shape(
