@@ -14,7 +14,7 @@ from veloz.scenario.code import Shelf
 from veloz.scenario.grammar import BEAT_NS, START_NS, Script, Step, parse
 from veloz.scenario.naming import Names
 from veloz.scenario.rows import builders, make_step
-from veloz.scenario.shapes import SHAPES
+from veloz.scenario.shapes import EXCHANGE, SHAPES
 from veloz.scenario.text import ScenarioError, read_moment, read_span
 
 ROOT = Path(__file__).parent.parent.parent
@@ -246,7 +246,7 @@ def test_every_statement_can_be_made() -> None:
 
 def test_the_page_tells_every_word() -> None:
     page = (ROOT / "specs" / "scenarios" / "README.md").read_text()
-    words = set(SHAPES) | {option for shape in SHAPES.values() for option in shape.options}
+    words = set(SHAPES) | {option for shape in [*SHAPES.values(), EXCHANGE] for option in shape.options}
     untold = sorted(word for word in words if f"{word}" not in page)
     assert not untold
 
@@ -258,7 +258,7 @@ def test_the_page_names_no_statement_that_is_none() -> None:
     known = (
         set(SHAPES)
         | {"expect", "sending", "exchange", "[label:]"}
-        | {option for shape in SHAPES.values() for option in shape.options}
+        | {option for shape in [*SHAPES.values(), EXCHANGE] for option in shape.options}
     )
     others = {"collar-ppm", "losses", "rejects", "divergences", "rows", "orders", "positions", "balances", "refusals"}
     limits = {name.lower().replace("_", "-") for name in registry_limits()}

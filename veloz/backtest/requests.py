@@ -185,7 +185,7 @@ def walk(venue: Venue, at: I, opposite: np.void, reach: I, now: I) -> I:
     order, tick = venue.resting[at], I(venue.markets[venue.resting[at]["market"]]["tick"])
     key, knows = top_of(venue, opposite), venue.rules[0]["accounts"] != ZERO
     while key >= reach and order["leaves"] > ZERO:
-        shown = shown_at(venue, opposite, key)
+        shown = shown_at(venue, opposite, key) if key <= opposite["best"] else ZERO
         if shown > ZERO:
             qty = min(shown, I(order["leaves"]))
             take_shown(venue, opposite, key, qty)

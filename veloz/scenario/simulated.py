@@ -73,13 +73,14 @@ def _market(line: int, args: dict[str, Any], names: Names, state: State, number:
         refuse(line, f"from {args['low']} to {args['high']} are no prices, or more than {PRICE_KEYS_MAX} ticks.")
     money = int(terms["quote"] if product is Product.SPOT else terms["settle"])
     fees = state.accounts[account]
+    bounds: dict[str, Any] = {name: int(terms[name]) for name in _BOUNDS}
     return Market(
         instrument=number, price_scale=scale, qty_scale=int(known["qty_scale"]), low=low, high=high, tick=tick,
         lot=int(known["lot"]), multiplier_e8=int(known["multiplier_e8"]), product=product, money=money,
         money_scale=int(state.assets[money]["scale"]), base=int(terms["base"]),
         base_scale=int(state.assets[int(terms["base"])]["scale"]), maker_ppm=int(fees["maker_ppm"]),
         taker_ppm=int(fees["taker_ppm"]), qty_min=int(terms["qty_min"]), qty_max=int(terms["qty_max"]) or QTY_MOST,
-        **_third(line, args, names), **{name: int(terms[name]) for name in _BOUNDS},
+        **_third(line, args, names), **bounds,
     )  # fmt: skip
 
 
