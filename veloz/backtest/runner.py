@@ -145,7 +145,7 @@ class Run:
         self.steps = 0
         self.paused = False
         self.over = False
-        self.why = ""  # why the venue ended it
+        self.why = ""  # why it ended early
         self.feed, self._total, self._sink, self._watchers = feed, total, sink, tuple(watchers)
         self.loop: Loop | None = None  # takes what is plain; None: everything is taken one event at a time
         self._hand = Hand()

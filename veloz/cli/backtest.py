@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from veloz.ingest.given import Given
 
 TABLES = (".npz", ".npy", ".csv", ".zip", ".json", ".parquet")
-EVENTS_A_LOOK = 512  # between two looks at the clock and the keys
+WARM_EVENTS = 512  # so many compile all that a run needs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -233,6 +233,7 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     from veloz.backtest.metrics import measure
     from veloz.backtest.report import write_report
     from veloz.backtest.result import Recorder
+    from veloz.cli.keys import Keys, Steered
     from veloz.cli.progress import Bar
     from veloz.engine.warm import warm, warm_step, warm_trading
 
@@ -244,9 +245,8 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     recorder = Recorder(place)
     try:
         played = make_driven_run(plan, recorder, (ledger,))
-        with Bar("backtest") as bar:
-            while not played.play(events=EVENTS_A_LOOK):
-                bar.update(played.progress.rows, played.progress.total)
+        with Keys() as keys, Bar("backtest") as bar:
+            Steered(played, keys, bar).play()
         played.finish()
         recorder.close()
     except BaseException:
@@ -269,7 +269,7 @@ def _warm_run(plan: "Plan") -> None:
     from veloz.contracts.kernel import config
 
     if not config.DISABLE_JIT:
-        make_driven_run(plan, Kept()).play(events=EVENTS_A_LOOK)
+        make_driven_run(plan, Kept()).play(events=WARM_EVENTS)
 
 
 def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:

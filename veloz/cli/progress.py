@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Final
 
 QUIET_S: Final = 2.0
@@ -25,37 +26,53 @@ class Bar:
         self._shows = sys.stderr.isatty()
         self._progress: Any = None
         self._task: Any = None
+        self._hint = ""
 
-    def update(self, done: int, total: int = 0) -> None:
-        """So much is done by now."""
+    def update(self, done: int, total: int = 0, rate: float = 0.0) -> None:
+        """So much is done by now; `rate`: so much a second, where that is not what the clock says."""
         self._total = total or self._total
-        if not self._shows or time.monotonic() - self._begun < QUIET_S:
+        if not self._shows or (self._progress is None and time.monotonic() - self._begun < QUIET_S):
             return
         if self._progress is None:
             self._open()
-        rate = f"{done / (time.monotonic() - self._begun):,.0f} {self._unit}/s"
-        self._progress.update(self._task, completed=done, total=self._total or None, rate=rate, refresh=True)
+        rate = rate or done / max(time.monotonic() - self._begun, 1e-9)
+        left = f"{timedelta(seconds=round((self._total - done) / rate))} left" if self._total and rate else ""
+        self._progress.update(
+            self._task, completed=done, total=self._total or None, rate=f"{rate:,.0f} {self._unit}/s", left=left,
+            hint=self._hint, refresh=True,
+        )  # fmt: skip
+
+    def hint(self, text: str) -> None:
+        """Say something beside the bar from now on."""
+        self._hint = text
+
+    def note(self, text: str) -> None:
+        """Say something on a line of its own above the bar, which is shown from now on."""
+        if self._shows:
+            if self._progress is None:
+                self._open()
+            self._progress.console.print(text, highlight=False, soft_wrap=True)
 
     def _open(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn
 
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            *(TextColumn("{task.fields[" + name + "]}") for name in ("rate", "left", "hint")),
             console=Console(stderr=True),
             auto_refresh=False,
         )
         self._progress.start()
-        self._task = self._progress.add_task(self._what, total=self._total or None, rate="")
+        self._task = self._progress.add_task(self._what, total=self._total or None, rate="", left="", hint=self._hint)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Take the bar away. It comes again with what is shown next."""
         if self._progress is not None:
             self._progress.stop()
+            self._progress = None
 
     def __enter__(self) -> "Bar":
         return self
