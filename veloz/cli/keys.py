@@ -112,8 +112,8 @@ class Steered:
             "q": self._stop,
         }
 
-    def play(self) -> bool:
-        """Go on to the end, or to where it is stopped by hand; whether it was."""
+    def play(self) -> None:
+        """Go on to the end, or to where it is stopped by hand."""
         if self._keys.there:
             self._bar.hint(HINT)
         while not (self._played.over or self._stopped):
