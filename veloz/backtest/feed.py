@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from veloz.contracts.layout import APPLIED
-from veloz.contracts.registry import LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
+from veloz.contracts.registry import BAR, BAR_VOLUME, LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.dataset import (
     HEAD,
     TS_EVENT,
@@ -28,12 +28,15 @@ from veloz.history.dataset import (
 from veloz.history.slabs import SlabReader
 from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 
-PRICE: Final = 4  # place of a row's price
+PRICE: Final = 4  # place of a row's price, and of a bar's open
+LENGTH: Final = 3  # place of a bar's length
 SILENCE_NS: Final = 10_000_000_000  # nothing at all for so long is told as a gap
+BARS_MISSED: Final = 2  # where there is nothing but bars: so many times the longest
 SILENCES_MAX: Final = 100  # told; all are counted
 PRICES_KEPT: Final = 1 << 20  # distinct prices counted before they are added up
 _KIND, _INSTRUMENT = int(KIND_MASK), int(INSTRUMENT_SHIFT)
 _PRICED: Final = (TRADE.number, LEVEL.number, VENUE_LEVEL.number, VENUE_TRADE.number)
+_BARS: Final = (BAR.number, BAR_VOLUME.number)
 _FAR: Final = 1 << 62
 _APPLIED: Final = APPLIED << int(FLAGS_SHIFT)
 
@@ -82,6 +85,7 @@ class Survey:
     rows: int = 0  # of markets, for the desk
     venue_rows: int = 0
     instruments: set[int] = field(default_factory=set)
+    kinds: set[tuple[int, int]] = field(default_factory=set)  # (kind, instrument) of every row
     least_lag_ns: int = _FAR  # receive − event, where a row has both
     most_lag_ns: int = -_FAR
     back_ns: int = 0  # a row's venue time is at most this much below that of a row before it
@@ -90,6 +94,8 @@ class Survey:
     first_event_ns: int = _FAR
     last_recv_ns: int = 0
     prices: dict[int, Prices] = field(default_factory=dict)
+    opens: dict[int, Prices] = field(default_factory=dict)  # of bars
+    longest_ns: int = 0  # of the bars
     silences: list[Silence] = field(default_factory=list)
     silences_n: int = 0
 
@@ -102,6 +108,17 @@ class Survey:
     def begin_ns(self, shift_ns: int) -> int:
         """The smallest stamp, receive stamps moved."""
         return min(self.first_event_ns, self.first_recv_ns + shift_ns)
+
+    def median(self, instrument: int) -> int:
+        """Of an instrument's prices, or of the bars' opens where there are no others; 0: there are none."""
+        seen = self.prices.get(instrument) or self.opens.get(instrument)
+        return seen.median() if seen else 0
+
+    @property
+    def silence_ns(self) -> int:
+        """So long nothing has to come before it is told as a gap."""
+        only_bars = all(kind in _BARS for kind, _ in self.kinds)
+        return max(SILENCE_NS, BARS_MISSED * self.longest_ns - 1) if only_bars else SILENCE_NS
 
 
 def survey(path: Path, first: int, last: int, *, receive: bool = False) -> Survey:
@@ -138,7 +155,11 @@ def _note_stamps(found: Survey, words: np.ndarray) -> None:
     kinds, received, stated = words[:, HEAD] & _KIND, words[:, TS_RECV], words[:, TS_EVENT]
     found.applied |= bool(((kinds == LEVEL.number) & (words[:, HEAD] & _APPLIED != 0)).any())
     found.rows += int((kinds < VENUE_LEVEL.number).sum())
-    found.instruments.update(np.unique(words[:, HEAD] >> _INSTRUMENT).tolist())
+    heads = np.unique(words[:, HEAD] & (_KIND | -1 << _INSTRUMENT)).tolist()
+    found.instruments.update(head >> _INSTRUMENT for head in heads)
+    found.kinds.update((head & _KIND, head >> _INSTRUMENT) for head in heads)
+    lengths = words[kinds == BAR_VOLUME.number, LENGTH]
+    found.longest_ns = max(found.longest_ns, int(lengths.max(initial=0)))
     both = stated > 0
     if both.any():
         lags = received[both] - stated[both]
@@ -148,7 +169,7 @@ def _note_stamps(found: Survey, words: np.ndarray) -> None:
     found.first_recv_ns = min(found.first_recv_ns, int(received.min()))
     before = found.last_recv_ns or int(received[0])
     stamps = np.append(before, np.maximum(np.maximum.accumulate(received), before))
-    for at in np.flatnonzero(np.diff(stamps) > SILENCE_NS).tolist():
+    for at in np.flatnonzero(np.diff(stamps) > found.silence_ns).tolist():
         found.silences_n += 1
         if len(found.silences) < SILENCES_MAX:
             found.silences.append(Silence(int(stamps[at]), int(stamps[at + 1])))
@@ -156,10 +177,12 @@ def _note_stamps(found: Survey, words: np.ndarray) -> None:
 
 
 def _note_prices(found: Survey, words: np.ndarray) -> None:
-    priced = words[np.isin(words[:, HEAD] & _KIND, _PRICED)]
-    instruments = priced[:, HEAD] >> _INSTRUMENT
-    for instrument in np.unique(instruments).tolist():
-        found.prices.setdefault(instrument, Prices()).add(priced[instruments == instrument, PRICE])
+    kinds = words[:, HEAD] & _KIND
+    for seen, those in ((found.prices, np.isin(kinds, _PRICED)), (found.opens, kinds == BAR.number)):
+        priced = words[those]
+        instruments = priced[:, HEAD] >> _INSTRUMENT
+        for instrument in np.unique(instruments).tolist():
+            seen.setdefault(instrument, Prices()).add(priced[instruments == instrument, PRICE])
 
 
 class Feed:

@@ -12,6 +12,7 @@ from veloz.backtest.feed import Feed, Survey, survey
 from veloz.backtest.prelude import Named, World, make_world, strategy_rows, world_rows
 from veloz.backtest.runner import Run, Sink, Venue, Watcher
 from veloz.backtest.settings import Settings, SettingsError
+from veloz.contracts.registry import BAR, LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.names import read_catalogue
 from veloz.history.results import naming_of
 from veloz.instruments.instrument import Instrument
@@ -20,6 +21,9 @@ from veloz.strategies.loader import Library, Refused
 
 SOURCE_BYTES_MAX: Final = 256 << 10
 LIBRARIES_MAX: Final = 8
+_LEVELS, _PRINTS = (LEVEL.number, VENUE_LEVEL.number), (TRADE.number, VENUE_TRADE.number)
+MODEL_KINDS: Final = {"queue": _LEVELS, "book": _LEVELS, "trades": _PRINTS, "bars": (BAR.number,)}
+MODEL_LOOKS: Final = {"queue": "levels of the book", "book": "levels of the book", "trades": "trades", "bars": "bars"}
 ROI_LOW, ROI_HIGH = (4, 5), (6, 5)  # of the median price
 
 
@@ -84,6 +88,7 @@ def make_plan(
             raise SettingsError(
                 f"The data hold no row of {each.instrument.symbol}; choose another instrument or range."
             )
+    _check_suits(settings["match.model"], world, found)
     shift = found.shift_ns(settings["latency.feed_base_ns"])
     if found.least_lag_ns + shift < 0 and found.least_lag_ns < 0:
         raise SettingsError(
@@ -171,12 +176,31 @@ def _limits(settings: Settings) -> str:
         raise SettingsError(f"limits.file is {settings.folder / file}, which cannot be read; check its path.") from None
 
 
+def _check_suits(model: str, world: World, found: Survey) -> None:
+    """See that the data hold what the matching model looks at.
+
+    Raises:
+        SettingsError: They do not. It says which model would suit.
+    """
+    for each in world.traded:
+        suits = [
+            name for name, kinds in MODEL_KINDS.items() if any((kind, each.number) in found.kinds for kind in kinds)
+        ]
+        if model in suits:
+            continue
+        way_out = f"set match.model to {' or '.join(suits)}, which suits them" if suits else "take other data"
+        raise SettingsError(
+            f"match.model is {model} and fills by {MODEL_LOOKS[model]}, of which the data hold none of {each.instrument.symbol}; "
+            f"{way_out}."
+        )
+
+
 def _ladders(world: World, found: Survey, settings: Settings) -> dict[int, Ladder]:
     """Where the book of each instrument lies."""
     ladders = {}
     for each in world.traded:
         scale = each.instrument.price_scale
-        median = found.prices[each.number].median() if each.number in found.prices else 0
+        median = found.median(each.number)
         low, high = (settings[f"match.roi_{side}"].scaleb(scale) for side in ("lb", "ub"))
         if not median and not (low and high):
             raise SettingsError(

@@ -1,0 +1,139 @@
+"""The other matching models through whole runs: strategies that wake on what the data hold, cases worked by hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.backtest.made import BEGIN, MS, level, make_recording, trade
+from tests.cli.conftest import Run
+from veloz.contracts import registry as r
+from veloz.contracts.layout import CLOSED, FIRST, LAST, ROW, STEP_END
+
+pytest_plugins = ["tests.cli.conftest"]
+MINUTE_MS = 60_000
+SWAY = '''
+from veloz.strategies import sdk
+
+
+class Sway(sdk.Strategy):
+    """One order at the first event of its kind, then one the other way at each that says so."""
+
+    written_for = "1.0"
+    params = (sdk.Param("qty", "qty", default="0.010"), sdk.Param("away", "price", default="0"))
+    wakes = sdk.Wakes(events=("EVENT",))
+
+    def __init__(self):
+        self.sold = True
+
+    def on_event(self, view, event):
+        self.sold = not self.sold
+        close = event.words[PLACE]
+        price = close + view.params.away if self.sold else close - view.params.away
+        return sdk.Order(view.instruments[0], sell=self.sold, qty=view.params.qty, price=price)
+'''
+
+
+def bar(opened_ms: int, prices: tuple[int, int, int, int], volume: int) -> np.ndarray:
+    """A closed bar of a minute, known when it is over."""
+    opened, high, low, close = prices
+    rows = np.zeros(2, ROW)
+    rows["version"], rows["instrument"], rows["ts_recv"] = 1, 1, BEGIN + (opened_ms + MINUTE_MS) * MS
+    rows["kind"] = r.BAR.number, r.BAR_VOLUME.number
+    rows["flags"] = FIRST | CLOSED, LAST | CLOSED | STEP_END
+    first = rows[:1].view(r.BAR.view)
+    first["ts_open"], first["open"], first["high"], first["low"], first["close"] = (
+        BEGIN + opened_ms * MS, opened, high, low, close,
+    )  # fmt: skip
+    second = rows[1:].view(r.BAR_VOLUME.view)
+    second["interval_ns"], second["volume"] = MINUTE_MS * MS, volume
+    return rows
+
+
+def told_of(
+    veloz: Run, tmp_path: Path, data: Path, model: str, event: str, place: int, *words: str, entry_ns: int = 0
+) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
+    """The answer of a run of the strategy above, verified; (side, price, quantity) of its executions."""
+    (tmp_path / "sway.py").write_text(SWAY.replace("EVENT", event).replace("PLACE", str(place)))
+    config = tmp_path / "run.toml"
+    config.write_text(
+        f'[strategy]\nname = "sway.py:Sway"\nform = "python"\n[match]\nmodel = "{model}"\n'
+        f"[latency]\nentry_ns = {entry_ns}\nresponse_ns = 0\n[fees]\nmaker = 0\ntaker = 0\n"
+    )
+    result = tmp_path / "result"
+    sets = [part for word in words for part in ("--set", word)]
+    ran = veloz("backtest", config, "--data", data, "--journal", result, "--json", *sets)
+    assert ran.code == 0, ran.err + ran.out
+    again = veloz("replay", "--journal", result, "--verify", "--trust-journal-code", "--json")
+    assert (again.code, again.json["state_hash"]) == (0, ran.json["state_hash"])
+    rows = map(json.loads, veloz("journal", "dump", "--journal", result, "--kind", "order.filled").out.splitlines())
+    return ran.json, [(row["meta"]["side"], row["price"], row["qty"]) for row in rows]
+
+
+def test_bars_through_the_whole_run(veloz: Run, tmp_path: Path) -> None:
+    """Buy at the close of the first bar, 1000: the second goes through it at 1000. Sell at 1010, its close: the third opens above."""
+    data = make_recording(
+        tmp_path / "data",
+        bar(0, (995, 1005, 990, 1000), 100),
+        bar(MINUTE_MS, (1004, 1012, 992, 1010), 100),
+        bar(2 * MINUTE_MS, (1015, 1020, 1014, 1016), 100),
+    )
+    told, fills = told_of(veloz, tmp_path, data, "bars", "md.bar", 4)
+    assert fills == [("buy", "100", "0.01"), ("sell", "101.5", "0.01")]
+    assert (told["realized"], told["position"], told["gaps"]) == ("0.015", {"BTCUSDT": "0"}, [])
+
+
+def test_an_order_that_comes_after_the_open_waits_for_the_next_bar(veloz: Run, tmp_path: Path) -> None:
+    data = make_recording(tmp_path / "data", *(bar(k * MINUTE_MS, (1000, 1010, 990, 1000), 100) for k in range(3)))
+    told, fills = told_of(veloz, tmp_path, data, "bars", "md.bar", 4, entry_ns=1)
+    assert fills == [("buy", "100", "0.01")]
+    assert told["orders"] == 2  # the one between would have met it, and was refused
+
+
+def test_trades_through_the_whole_run(veloz: Run, tmp_path: Path) -> None:
+    """Each print is the book for who comes next, and only as much as it was: 10 of 50 at 1000, 10 of 50 at 999, 4 of 4 at 1003."""
+    data = make_recording(
+        tmp_path / "data",
+        trade(10, 1000, 50),
+        trade(2000, 999, 50, sold=True),
+        trade(4000, 1003, 4),
+        trade(6000, 1003, 50),
+    )
+    told, fills = told_of(veloz, tmp_path, data, "trades", "md.trade", 1)
+    assert fills == [("buy", "100", "0.01"), ("sell", "99.9", "0.01"), ("buy", "100.3", "0.004")]
+    assert told["position"] == {"BTCUSDT": "0.004"}
+
+
+def test_only_the_book_fills_where_it_must_come_through(veloz: Run, tmp_path: Path) -> None:
+    """Buy at 1000 − 5 after the first print. A print at 990 fills nothing; asks of 4 at 994 give 4."""
+    data = make_recording(
+        tmp_path / "data",
+        level(1, 1000, 50),
+        level(2, 1001, 50, ask=True),
+        trade(10, 1000, 50),
+        level(1000, 1000, 0),
+        trade(2000, 990, 50, sold=True),
+        level(3000, 994, 4, ask=True),
+        level(4000, 994, 0, ask=True),
+    )
+    _, fills = told_of(veloz, tmp_path, data, "book", "md.trade", 1, "strategy.away=0.5")
+    assert fills == [("buy", "99.5", "0.004")]
+
+
+@pytest.mark.parametrize("model", ["queue", "book", "trades"])
+def test_data_of_bars_suit_only_their_model(model: str, veloz: Run, root: Path, tmp_path: Path) -> None:
+    data = make_recording(tmp_path / "data", bar(0, (995, 1005, 990, 1000), 100))
+    ran = veloz("backtest", root / "configs" / "quoter.toml", "--data", data, "--journal", tmp_path / "r",
+                "--set", f"match.model={model}")  # fmt: skip
+    assert ran.code == 2
+    assert f"match.model is {model} and fills by" in ran.err
+    assert "Set match.model to bars" in ran.err
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_missing_bar_is_told_as_a_gap(veloz: Run, tmp_path: Path) -> None:
+    bars = [bar(k * MINUTE_MS, (1000, 1010, 990, 1000), 100) for k in (0, 1, 3, 4)]
+    told, _ = told_of(veloz, tmp_path, make_recording(tmp_path / "data", *bars), "bars", "md.bar", 4)
+    assert len(told["gaps"]) == 1
