@@ -330,7 +330,7 @@ class DecimalExchange:
         for book in books:
             if 0 < book.funding_at <= at:
                 book.funding_at = 0
-                if book.held:
+                if book.held and book.rate and book.mark:
                     self.funding.append(floor(-book.held * book.mark / 10 * book.rate * MONEY))
         for book in books:
             book.expire(at)

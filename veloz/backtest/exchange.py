@@ -336,6 +336,7 @@ def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarra
             signal[0] = STOPPED
             return at
         if is_stirred(venue):
+            clock["now_ns"] = max(I(clock["now_ns"]), seen)
             signal[0] = BOOKED
             return at
         if became == TOUCHED:
