@@ -7,7 +7,7 @@ import numpy as np
 from tests.backtest.stage import ACCOUNT, INSTRUMENT, Stage, ask, bid, bought, market, row, rules, sold
 from veloz.backtest.exchange import request_of, send
 from veloz.backtest.machine import DONE
-from veloz.backtest.rules import Latency
+from veloz.backtest.rules import FeeIn, Latency
 from veloz.contracts import registry, terms
 from veloz.contracts.terms import OrderType, SelfTrade, TimeInForce, TriggerBy
 from veloz.reducers.words import I
@@ -218,3 +218,15 @@ def test_prices_beyond_the_band_are_rejected() -> None:
     on.run(20)
     assert [on.ends(1), on.ends(3)] == ["rejected", "rejected"]
     assert on.fills(2) == [(1001, 1)]
+
+
+def test_a_fee_in_a_third_asset_is_worth_its_share() -> None:
+    third = {"fee_in": FeeIn.THIRD, "third": 9, "third_scale": 8, "third_rate": 6_005, "third_rate_scale": 1}
+    on = stage([], traded=market(taker_ppm=1_000, **third))
+    place(on, 10, 1, "buy", 3)  # 300.3, a thousandth of it at 600.5: 0.00050008326…
+    on.run(100)
+    heard = np.concatenate(on.heard)
+    fees = [
+        (int(each["price"]), int(each["qty"])) for each in heard if int(each["head"]) & 0xFFFF == registry.FEE.number
+    ]
+    assert fees == [(50_009, 9)]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numba import config
 
@@ -78,9 +78,10 @@ class Pair:
             )
             for number in NAMES
         ]
+        tiers = tuple((100 * volume, maker, taker) for volume, maker, taker in TIERS)
+        at_once = Latency(ns=0)
         rules = Rules(
-            accounts=True, margin=margin, account=ACCOUNT, tiers=tuple((100 * volume, maker, taker) for volume, maker, taker in TIERS), entry=Latency(ns=0), response=Latency(ns=0),
-            messages=16,
+            accounts=True, margin=margin, account=ACCOUNT, tiers=tiers, entry=at_once, response=at_once, messages=16
         )  # fmt: skip
         self.driven = Driven(traded, rules, books_with(wallet))
         self.heard = [np.zeros(0, RAW)]
@@ -136,7 +137,7 @@ def play(session: list[Any], pair: Pair, jump: int) -> None:
     """A session, an event every 10 ns."""
     naive, orders = pair.naive, {}
     for number, event in enumerate(session):
-        what, name, tick, qty, side = event[:5]
+        what, name, tick, qty = event[:4]
         at, price = 100 + 10 * number, LOW + tick
         book = naive.books[name]
         naive.pass_time(at)
@@ -222,7 +223,7 @@ def compare_books(pair: Pair) -> None:
     assert Fraction(int(balance["maintenance"]), 10**SCALE) == maintenance
 
 
-@settings(max_examples=80 if config.DISABLE_JIT else 1_300)
+@settings(max_examples=80 if config.DISABLE_JIT else 1_300, phases=(Phase.generate,))
 @given(SESSION, st.booleans())
 def test_the_same_as_an_exchange_of_fractions(session: list[Any], third: bool) -> None:
     pair = Pair(10_000, third, margin=False)
@@ -230,7 +231,7 @@ def test_the_same_as_an_exchange_of_fractions(session: list[Any], third: bool) -
     compare(pair)
 
 
-@settings(max_examples=40 if config.DISABLE_JIT else 800)
+@settings(max_examples=40 if config.DISABLE_JIT else 800, phases=(Phase.generate,))
 @given(SESSION, st.integers(5, 300), st.integers(0, 20))
 def test_the_same_where_positions_are_liquidated(session: list[Any], wallet: int, jump: int) -> None:
     pair = Pair(wallet, False, margin=True)
