@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from veloz.backtest.feed import Feed, survey
 from veloz.contracts import registry as r
 from veloz.contracts.layout import APPLIED, FIRST, LAST, ROW, STEP_END
-from veloz.history.dataset import VenueClock, VenueOrder, desk_chunk, venue_words, words_of
+from veloz.history.dataset import desk_chunk
+from veloz.history.ordering import VenueClock, VenueOrder, venue_words, words_of
 
 BASE = 1_700_000_000_000_000_000
 KINDS = (r.TRADE, r.QUOTE, r.LEVEL, r.VENUE_LEVEL, r.VENUE_TRADE, r.LINK, r.REQUESTED)
@@ -58,12 +59,14 @@ def is_seen_by_venue(row: np.void) -> bool:
 def naive_venue(rows: np.ndarray, shift: int, *, receive: bool) -> list[tuple[int, int]]:
     """(venue time, which row), in the venue's order."""
     last: dict[int, int] = {}
+    newest = 0
     found = []
     for row in rows:
         if not is_seen_by_venue(row):
             continue
         stated, received, instrument = int(row["ts_event"]), int(row["ts_recv"]) + shift, int(row["instrument"])
-        time = received if receive else stated or last.get(instrument, received)
+        newest = max(newest, received)
+        time = newest if receive else stated or last.get(instrument, received)
         if stated and not receive:
             last[instrument] = stated
         found.append((time, int(row["qty"])))

@@ -14,7 +14,8 @@ from veloz.contracts.codes import StopLevel
 from veloz.contracts.layout import ROW
 from veloz.contracts.registry import DATA_FOLDED
 from veloz.engine.step import Body, Engine, Step, Wake
-from veloz.history.dataset import HEAD, Chunk, clear_end, joined, words_of
+from veloz.history.dataset import Chunk, clear_end
+from veloz.history.ordering import HEAD, joined, words_of
 from veloz.reducers.fold import fold
 from veloz.reducers.state import State, new_state
 from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK

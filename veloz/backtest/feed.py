@@ -12,28 +12,18 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from veloz.backtest.prices import PRICE, FirstPrices, Prices
 from veloz.contracts.layout import APPLIED
 from veloz.contracts.registry import BAR, BAR_VOLUME, LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
-from veloz.history.dataset import (
-    HEAD,
-    TS_EVENT,
-    TS_RECV,
-    Chunk,
-    VenueClock,
-    VenueOrder,
-    desk_chunk,
-    venue_words,
-    words_of,
-)  # fmt: skip
+from veloz.history.dataset import Chunk, desk_chunk
+from veloz.history.ordering import HEAD, TS_EVENT, TS_RECV, VenueClock, VenueOrder, venue_words, words_of
 from veloz.history.slabs import SlabReader
 from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 
-PRICE: Final = 4  # place of a row's price, and of a bar's open
 LENGTH: Final = 3  # place of a bar's length
 SILENCE_NS: Final = 10_000_000_000  # nothing at all for so long is told as a gap
 BARS_MISSED: Final = 2  # where there is nothing but bars: so many times the longest
 SILENCES_MAX: Final = 100  # told; all are counted
-PRICES_KEPT: Final = 1 << 20  # distinct prices counted before they are added up
 _KIND, _INSTRUMENT = int(KIND_MASK), int(INSTRUMENT_SHIFT)
 _PRICED: Final = (TRADE.number, LEVEL.number, VENUE_LEVEL.number, VENUE_TRADE.number)
 _BARS: Final = (BAR.number, BAR_VOLUME.number)
@@ -46,36 +36,6 @@ class Silence(NamedTuple):
 
     begin_ns: int
     end_ns: int
-
-
-class Prices:
-    """How often each price of an instrument was seen."""
-
-    def __init__(self) -> None:
-        self._parts: list[tuple[np.ndarray, np.ndarray]] = []
-        self._kept = 0
-
-    def add(self, prices: np.ndarray) -> None:
-        """Count prices; those of 0 and below are none."""
-        values, counts = np.unique(prices[prices > 0], return_counts=True)
-        self._parts.append((values, counts))
-        self._kept += len(values)
-        if self._kept > PRICES_KEPT:
-            self._parts = [self._total()]
-            self._kept = len(self._parts[0][0])
-
-    def _total(self) -> tuple[np.ndarray, np.ndarray]:
-        values, place = np.unique(np.concatenate([values for values, _ in self._parts]), return_inverse=True)
-        counts = np.zeros(len(values), np.int64)
-        np.add.at(counts, place, np.concatenate([counts for _, counts in self._parts]))
-        return values, counts
-
-    def median(self) -> int:
-        """The lower median; 0 where there was none."""
-        values, counts = self._total() if self._parts else (np.zeros(0, np.int64), np.zeros(0, np.int64))
-        if not len(values):
-            return 0
-        return int(values[np.searchsorted(np.cumsum(counts), (int(counts.sum()) + 1) // 2)])
 
 
 @dataclass
@@ -96,6 +56,7 @@ class Survey:
     prices: dict[int, Prices] = field(default_factory=dict)
     opens: dict[int, Prices] = field(default_factory=dict)  # of bars
     longest_ns: int = 0  # of the bars
+    first_prices: FirstPrices = field(default_factory=FirstPrices)
     silences: list[Silence] = field(default_factory=list)
     silences_n: int = 0
 
@@ -104,6 +65,12 @@ class Survey:
         if self.applied:
             return 0
         return base_ns - self.least_lag_ns if self.least_lag_ns < 0 else 0
+
+    def middles(self, *, first: bool) -> dict[int, int]:
+        """A price in the middle of each instrument's; `first`: of those that were known when it had begun."""
+        if first:
+            return self.first_prices.found
+        return {instrument: self.median(instrument) for instrument in self.prices.keys() | self.opens.keys()}
 
     def begin_ns(self, shift_ns: int) -> int:
         """The smallest stamp, receive stamps moved."""
@@ -135,6 +102,7 @@ def survey(path: Path, first: int, last: int, *, receive: bool = False) -> Surve
     found, clock, newest = Survey(), VenueClock(0, receive=receive), -_FAR
     for _, rows in SlabReader(path, first, last):
         words = words_of(rows)
+        found.first_prices.see(words)
         kinds = words[:, HEAD] & _KIND
         words = words[(kinds > 0) & (kinds <= VENUE_TRADE.number)]
         if not len(words):

@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from veloz.backtest.desk import Desk
 from veloz.backtest.prelude import Traded, World
 from veloz.backtest.settings import text_of
 from veloz.backtest.setup import Plan
+from veloz.backtest.walk import Seat
 from veloz.contracts import terms
 from veloz.contracts.codes import Product
 from veloz.contracts.registry import FEE, FILLED, REQUESTED
@@ -92,7 +92,7 @@ class Ledger:
         self.curve: list[Point] = []
         self._closed = new_state()  # as the end was valued
 
-    def see(self, desk: Desk, step: Step) -> None:
+    def see(self, desk: Seat, step: Step) -> None:
         """See `runner.Watcher`."""
         kinds = step.rows["kind"]
         if np.isin(kinds, _WATCHED).any():
@@ -100,7 +100,7 @@ class Ledger:
         if desk.now_ns >= self._next_ns:
             self.mark(desk)
 
-    def see_all(self, desk: Desk, first_seq: int, rows: np.ndarray) -> None:
+    def see_all(self, desk: Seat, first_seq: int, rows: np.ndarray) -> None:
         """See `runner.Watcher`."""
         self._read(first_seq, rows)
 
@@ -109,7 +109,7 @@ class Ledger:
         """See `runner.Watcher`: when the next point of the curve is due."""
         return self._next_ns
 
-    def mark(self, desk: Desk) -> None:
+    def mark(self, desk: Seat) -> None:
         """See `runner.Watcher`: a point of the curve."""
         now = desk.now_ns
         self._next_ns = (now // self._every + 1) * self._every
@@ -130,7 +130,7 @@ class Ledger:
 
     # --- the end ----------------------------------------------------------------------------------------------------------
 
-    def figures(self, desk: Desk) -> Figures:
+    def figures(self, desk: Seat) -> Figures:
         """What the run came to, valued as of its last moment; closes the curve."""
         state = copy_state(desk.state)
         settle(state, I(desk.now_ns))

@@ -11,7 +11,7 @@ import numpy as np
 
 from veloz.backtest.prelude import World, listing_rows
 from veloz.contracts.registry import LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
-from veloz.history.dataset import HEAD, TS_EVENT, TS_RECV, VenueClock, VenueOrder, words_of
+from veloz.history.ordering import HEAD, TS_EVENT, TS_RECV, VenueClock, VenueOrder, words_of
 from veloz.history.results import Naming
 from veloz.history.slabs import SlabReader
 from veloz.reducers.fold import fold

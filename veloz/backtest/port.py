@@ -1,17 +1,33 @@
 """The simulated exchange as a run sees it: made from its settings."""
 
-from typing import Final
+from typing import Final, Protocol
 
 from veloz.backtest.driving import Driven
 from veloz.backtest.prelude import Traded, World, filters_of
+from veloz.backtest.prices import Ladder
 from veloz.backtest.rules import HFTBACKTEST, Compat, Delay, Latency, Market, Matching, Queue, Rules
 from veloz.backtest.settings import Settings, SettingsError
-from veloz.backtest.setup import Ladder, Plan
 from veloz.contracts.codes import Product
 
 NOTIONAL_PLACES: Final = 8  # of a multiplier
 QTY_MOST: Final = (1 << 62) - 1
 SHARE_PLACES: Final = 6  # of what is counted in millionths
+
+
+class Trading(Protocol):
+    """What an exchange has to know of a run: `setup.Plan`, or that of a run on paper."""
+
+    @property
+    def settings(self) -> Settings:
+        """How it trades."""
+
+    @property
+    def world(self) -> World:
+        """What is traded."""
+
+    @property
+    def ladders(self) -> dict[int, Ladder]:
+        """Where the book of each instrument lies."""
 
 
 class Exchange(Driven):
@@ -21,11 +37,11 @@ class Exchange(Driven):
         plan: The run.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Trading) -> None:
         super().__init__(markets_of(plan), rules_of(plan.settings))
 
 
-def markets_of(plan: Plan) -> list[Market]:
+def markets_of(plan: Trading) -> list[Market]:
     """What is traded, as the exchange is told."""
     return [_market(plan.world, each, plan.ladders[each.number], plan.settings) for each in plan.world.traded]
 

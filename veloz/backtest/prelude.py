@@ -271,6 +271,19 @@ def world_rows(world: World, settings: Settings, named: Named, now_ns: int, limi
         SettingsError: A balance or a limit cannot be counted.
     """
     rows = Rows(now_ns)
+    _name(rows, settings, named)
+    return _open_world(rows, world, settings, now_ns, limits)
+
+
+def paper_rows(world: World, settings: Settings, named: Named, now_ns: int, limits: str) -> Rows:
+    """The first step of a run on paper: the same, but the journal begins with the run, which is no result of data.
+
+    Args and errors as of `world_rows`; `named` says where the feed is from, as far as that is a recording.
+    """
+    return _open_world(Rows(now_ns), world, settings, now_ns, limits, named)
+
+
+def _name(rows: Rows, settings: Settings, named: Named) -> None:
     rows.add(
         registry.DATA_NAMED,
         body=DataBody(
@@ -279,7 +292,14 @@ def world_rows(world: World, settings: Settings, named: Named, now_ns: int, limi
         first_data_seq=named.first_seq, last_data_seq=named.last_seq, shift_ns=named.shift_ns,
         gated=int(settings["gate.enabled"]), venue_clock=int(named.paper),
     )  # fmt: skip
+
+
+def _open_world(
+    rows: Rows, world: World, settings: Settings, now_ns: int, limits: str, named: Named | None = None
+) -> Rows:
     rows.add(registry.STARTED, epoch=1)
+    if named is not None:
+        _name(rows, settings, named)
     for name, asset in world.assets.items():
         rows.add(registry.ASSET, body=NameBody(name=name), asset=asset.number, scale=asset.scale)
     rows.join(listing_rows(world, now_ns))

@@ -11,7 +11,7 @@ from journal import JournalError, Writer
 from journal.limits import ROWS_MAX
 from veloz.contracts.layout import ROW
 from veloz.engine.step import Body, Step
-from veloz.history.dataset import joined
+from veloz.history.ordering import joined
 
 MAP_BYTES: Final = 64 << 30  # address space, not disk
 BATCH_ROWS: Final = 8_192
@@ -78,6 +78,12 @@ class Recorder:
         if self._waiting:
             self._writer.append(joined(*self._rows), bodies=self._bodies)
         self._rows, self._bodies, self._waiting = [], [], 0
+
+    def commit(self) -> int:
+        """Make everything so far durable; the last row that is."""
+        self.flush()
+        self._writer.flush()
+        return self._writer.durable_seq
 
     def close(self) -> None:
         """Make everything durable and give the journal back."""

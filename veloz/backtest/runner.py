@@ -3,9 +3,6 @@
 Of one instant: rows of the recording at the desk, then what arrives from the venue, then the venue's own rows and requests, then timers.
 So the venue goes to just before the desk's next moment, stops where something arrives earlier, and the desk takes that first. A timer
 comes when everything of its instant is over, and only while something is still to come.
-
-What the desk asks for is sent at the moment it decides. That it was sent (`order.dispatched`) is told to the desk with the next thing that
-happens there, whatever that is.
 """
 
 import time
@@ -17,17 +14,13 @@ import numpy as np
 
 from veloz.backtest.desk import Desk
 from veloz.backtest.feed import Feed
-from veloz.contracts import registry, terms
-from veloz.contracts.layout import ROW
+from veloz.backtest.walk import NEVER, Seat, Walk
 from veloz.engine.outbox import Request
-from veloz.engine.step import Body, Step
-from veloz.history.dataset import Chunk, joined
+from veloz.engine.step import Step
+from veloz.history.dataset import Chunk
 from veloz.reducers.words import RAW
 
 LOOP_EVENTS: Final = 4_096  # between two looks at whether to pause
-NEVER: Final = (1 << 63) - 1
-DRAIN_NS: Final = 60_000_000_000  # so long what is under way may go on when the recording is over
-_NOTHING: Final = np.zeros(0, ROW)
 _NO_ROWS: Final = np.zeros(0, RAW)
 
 
@@ -66,7 +59,7 @@ class Sink(Protocol):
 class Watcher(Protocol):
     """Who is shown every step of a run, after it was taken."""
 
-    def see(self, desk: Desk, step: Step) -> None:
+    def see(self, desk: Seat, step: Step) -> None:
         """The next step."""
 
     def see_all(self, desk: Desk, first_seq: int, rows: np.ndarray) -> None:
@@ -126,7 +119,7 @@ class Loop(Protocol):
         """See `driver.Driver.go`."""
 
 
-class Run:
+class Run(Walk):
     """A run that can be played, paused, stepped, and taken to a moment.
 
     Args:
@@ -141,22 +134,17 @@ class Run:
     def __init__(
         self, desk: Desk, venue: Venue, feed: Feed, *, total: int, sink: Sink, watchers: Iterable[Watcher] = ()
     ) -> None:
+        self._watchers = tuple(watchers)
+        super().__init__(desk, sink, self._watchers)
         self.desk, self.venue = desk, venue
-        self.steps = 0
         self.paused = False
-        self.over = False
-        self.why = ""  # why it ended early
-        self.feed, self._total, self._sink, self._watchers = feed, total, sink, tuple(watchers)
+        self.feed, self._total, self._sink = feed, total, sink
         self.loop: Loop | None = None  # takes what is plain; None: everything is taken one event at a time
         self._hand = Hand()
+        self._sent = self._hand.sent
         self._seconds = 0.0
-        self._end_ns = 0  # when a run ends whatever is still under way
 
     # --- controls ---------------------------------------------------------------------------------------------------------
-
-    def begin(self, rows: np.ndarray, bodies: Iterable[Body]) -> None:
-        """Take a step of the run's beginning."""
-        self._done(self.desk.begin(rows, bodies))
 
     def pause(self) -> None:
         """Let `play` and `seek` return after the event in hand. May be called from another thread."""
@@ -253,10 +241,6 @@ class Run:
         self._hand.chunk, self._hand.at = self.feed.next_chunk(), 0
         return self._hand.chunk
 
-    def _timer_ns(self) -> int:
-        due = self.desk.host.next_due()
-        return NEVER if due is None else max(due, self.desk.now_ns)
-
     def _fold_to(self, chunk: Chunk, until_ns: int) -> None:
         """Fold the steps of the recording that end at or before a moment; nobody has to be asked about them."""
         end = int(np.searchsorted(chunk.times, until_ns, "right"))
@@ -273,36 +257,6 @@ class Run:
             if taken is not None:
                 self._done(taken)
         self._hand.at += 1
-
-    def _report(self, at_ns: int) -> None:
-        """What arrives from the venue at one moment."""
-        rows = self.venue.take(at_ns)
-        self._done(self.desk.take(at_ns, joined(self._told(), rows)))
-
-    def _fire(self, at_ns: int) -> None:
-        """The timers that have come."""
-        due = self.desk.host.due(at_ns)
-        rows = np.zeros(len(due), registry.TIMER.view)
-        rows["kind"], rows["version"], rows["ts_recv"] = registry.TIMER.number, registry.TIMER.version, at_ns
-        for row, each in zip(rows, due, strict=True):
-            row["strategy"], row["timer"], row["due_ns"] = each.strategy, each.timer, each.due_ns
-        self._done(self.desk.take(at_ns, joined(self._told(), rows)))
-
-    def _drain(self, timer_ns: int) -> None:
-        """The recording is over for the desk: what is under way still arrives, and timers come as long as something does."""
-        coming = self._coming_ns()
-        self._end_ns = self._end_ns or self.desk.now_ns + DRAIN_NS
-        if coming == NEVER or min(coming, timer_ns) > self._end_ns:
-            self.over = True
-            return
-        limit = min(timer_ns, coming)
-        arrival = self._advance(limit)
-        if self.over:
-            return
-        if arrival <= limit:
-            self._report(arrival)
-        elif timer_ns == limit and self._coming_ns() != NEVER:
-            self._fire(timer_ns)
 
     def _coming_ns(self) -> int:
         """When something happens next that is under way already."""
@@ -328,6 +282,12 @@ class Run:
         self.over = bool(self.why)
         return self.venue.next_arrival_ns()
 
+    def _heard(self, at_ns: int) -> np.ndarray:
+        return self.venue.take(at_ns)
+
+    def _send(self, request: Request, sent_ns: int) -> None:
+        self.venue.send(request, sent_ns)
+
     def _next_row_ns(self) -> int:
         if self._hand.row == len(self._hand.rows):
             more = self.feed.next_rows(NEVER - 1)
@@ -336,40 +296,8 @@ class Run:
             self._hand.rows, self._hand.row = more, 0
         return int(self._hand.rows[self._hand.row]["ts_event"])
 
-    # --- what was decided -------------------------------------------------------------------------------------------------
-
-    def _told(self) -> np.ndarray:
-        """What was sent since the last step, as rows."""
-        sent, self._hand.sent = self._hand.sent, []
-        return joined(*sent) if sent else _NOTHING
-
-    def _done(self, step: Step) -> None:
-        """A step was taken: it is written, its requests leave."""
-        self._sink.add(step)
-        self.steps += 1
-        for request in self.desk.engine.outbox.release(step.last_seq):
-            self.venue.send(request, self.desk.now_ns)
-            self._hand.sent.append(dispatched(request, self.desk.now_ns))
-        for watcher in self._watchers:
-            watcher.see(self.desk, step)
-
 
 class Reached(Protocol):
     """Whether a run is where it was to go."""
 
     def __call__(self) -> bool: ...
-
-
-def dispatched(request: Request, now_ns: int) -> np.ndarray:
-    """`order.dispatched` of a request that left at a moment: ROW[1]."""
-    row = np.zeros(1, registry.DISPATCHED.view)
-    parts = terms.unpack(terms.SPEC, request.spec)
-    row["kind"], row["version"] = registry.DISPATCHED.number, registry.DISPATCHED.version
-    row["instrument"], row["ts_recv"], row["order"], row["action"] = (
-        request.instrument, now_ns, request.key, request.action,
-    )  # fmt: skip
-    row["sent_ns"], row["ref"] = now_ns, request.seq
-    row["meta"] = terms.pack(
-        terms.META, account=request.account, sell=parts["sell"], position_side=parts["position_side"], action=request.action,
-    )  # fmt: skip
-    return row.view(ROW)

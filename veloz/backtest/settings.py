@@ -75,7 +75,11 @@ KEYS: Final = (
     Key("data.venue", "binance_usdm", "whose market a file is", among=tuple(VENUES)),
     Key("data.from", "", "first moment that counts, ISO 8601 or nanoseconds; empty: the first row"),
     Key("data.to", "", "last moment that counts; empty: the last row"),
-    Key("data.clock", "venue", "the venue's clock: its own stamps, or the receive stamps (paper)", among=("venue", "receive")),
+    Key(
+        "data.clock", "",
+        "the venue's clock: its own stamps, or the receive stamps (paper); empty: receive where a run on paper recorded the data",
+        among=("", "venue", "receive"),
+    ),
     Key("instrument.symbol", [], "what is traded; empty: everything the data hold"),
     Key("instrument.kind", "", "how it pays; empty: as the data say", among=("", *KINDS)),
     Key("instrument.tick", _NO, "price step; 0: as the data say"),

@@ -4,15 +4,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from journal import Reader
+import numpy as np
+
+from journal import Reader, View
 from veloz.backtest.desk import Desk
 from veloz.backtest.feed import Feed, Survey, survey
 from veloz.backtest.prelude import Named, World, make_world, strategy_rows, world_rows
+from veloz.backtest.prices import Ladder, ladders_of
 from veloz.backtest.runner import Run, Sink, Venue, Watcher
 from veloz.backtest.settings import Settings, SettingsError
-from veloz.contracts.registry import BAR, LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
+from veloz.contracts.registry import BAR, DATA_NAMED, LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.names import read_catalogue
 from veloz.history.results import naming_of
 from veloz.instruments.instrument import Instrument
@@ -24,15 +27,6 @@ LIBRARIES_MAX: Final = 8
 _LEVELS, _PRINTS = (LEVEL.number, VENUE_LEVEL.number), (TRADE.number, VENUE_TRADE.number)
 MODEL_KINDS: Final = {"queue": _LEVELS, "book": _LEVELS, "trades": _PRINTS, "bars": (BAR.number,)}
 MODEL_LOOKS: Final = {"queue": "levels of the book", "book": "levels of the book", "trades": "trades", "bars": "bars"}
-ROI_LOW, ROI_HIGH = (4, 5), (6, 5)  # of the median price
-
-
-@dataclass(frozen=True)
-class Ladder:
-    """Prices, in quanta, within which a venue keeps the book of an instrument."""
-
-    low: int
-    high: int
 
 
 @dataclass(frozen=True)
@@ -73,13 +67,13 @@ def make_plan(
         SettingsError: They cannot.
         journal.ReadError: The recording cannot be read.
     """
-    head, digest, instruments = _read_data(data, last)
+    head, digest, instruments, paper_run = read_recording(data, last)
     if last is None or last > head:
         last = head
     if last < first:
         raise SettingsError(f"The data at {data} hold no row between {first} and {last}; choose another range.")
     world = make_world(instruments, settings)
-    paper = settings["data.clock"] == "receive"
+    paper = settings["data.clock"] == "receive" or (paper_run is not None and not settings["data.clock"])
     found = (walk or _survey)(data, first, last, paper)
     if not found.rows:
         raise SettingsError(f"The data at {data} hold no row of a market; import a recording first.")
@@ -89,23 +83,51 @@ def make_plan(
                 f"The data hold no row of {each.instrument.symbol}; choose another instrument or range."
             )
     _check_suits(settings["match.model"], world, found)
-    shift = found.shift_ns(settings["latency.feed_base_ns"])
-    if found.least_lag_ns + shift < 0 and found.least_lag_ns < 0:
+    shift = 0 if paper else found.shift_ns(settings["latency.feed_base_ns"])
+    if not paper and found.least_lag_ns + shift < 0 and found.least_lag_ns < 0:
         raise SettingsError(
             f"The data reach the desk up to {-found.least_lag_ns} ns before the venue; "
             "their stamps are taken as they stand, so correct them first."
         )
-    library, sources = _library(settings)
-    limits = _limits(settings)
+    library, sources = library_of(settings)
+    limits = limits_of(settings)
     named = Named(first, last, shift, paper, str(data.resolve()), digest)
     begin = found.begin_ns(shift)
+    if paper:
+        begin = found.first_recv_ns if paper_run is None or paper_run.seq < first else paper_run.ts_ns
     world_rows(world, settings, named, begin, limits)
     strategy_rows(world, settings.strategies, library, sources, begin)
-    return Plan(settings, data, named, world, found, begin, _ladders(world, found, settings), library, sources, limits)
+    ladders = ladders_of(world, found.middles(first=paper), settings)
+    return Plan(settings, data, named, world, found, begin, ladders, library, sources, limits)
 
 
-def _read_data(data: Path, last: int | None) -> tuple[int, str, list[Instrument]]:
-    """Head of a recording, what names it, and its instruments as they were first listed."""
+class Began(NamedTuple):
+    """Where and when a run on paper began."""
+
+    seq: int
+    ts_ns: int
+
+
+class Recording(NamedTuple):
+    """What a recording is, before its rows are looked at."""
+
+    head: int
+    digest: str  # names it
+    instruments: list[Instrument]  # as they were first listed
+    paper: Began | None  # the run on paper that recorded it
+
+
+def read_recording(data: Path, last: int | None = None) -> Recording:
+    """See what a recording is.
+
+    Args:
+        data: Its journal.
+        last: Last row of it that counts; None: to its head.
+
+    Raises:
+        SettingsError: It is none.
+        journal.ReadError: It cannot be read.
+    """
     with Reader.open(data) as reader, reader.view() as view:
         if naming_of(view) is not None:
             raise SettingsError(
@@ -117,7 +139,18 @@ def _read_data(data: Path, last: int | None) -> tuple[int, str, list[Instrument]
         batch = view.batch_at(min(last or head, head))
         assert batch is not None
         catalogue = read_catalogue(view, batch.last)
-        return head, batch.digest.hex(), [_as_listed(catalogue.versions(each.number)) for each in catalogue]
+        listed = [_as_listed(catalogue.versions(each.number)) for each in catalogue]
+        return Recording(head, batch.digest.hex(), listed, paper_began(view, batch.last))
+
+
+def paper_began(view: View, last: int) -> Began | None:
+    """The run on paper that recorded the rows up to a number; None where none did."""
+    for batch in view.scan(1, last, kinds={DATA_NAMED.number}):
+        rows = batch.rows.view(DATA_NAMED.view)
+        said = np.flatnonzero((rows["kind"] == DATA_NAMED.number) & (rows["venue_clock"] == 1))
+        if len(said):
+            return Began(batch.first + int(said[0]), int(rows["ts_recv"][said[0]]))
+    return None
 
 
 def _as_listed(versions: Sequence[tuple[int, Instrument]]) -> Instrument:
@@ -139,8 +172,12 @@ def _survey(data: Path, first: int, last: int, receive: bool) -> Survey:
     return survey(data, first, last, receive=receive)
 
 
-def _library(settings: Settings) -> tuple[Library, dict[str, str]]:
-    """The code of the strategies: what comes with the program, and the files that the settings name."""
+def library_of(settings: Settings) -> tuple[Library, dict[str, str]]:
+    """The code of the strategies: what comes with the program, and the text of the files that the settings name.
+
+    Raises:
+        SettingsError: It cannot be read or run.
+    """
     sources: dict[str, str] = {}
     for each in settings.strategies:
         file = each.code.rpartition(":")[0]
@@ -166,7 +203,8 @@ def _library_of(sources: tuple[tuple[str, str], ...]) -> Library:
     return Library(sources)
 
 
-def _limits(settings: Settings) -> str:
+def limits_of(settings: Settings) -> str:
+    """Text of the file of limits; "" where none is named. Raises SettingsError."""
     file: str = settings["limits.file"]
     if not file:
         return ""
@@ -193,22 +231,6 @@ def _check_suits(model: str, world: World, found: Survey) -> None:
             f"match.model is {model} and fills by {MODEL_LOOKS[model]}, of which the data hold none of {each.instrument.symbol}; "
             f"{way_out}."
         )
-
-
-def _ladders(world: World, found: Survey, settings: Settings) -> dict[int, Ladder]:
-    """Where the book of each instrument lies."""
-    ladders = {}
-    for each in world.traded:
-        scale = each.instrument.price_scale
-        median = found.median(each.number)
-        low, high = (settings[f"match.roi_{side}"].scaleb(scale) for side in ("lb", "ub"))
-        if not median and not (low and high):
-            raise SettingsError(
-                f"The data hold no price of {each.instrument.symbol}; give match.roi_lb and match.roi_ub, or other data."
-            )
-        bottom = int(low) if low else median * ROI_LOW[0] // ROI_LOW[1]
-        ladders[each.number] = Ladder(max(bottom, 1), int(high) if high else -(-median * ROI_HIGH[0] // ROI_HIGH[1]))
-    return ladders
 
 
 def make_run(

@@ -60,7 +60,9 @@ class TimerFired(msgspec.Struct, frozen=True, kw_only=True, tag="system.timer.v1
 
 
 class DataNamed(msgspec.Struct, frozen=True, kw_only=True, tag="system.data_named.v1"):
-    """First row of a backtest's result: which recording it was run on. The body says it in full."""
+    """First row of a backtest's result: which recording it was run on. The body says it in full. Behind `system.started` it says that a
+    run is on paper, and with what settings: its orders are filled by the exchange of a backtest, which sees market rows as they arrive.
+    """
 
     first_data_seq: Seq
     last_data_seq: Seq

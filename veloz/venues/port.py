@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from veloz.engine.outbox import Request
 from veloz.instruments.catalogue import Catalogue
 
 FRAME_PAD: Final = 16  # newline bytes a block ends with, so that a scanner may read ahead without asking
@@ -116,6 +117,32 @@ class Counts:
     messages: Counter[str] = field(default_factory=Counter)  # by name: websocket messages and `rest_depth_snapshot`
     rejected: int = 0  # frames of a known type that are unreadable or break their contract, and frames that are no JSON
     unknown: int = 0  # frames of a type this version does not read; they are in `messages` too
+
+
+class Orders(Protocol):
+    """A venue as the place that requests go to and reports come from, on the desk's clock."""
+
+    def hear(self, rows: NDArray[np.void]) -> None:
+        """Show it market rows in the order of the journal, each stamped no earlier than any moment it was taken to: ROW[n]."""
+
+    def send(self, request: Request, sent_ns: int) -> None:
+        """Hand over a request whose step is durable. No earlier than the one before."""
+
+    def advance(self, until_ns: int) -> int:
+        """Go to a moment, or to the first arrival of reports before it; when reports arrive next, far beyond all times: none are due."""
+        ...
+
+    def take(self, at_ns: int) -> NDArray[np.void]:
+        """The reports that arrive at a moment, each with its arrival as receive stamp: ROW[n]."""
+        ...
+
+    def next_ns(self) -> int:
+        """When something happens next that is known to be under way; far beyond all times: nothing is."""
+        ...
+
+    def ended(self) -> str:
+        """Why it takes no more; "" while it does."""
+        ...
 
 
 class Codec(Protocol):

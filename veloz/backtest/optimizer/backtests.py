@@ -14,7 +14,6 @@ from typing import Any, Final
 import numpy as np
 
 from journal import Reader
-from veloz.backtest.desk import Desk
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.ending import outcome_of
 from veloz.backtest.feed import Survey, survey
@@ -24,6 +23,7 @@ from veloz.backtest.optimizer.trial import Opener, Outcome, Params, Refused, Swe
 from veloz.backtest.port import rules_of
 from veloz.backtest.settings import Settings, SettingsError, read_settings
 from veloz.backtest.setup import Plan, make_plan
+from veloz.backtest.walk import Seat
 from veloz.contracts.kernel import digest_sources
 from veloz.contracts.registry import DATA_NAMED
 from veloz.engine.step import Step
@@ -190,15 +190,15 @@ class Pulse:
         self.times: list[int] = []
         self.equity: list[int] = []
 
-    def see(self, desk: Desk, step: Step) -> None:
+    def see(self, desk: Seat, step: Step) -> None:
         """See `runner.Watcher`."""
         if desk.now_ns >= self.next_ns:
             self.mark(desk)
 
-    def see_all(self, desk: Desk, first_seq: int, rows: np.ndarray) -> None:
+    def see_all(self, desk: Seat, first_seq: int, rows: np.ndarray) -> None:
         """See `runner.Watcher`."""
 
-    def mark(self, desk: Desk) -> None:
+    def mark(self, desk: Seat) -> None:
         """See `runner.Watcher`."""
         self.next_ns = (desk.now_ns // self._every + 1) * self._every
         self.add(desk.now_ns, int(desk.state.scopes[SCOPE_GLOBAL]["equity"]))

@@ -1,0 +1,103 @@
+"""Prices of a recording: which is the median, which come first, and the ladder of prices that a venue keeps the book of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from veloz.backtest.prelude import World
+from veloz.backtest.settings import Settings, SettingsError
+from veloz.contracts.layout import STEP_END
+from veloz.contracts.registry import BAR, LEVEL, TRADE
+from veloz.history.ordering import HEAD
+from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
+
+PRICE: Final = 4  # place of a row's price, and of a bar's open
+PRICES_KEPT: Final = 1 << 20  # distinct prices counted before they are added up
+ROI_LOW, ROI_HIGH = (4, 5), (6, 5)  # of the middle price
+_PRICED: Final = (LEVEL.number, TRADE.number, BAR.number)
+_KIND, _INSTRUMENT, _END = int(KIND_MASK), int(INSTRUMENT_SHIFT), STEP_END << int(FLAGS_SHIFT)
+
+
+class Prices:
+    """How often each price of an instrument was seen."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[np.ndarray, np.ndarray]] = []
+        self._kept = 0
+
+    def add(self, prices: np.ndarray) -> None:
+        """Count prices; those of 0 and below are none."""
+        values, counts = np.unique(prices[prices > 0], return_counts=True)
+        self._parts.append((values, counts))
+        self._kept += len(values)
+        if self._kept > PRICES_KEPT:
+            self._parts = [self._total()]
+            self._kept = len(self._parts[0][0])
+
+    def _total(self) -> tuple[np.ndarray, np.ndarray]:
+        values, place = np.unique(np.concatenate([values for values, _ in self._parts]), return_inverse=True)
+        counts = np.zeros(len(values), np.int64)
+        np.add.at(counts, place, np.concatenate([counts for _, counts in self._parts]))
+        return values, counts
+
+    def median(self) -> int:
+        """The lower median; 0 where there was none."""
+        values, counts = self._total() if self._parts else (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        if not len(values):
+            return 0
+        return int(values[np.searchsorted(np.cumsum(counts), (int(counts.sum()) + 1) // 2)])
+
+
+class FirstPrices:
+    """The middle of the first prices of each instrument: those of the first step that tells any. Known as soon as that step is."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, int] = {}
+
+    def see(self, words: np.ndarray) -> None:
+        """More rows, whole steps of them: i8[n, 8]."""
+        kinds = words[:, HEAD] & _KIND
+        at = np.flatnonzero(np.isin(kinds, _PRICED) & (words[:, PRICE] > 0))
+        instruments = words[at, HEAD] >> _INSTRUMENT
+        for instrument in np.unique(instruments).tolist():
+            if instrument not in self.found:
+                mine = at[instruments == instrument]
+                ends = np.flatnonzero(words[mine[0] :, HEAD] & _END)
+                end = int(mine[0] + ends[0]) if len(ends) else len(words)
+                prices = Prices()
+                prices.add(words[mine[mine <= end], PRICE])
+                self.found[instrument] = prices.median()
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Prices, in quanta, within which a venue keeps the book of an instrument."""
+
+    low: int
+    high: int
+
+
+def ladders_of(world: World, middles: Mapping[int, int], settings: Settings) -> dict[int, Ladder]:
+    """Where the book of each traded instrument lies.
+
+    Args:
+        world: What is traded.
+        middles: A middle price by instrument, in quanta; missing or 0: not known.
+        settings: The run's.
+
+    Raises:
+        SettingsError: Neither the settings nor the data tell.
+    """
+    ladders = {}
+    for each in world.traded:
+        scale, middle = each.instrument.price_scale, middles.get(each.number, 0)
+        low, high = (settings[f"match.roi_{side}"].scaleb(scale) for side in ("lb", "ub"))
+        if not middle and not (low and high):
+            raise SettingsError(
+                f"The data hold no price of {each.instrument.symbol}; give match.roi_lb and match.roi_ub, or other data."
+            )
+        bottom = int(low) if low else middle * ROI_LOW[0] // ROI_LOW[1]
+        ladders[each.number] = Ladder(max(bottom, 1), int(high) if high else -(-middle * ROI_HIGH[0] // ROI_HIGH[1]))
+    return ladders

@@ -1,0 +1,1 @@
+"""Paper: the exchange of a backtest, fed with market rows as they arrive."""
