@@ -16,10 +16,11 @@ from veloz.daemon.paper import PaperRun, plan_rehearsal, rehearse
 from veloz.history.recall import recall
 from veloz.reducers.state import state_hash
 
+CLOSE = ["strategy.half_spread=0.1", "strategy.interval_ns=20_000_000"]
 WAYS = {
-    "compiled": (QUOTER, ["strategy.form=compiled"]),
-    "python": (QUOTER, ["strategy.form=python"]),
-    "two": (CHASER, []),
+    "compiled": (QUOTER, [*CLOSE, "strategy.form=compiled"]),
+    "python": (QUOTER, [*CLOSE, "strategy.form=python"]),
+    "two": (CHASER.replace("half_spread = 1", "half_spread = 0.1"), []),
 }
 
 
