@@ -61,13 +61,13 @@ def outcome_of(
         seed=plan.settings["seed"],
         versions={"python": sys.version.split()[0], **_versions()},
         settings=json.loads(plan.settings.canonical()),
-        gaps=_gaps(plan, run),
+        gaps=_gaps(plan),
         warnings=tuple(warnings),
     )  # fmt: skip
 
 
-def _gaps(plan: Plan, run: Run) -> tuple[Gap, ...]:
-    told = gaps_of(plan, run.desk.state)
+def _gaps(plan: Plan) -> tuple[Gap, ...]:
+    told = gaps_of(plan)
     return tuple(
         Gap(symbol=gap.symbol, from_ns=gap.begin_ns, to_ns=gap.end_ns, what=f"{gap.what} ({gap.times})") for gap in told
     )

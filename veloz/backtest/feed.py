@@ -12,10 +12,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from journal import Reader
 from veloz.backtest.prices import PRICE, FirstPrices, Prices
-from veloz.contracts.layout import APPLIED
-from veloz.contracts.registry import BAR, BAR_VOLUME, LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
+from veloz.contracts.layout import APPLIED, ROW
+from veloz.contracts.registry import BAR, BAR_VOLUME, CHANGED, LEVEL, LISTED, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.dataset import Chunk, desk_chunk
+from veloz.history.gaps import GapFinder
 from veloz.history.ordering import HEAD, TS_EVENT, TS_RECV, VenueClock, VenueOrder, venue_words, words_of
 from veloz.history.slabs import SlabReader
 from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
@@ -28,6 +30,7 @@ _KIND, _INSTRUMENT = int(KIND_MASK), int(INSTRUMENT_SHIFT)
 _PRICED: Final = (TRADE.number, LEVEL.number, VENUE_LEVEL.number, VENUE_TRADE.number)
 _BARS: Final = (BAR.number, BAR_VOLUME.number)
 _FAR: Final = 1 << 62
+LISTING: Final = (LISTED.number, CHANGED.number)
 _APPLIED: Final = APPLIED << int(FLAGS_SHIFT)
 
 
@@ -59,6 +62,7 @@ class Survey:
     first_prices: FirstPrices = field(default_factory=FirstPrices)
     silences: list[Silence] = field(default_factory=list)
     silences_n: int = 0
+    gaps: GapFinder = field(default_factory=GapFinder)
 
     def shift_ns(self, base_ns: int) -> int:
         """What receive stamps are moved by: the least lag becomes `base_ns` where it is below 0, unless the stamps hold as they stand."""
@@ -100,8 +104,10 @@ def survey(path: Path, first: int, last: int, *, receive: bool = False) -> Surve
         journal.ReadError: It cannot be read, or a batch is damaged.
     """
     found, clock, newest = Survey(), VenueClock(0, receive=receive), -_FAR
+    _note_listed(found.gaps, path, first - 1)
     for _, rows in SlabReader(path, first, last):
         words = words_of(rows)
+        found.gaps.see(words.view(ROW).reshape(-1))
         found.first_prices.see(words)
         kinds = words[:, HEAD] & _KIND
         words = words[(kinds > 0) & (kinds <= VENUE_TRADE.number)]
@@ -117,6 +123,15 @@ def survey(path: Path, first: int, last: int, *, receive: bool = False) -> Surve
             found.back_ns = max(found.back_ns, int((peak - times).max()))
             newest = int(peak[-1])
     return found
+
+
+def _note_listed(gaps: GapFinder, path: Path, last: int) -> None:
+    """What instruments are whose listing stands in front of the rows that count: gaps of spot are told by other numbers."""
+    if last > 0:
+        with Reader.open(path) as reader:
+            for batch in reader.scan(1, last, kinds=LISTING):
+                rows = batch.rows.view(ROW)
+                gaps.see(rows[np.isin(rows["kind"], LISTING)])
 
 
 def _note_stamps(found: Survey, words: np.ndarray) -> None:

@@ -239,14 +239,21 @@ class Gap(NamedTuple):
     end_ns: int
 
 
-def gaps_of(plan: Plan, state: State) -> list[Gap]:
-    """Breaks in the sequence of depth messages, and times in which nothing was recorded, on the recording's own clock."""
-    found = []
-    for each in plan.world.traded:
-        slot = int(state.instruments[each.number]["slot"])
-        count = int(state.slots[slot]["gaps"]) if slot >= 0 else 0
-        if count:
-            found.append(Gap(each.instrument.symbol, "depth messages are missing", count, 0, 0))
+GAPS: Final = {"bars": "bars are missing", "diffs": "depth messages are missing", "book": "the book was begun anew"}
+
+
+def gaps_of(plan: Plan) -> list[Gap]:
+    """What is missing of the traded instruments, and times in which nothing was recorded, on the recording's own clock."""
+    gaps = plan.found.gaps
+    symbols = {each.number: each.instrument.symbol for each in plan.world.traded}
+    found = [
+        Gap(symbols[gap.instrument], GAPS[gap.what], max(gap.missing, 1), gap.begin_ns, gap.end_ns)
+        for gap in gaps.gaps
+        if gap.instrument in symbols
+    ]
+    more = sum(gaps.counts.values()) - len(gaps.gaps)
+    if more:
+        found.append(Gap("", "rows are missing, of whatever market", more, 0, 0))
     for begin, end in plan.found.silences:
         found.append(Gap("", "nothing was recorded", 1, begin, end))
     if plan.found.silences_n > len(plan.found.silences):

@@ -16,21 +16,24 @@ import numpy as np
 from veloz.backtest.settings import Runs, Settings, SettingsError, text_of
 from veloz.contracts import registry
 from veloz.contracts.account import NameBody
-from veloz.contracts.codes import Product, StrategyAction
+from veloz.contracts.codes import Product, Refusal, StrategyAction
 from veloz.contracts.layout import HEAD, ROW
 from veloz.contracts.registry import Kind
 from veloz.contracts.system import DataBody
 from veloz.engine.step import Body
 from veloz.instruments.instrument import VERSION_FIRST, Instrument, define, is_sound, significant_decimals
-from veloz.instruments.units import SCALE_MAX, read_decimal
+from veloz.instruments.units import INT64_MAX, SCALE_MAX, read_decimal
 from veloz.risk.limits import LimitsError, Numbering, read_limits, seed
 from veloz.strategies.loader import Library, Refused
+from veloz.strategies.parameters import convert
+from veloz.strategies.sdk import Param
 
 ACCOUNT: Final = 1
 OWNER: Final = 1  # whose commands they are
 MONEY_SCALE: Final = 8
 COIN_SCALE: Final = 12  # of coins that inverse contracts gain and lose in: an execution moves very little of one
 DEFAULT_MONEY: Final = Decimal(1_000_000)
+QUANTA_MAX: Final = 10**15  # of one step of a price or a quantity
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "EUR", "USD", "BTC", "ETH", "BNB")
 PRODUCTS: Final = {"spot": Product.SPOT, "linear": Product.LINEAR, "inverse": Product.INVERSE}
 _WORDS: Final = tuple(ROW.names or ())[len(HEAD) :]
@@ -148,6 +151,11 @@ def make_world(instruments: Sequence[Instrument], settings: Settings) -> World:
         listed.append(_traded(_change(each, settings) if each.number in chosen and changed else each))
     traded = tuple(each for each in listed if each.number in chosen)
     reporting = settings["account.reporting"] or traded[0].money
+    known = dict.fromkeys(name for each in listed for name in (each.base, each.quote, each.settle))
+    if reporting not in known and reporting not in settings.balances:
+        raise SettingsError(
+            f"account.reporting is {reporting!r}, which nothing here is paid in; there are {', '.join(known)}."
+        )
     return World(traded, tuple(listed), _assets(listed, settings, reporting), reporting)
 
 
@@ -199,7 +207,13 @@ def _change(known: Instrument, settings: Settings) -> Instrument:
         raise SettingsError(
             f"{known.symbol} cannot be such an instrument; look at instrument.multiplier, tick and lot."
         )
-    return define(body, known.number, VERSION_FIRST)
+    changed = define(body, known.number, VERSION_FIRST)
+    for field, count in (("tick", changed.tick), ("lot", changed.lot)):
+        if field in said and not 0 < count <= QUANTA_MAX:
+            raise SettingsError(
+                f"instrument.{field} is {said[field]}, which is too great to be counted; give a finer one."
+            )
+    return changed
 
 
 def _traded(instrument: Instrument) -> Traded:
@@ -378,7 +392,7 @@ def _limit(rows: Rows, world: World, text: str) -> None:
     try:
         entries = read_limits(text, known)
     except LimitsError as error:
-        raise SettingsError(str(error)) from None
+        raise SettingsError(" ".join(str(error).split())) from None
     rows.extend(seed(entries, len(rows) + 1, int(rows.rows()["ts_recv"][0]), OWNER))
 
 
@@ -408,14 +422,14 @@ def strategy_rows(
             )  # fmt: skip
         except Refused as error:
             raise SettingsError(f"{str(error).rstrip('.')}.") from None
-        _check_params(library, code, each)
+        _check_params(library, code, each, [one.instrument for one in wanted])
         words: dict[str, Any] = {"strategy": number, "code_hash": hashed, "principal": OWNER, "account": ACCOUNT}
         rows.add(registry.COMMAND_STRATEGY, 0, body, **words, action=int(StrategyAction.LOAD))
         rows.add(registry.COMMAND_STRATEGY, 0, None, **words, action=int(StrategyAction.START))
     return rows
 
 
-def _check_params(library: Library, code: str, runs: Runs) -> None:
+def _check_params(library: Library, code: str, runs: Runs, instruments: Sequence[Instrument]) -> None:
     made = library.newest(code)
     assert made is not None, code
     declared = [param.name for param in made.made.params]
@@ -424,5 +438,33 @@ def _check_params(library: Library, code: str, runs: Runs) -> None:
             near = difflib.get_close_matches(name, declared, n=1, cutoff=0.4)
             known = f"the nearest is {near[0]}" if near else f"there are {', '.join(declared) or 'none'}"
             raise SettingsError(f"Strategy {runs.name} has no parameter {name}; {known}.")
+    scales = [(each.price_scale, each.qty_scale) for each in instruments]
+    for param in made.made.params:
+        _check_value(runs, param, scales)
     if runs.form == "kernel" and made.made.kernel is None:
         raise SettingsError(f"Strategy {runs.name} has no compiled form; set its form to python.")
+
+
+def _check_value(runs: Runs, param: Param, scales: Sequence[tuple[int, int]]) -> None:
+    """See that a strategy can take what it is told; what it cannot take would only be said in the result, of a run that does nothing."""
+    if param.name not in runs.params:
+        return
+    text = runs.params[param.name]
+    value, where = convert(param, text, scales), f"Parameter {param.name} of strategy {runs.name} is {text!r}"
+    if value.code == Refusal.NOT_KNOWN:
+        raise SettingsError(
+            f"Strategy {runs.name} wants {param.market + 1} instruments; name them in instrument.symbol."
+        )
+    if value.code == Refusal.OUT_OF_BOUNDS and value.limit == INT64_MAX:
+        raise SettingsError(f"{where}, which is too great to be counted; write less.")
+    if value.code == Refusal.NOT_A_NUMBER and value.limit:
+        raise SettingsError(f"{where}, which has more decimals than the data count; write fewer.")
+    if value.code == Refusal.OUT_OF_BOUNDS:
+        bounds = " and ".join(
+            f"{word} {bound}" for word, bound in (("least", param.low), ("most", param.high)) if bound
+        )
+        raise SettingsError(f"{where}, which is out of its bounds; write {f'at {bounds}' if bounds else 'less'}.")
+    if value.code:
+        raise SettingsError(f"{where}, which is no number; write digits.")
+    if value.value == 0 and read_decimal(text) != read_decimal("0") and text.strip("-+0."):
+        raise SettingsError(f"{where}, which is less than the smallest step of the data; write more.")

@@ -14,6 +14,7 @@ from veloz.history.ordering import HEAD
 from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 
 PRICE: Final = 4  # place of a row's price, and of a bar's open
+STEPS_MAX: Final = 1 << 26  # of a ladder: half a gigabyte a side
 PRICES_KEPT: Final = 1 << 20  # distinct prices counted before they are added up
 ROI_LOW, ROI_HIGH = (4, 5), (6, 5)  # of the middle price
 _PRICED: Final = (LEVEL.number, TRADE.number, BAR.number)
@@ -98,6 +99,12 @@ def ladders_of(world: World, middles: Mapping[int, int], settings: Settings) -> 
             raise SettingsError(
                 f"The data hold no price of {each.instrument.symbol}; give match.roi_lb and match.roi_ub, or other data."
             )
-        bottom = int(low) if low else middle * ROI_LOW[0] // ROI_LOW[1]
-        ladders[each.number] = Ladder(max(bottom, 1), int(high) if high else -(-middle * ROI_HIGH[0] // ROI_HIGH[1]))
+        bottom = max(int(low) if low else middle * ROI_LOW[0] // ROI_LOW[1], 1)
+        top = int(high) if high else -(-middle * ROI_HIGH[0] // ROI_HIGH[1])
+        if not bottom < top or (top - bottom) // each.instrument.tick > STEPS_MAX:
+            raise SettingsError(
+                f"No book of {each.instrument.symbol} can be kept from {bottom} to {top} units of its last decimal, in steps of "
+                f"{each.instrument.tick}; give other match.roi_lb and match.roi_ub."
+            )
+        ladders[each.number] = Ladder(bottom, top)
     return ladders

@@ -25,6 +25,10 @@ COMPATS: Final = ("none", "hftbacktest")
 LATENCIES: Final = ("constant", "feed", "empirical", "log_normal")
 MODELS: Final = ("queue", "trades", "book", "bars")
 PPM_SCALE: Final = 6
+NUMBER_MAX: Final = 10**18  # of any setting
+DAY_NS: Final = 86_400 * 10**9  # of anything that is under way
+LEVERAGE_MAX: Final = 10_000
+PPM_MAX: Final = 10**PPM_SCALE
 
 
 class SettingsError(ValueError):
@@ -40,6 +44,7 @@ class Key:
     about: str
     least: int | None = None
     among: tuple[str, ...] = ()
+    most: int = NUMBER_MAX
 
     def accept(self, value: Any, where: str) -> Any:
         """The value in the setting's type. Raises SettingsError."""
@@ -52,17 +57,30 @@ class Key:
             value = str(value)  # a moment, which TOML reads itself
         elif wanted is tuple and isinstance(value, list) and all(type(each) is int and each >= 0 for each in value):
             value = tuple(value)
-        if wanted is int and isinstance(value, Decimal) and value == value.to_integral_value():
+        if wanted is int and isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
             value = int(value)
         if type(value) is not wanted or (wanted is list and not all(isinstance(each, str) for each in value)):
             raise SettingsError(f"{self.name} wants {_TYPES[wanted]}, and {where} says {_shown(value)}.")
-        if self.least is not None and value < self.least:
-            raise SettingsError(f"{self.name} must be at least {self.least}, and {where} says {value}.")
+        if wanted is int or wanted is Decimal:
+            self._check_range(value, where)
+        elif wanted is tuple:
+            for each in value:
+                self._check_range(each, where)
         if self.among and value not in self.among:
             raise SettingsError(
-                f"{self.name} is {value} in {where}{_nearest(str(value), self.among)}; there are {', '.join(self.among)}."
+                f"{self.name} is {value} in {where}{_nearest(str(value), self.among)}; there are {', '.join(filter(None, self.among))}."
             )
         return value
+
+    def _check_range(self, value: Any, where: str) -> None:
+        if isinstance(value, Decimal) and not value.is_finite():
+            raise SettingsError(
+                f"{self.name} wants a number that ends, and {where} says {value}; write one with digits."
+            )
+        if abs(value) > self.most:
+            raise SettingsError(f"{self.name} must be at most {self.most}, and {where} says more; write less.")
+        if self.least is not None and value < self.least:
+            raise SettingsError(f"{self.name} must be at least {self.least}, and {where} says {value}.")
 
 
 _TYPES: Final = {
@@ -91,19 +109,19 @@ KEYS: Final = (
     Key("instrument.max_qty", _NO, "greatest quantity of an order; 0: as the data say"),
     Key("instrument.min_notional", _NO, "least worth of an order; 0: as the data say"),
     Key("account.name", "main", "what the account is called"),
-    Key("account.leverage", 20, "of every contract", 1),
+    Key("account.leverage", 20, "of every contract", 1, most=LEVERAGE_MAX),
     Key("account.reporting", "", "the asset that everything is told in; empty: what the first instrument gains and loses in"),
     Key("account.lots", "average", "cost of a position", among=("average", "fifo")),
     Key("strategy.name", SHORT, "a strategy that comes with the program, or FILE.py:Class"),
     Key("strategy.form", "compiled", "which of its forms is run", among=tuple(FORMS)),
-    Key("latency.entry_ns", 10_000_000, "from the desk to the venue", 0),
-    Key("latency.response_ns", 10_000_000, "from the venue to the desk", 0),
+    Key("latency.entry_ns", 10_000_000, "from the desk to the venue", 0, most=DAY_NS),
+    Key("latency.response_ns", 10_000_000, "from the venue to the desk", 0, most=DAY_NS),
     Key("latency.model", "constant", "how long messages are under way", among=LATENCIES),
     Key("latency.spread", Decimal("0.5"), "log_normal: the deviation of the logarithm; entry_ns and response_ns are medians"),
     Key("latency.feed_share", Decimal(1), "feed: so much of the newest row's lag, beside entry_ns and response_ns"),
     Key("latency.entry_quantiles", (), "empirical: delays at even steps of probability from 0 to 1, ns"),
     Key("latency.response_quantiles", (), "the same, back"),
-    Key("latency.feed_base_ns", 0, "least lag of the data where their own is below 0", 0),
+    Key("latency.feed_base_ns", 0, "least lag of the data where their own is below 0", 0, most=DAY_NS),
     Key("queue.model", "risk_averse", "how the place in the queue is estimated", among=QUEUES),
     Key("queue.power", Decimal(3), "exponent of the power models"),
     Key("match.model", "queue", "how orders are filled", among=MODELS),
@@ -111,8 +129,8 @@ KEYS: Final = (
     Key("match.compat", "none", "whose peculiarities are wanted", among=COMPATS),
     Key("match.roi_lb", _NO, "least price of the book; 0: four fifths of the median"),
     Key("match.roi_ub", _NO, "greatest price of the book; 0: six fifths of the median"),
-    Key("match.slippage_ppm", 0, "what executions that take are worse by", 0),
-    Key("match.impact_ppm", 0, "what own executions move the book by", 0),
+    Key("match.slippage_ppm", 0, "what executions that take are worse by", 0, most=PPM_MAX),
+    Key("match.impact_ppm", 0, "what own executions move the book by", 0, most=PPM_MAX),
     Key("fees.maker", Decimal("0.0002"), "share of the value; below 0: a rebate"),
     Key("fees.taker", Decimal("0.0005"), "share of the value"),
     Key("gate.enabled", True, "the risk gate; off only for comparisons"),
@@ -260,7 +278,7 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Any, path: Path) -> 
 
 def _way_out(name: str) -> str:
     near = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.4)
-    return f"; the nearest is {near[0]}" if near else f"; there are {', '.join(BY_NAME)}"
+    return f"; the nearest is {near[0]}" if near else "; they are listed in docs/reference/backtest.md"
 
 
 def _label(code: str) -> str:
@@ -289,6 +307,10 @@ def _listed(listed: Any, params: Mapping[str, str], path: Path) -> tuple[Runs, .
     known = ("name", "code", "form", "instruments", "params")
     for place, each in enumerate(listed, 1):
         where = f"[[strategies]] number {place} of {path}"
+        if not isinstance(each, dict) or not isinstance(each.get("params", {}), dict):
+            raise SettingsError(
+                f"{where} is no table, or its params are none; write [[strategies]] and [strategies.params]."
+            )
         for name in each:
             if name not in known:
                 raise SettingsError(f"{where} sets {name}{_nearest(name, known)}; there are {', '.join(known)}.")

@@ -71,7 +71,7 @@ def make_plan(
     if last is None or last > head:
         last = head
     if last < first:
-        raise SettingsError(f"The data at {data} hold no row between {first} and {last}; choose another range.")
+        raise SettingsError(f"The data at {data} hold no row of the range that is asked for; choose another one.")
     world = make_world(instruments, settings)
     paper = settings["data.clock"] == "receive" or (paper_run is not None and not settings["data.clock"])
     found = (walk or _survey)(data, first, last, paper)

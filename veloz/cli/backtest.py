@@ -1,13 +1,16 @@
 """`veloz backtest`: run strategies on a recording against a simulated venue."""
 
 import argparse
+import shutil
+import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from veloz.cli.main import add_common
-from veloz.cli.outcome import EXIT_OK, CommandError, print_json, print_table, say
+from veloz.cli.outcome import EXIT_OK, EXIT_USAGE, EXIT_WORLD, CommandError, print_json, print_table, say
 
 if TYPE_CHECKING:
     from veloz.backtest.ledger import Ledger
@@ -99,7 +102,7 @@ def run_backtest(
     own = read_settings(list(program))
     try:
         if not config.is_file():
-            raise SettingsError(f"There is no file {config}; configs/quoter.toml comes with the program.")
+            raise SettingsError(f"There is no file {config}; the program comes with configs/quoter.toml.")
         settings = read_file(config, overrides)
         rules_of(settings)
         place = journal or _new_place(own.path("data_dir") / "backtests", config.stem) / "journal"
@@ -109,7 +112,38 @@ def run_backtest(
         plan = make_plan(settings, recording, first, last)
     except (SettingsError, Taken) as error:
         raise refusal(error) from None
-    return _run(plan, place, out or (Path(settings["report.dir"]) if settings["report.dir"] else _beside(place)))
+    named = out or (Path(settings["report.dir"]) if settings["report.dir"] else None)
+    out = named or _beside(place)
+    made = _require_folder(out, "--out" if named else "--journal")
+    try:
+        return _run(plan, place, out)
+    except BaseException:
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
+        raise
+
+
+def _require_folder(out: Path, word: str) -> list[Path]:
+    """See that reports can be written at a place before anything is run; the folders that were made for it, innermost first."""
+    import errno
+
+    made = [each for each in (out, *out.parents) if not each.exists()]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
+        raise CommandError(
+            f"Nothing can be written in {out}: {error.strerror}.",
+            code="not_writable",
+            hint=f"Name another folder by {word}.",
+            exit_code=EXIT_WORLD if error.errno == errno.ENOSPC else EXIT_USAGE,
+        ) from None
+    return made
 
 
 def refusal(error: Exception) -> CommandError:
@@ -160,6 +194,8 @@ def find_recording(words: Sequence[str], settings: Any, own: "Settings") -> Path
     from veloz.backtest.settings import SAMPLE, SettingsError
 
     paths = [_sample(settings["data.venue"]) if word == SAMPLE else _placed(word, settings.folder) for word in words]
+    if not all(words) or not words:
+        raise SettingsError("No data are named; give data.path or --data.")
     for path in paths:
         if not path.exists():
             raise SettingsError(f"There are no data at {path}; check data.path or --data.")
@@ -189,7 +225,13 @@ def _import(paths: Sequence[Path], settings: Any, own: "Settings") -> Path:
     if not whole.is_file():
         say(f"importing {', '.join(str(path) for path in paths)} into {place}")
         inputs = [(settings["data.venue"], path) for path in paths]
-        ingest_files(inputs, place, given=_given(paths, settings), unsafe_fs=True)
+        there = place.exists()
+        try:
+            ingest_files(inputs, place, given=_given(paths, settings), unsafe_fs=True)
+        except CommandError:
+            if not there:
+                shutil.rmtree(place, ignore_errors=True)
+            raise
         whole.write_text("\n".join(str(path.resolve()) for path in paths) + "\n")
     return place
 
@@ -278,7 +320,7 @@ def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
     from veloz.reducers.state import state_hash
 
     figures, progress = ledger.figures(played.desk), played.progress
-    gaps = gaps_of(plan, played.desk.state)
+    gaps = gaps_of(plan)
     return {
         "records": progress.rows,
         "orders": figures.orders,
@@ -315,6 +357,14 @@ def _warnings(plan: "Plan", played: "Run", gaps: int) -> list[str]:
         )
     if gaps:
         found.append(f"The data have gaps: {gaps}, told in the report.")
+    for each in plan.world.traded:
+        body = each.instrument.body
+        lacks = [name for name, text in (("tick", body.tick), ("lot", body.lot)) if not text]
+        if lacks:
+            found.append(
+                f"The data state no {' and no '.join(lacks)} of {body.symbol}: one unit of the last decimal was taken. "
+                f"Give {' and '.join(f'instrument.{name}' for name in lacks)}, or import with --instruments."
+            )
     if played.why:
         found.append(f"The run ended early: {played.why}.")
     if not plan.settings["gate.enabled"]:

@@ -71,16 +71,23 @@ class GapFinder:
 
     def _see_bars(self, heads: NDArray[np.void], sums: NDArray[np.void]) -> None:
         own = (heads["kind"] == BAR.number) & (heads["flags"] & CLOSED != 0)
-        for instrument, length in np.unique(
-            np.stack([heads["instrument"], sums["venue_seq"]], 1)[own], axis=0
-        ).tolist():
-            mine = own & (heads["instrument"] == instrument) & (sums["venue_seq"] == length)
-            begins = np.unique(heads["venue_seq"][mine])
-            due = np.append(self._bar.get((instrument, length), int(begins[0])), begins[:-1] + length)
-            for at in np.flatnonzero(begins > due):
-                missing = -(-int(begins[at] - due[at]) // length) if length > 0 else 0
-                self._add(Gap(instrument, "bars", int(due[at]), int(begins[at]), missing))
-            self._bar[instrument, length] = max(int(begins[-1]) + length, int(due[0]))
+        instruments, lengths, begins = heads["instrument"][own], sums["venue_seq"][own], heads["venue_seq"][own]
+        if not len(begins):
+            return
+        order = np.lexsort((begins, lengths, instruments))
+        instruments, lengths, begins = instruments[order], lengths[order], begins[order]
+        starts = np.append(True, (instruments[1:] != instruments[:-1]) | (lengths[1:] != lengths[:-1]))
+        due = np.append(0, begins[:-1] + lengths[:-1])
+        firsts = np.flatnonzero(starts)
+        keys = list(zip(instruments[firsts].tolist(), lengths[firsts].tolist(), strict=True))
+        due[firsts] = [self._bar.get(key, begin) for key, begin in zip(keys, begins[firsts].tolist(), strict=True)]
+        for at in np.flatnonzero(begins > due).tolist():
+            length = int(lengths[at])
+            missing = -(-int(begins[at] - due[at]) // length) if length > 0 else 0
+            self._add(Gap(int(instruments[at]), "bars", int(due[at]), int(begins[at]), missing))
+        lasts = np.append(firsts[1:], len(begins)) - 1
+        ends = np.maximum(begins[lasts] + lengths[lasts], due[firsts])
+        self._bar.update(zip(keys, ends.tolist(), strict=True))
 
     def _see_diffs(self, firsts: NDArray[np.void]) -> None:
         for instrument in np.unique(firsts["instrument"]).tolist():

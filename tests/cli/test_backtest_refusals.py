@@ -1,0 +1,205 @@
+"""What cannot be run is one sentence with the thing, the reason and the way out; exit 2; and nothing lies where nothing lay."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from journal import Writer
+from tests.backtest.made import BEGIN, BODY, level, make_recording, trade
+from tests.cli.conftest import Run
+from veloz.contracts import registry as r
+from veloz.contracts.layout import STEP_END
+from veloz.instruments.instrument import define
+
+GOOD = "[account]\nbalances = { USDT = 1000000 }\n[strategy]\nqty = 0.01\nhalf_spread = 0.1\nmax_position = 1\n"
+ROWS = [level(0, 1_000, 5), level(0, 1_001, 5, ask=True), *[trade(10 * k, 1_000, 3) for k in range(1, 20)]]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small recording, and with whatever may be mistaken for one."""
+    folder = tmp_path_factory.mktemp("world")
+    make_recording(folder / "data", *ROWS)
+    with Writer.open(folder / "empty", map_size_bytes=1 << 24):
+        pass
+    with Writer.open(folder / "unlisted", map_size_bytes=1 << 24) as writer:
+        writer.append(np.concatenate(ROWS))
+    _listing(folder / "silent")
+    (folder / "folder").mkdir()
+    (folder / "text").write_text("hello")
+    (folder / "table.npz").write_bytes(b"garbage")
+    (folder / "table.csv").write_text("a,b\n1,2\n")
+    (folder / "capture.gz").write_bytes(b"no")
+    (folder / "torn").mkdir()
+    (folder / "torn" / "data.mdb").write_bytes(b"x" * 8_192)
+    (folder / "broken.py").write_text("class Broken(\n")
+    (folder / "reaches.py").write_text("import os\nclass A: pass\n")
+    (folder / "bytes.py").write_bytes(b"\xff\xfe")
+    (folder / "wrong.yaml").write_text("global: {gros: 4}")
+    (folder / "torn.yaml").write_text(": : :\n -")
+    return folder
+
+
+def _listing(path: Path) -> None:
+    known = define(BODY, 1)
+    row = np.zeros(1, r.LISTED.view)
+    row["kind"], row["version"], row["instrument"], row["flags"] = r.LISTED.number, 1, 1, STEP_END
+    row["scales"], row["tick"], row["lot"], row["ts_recv"] = known.scales, known.tick, known.lot, BEGIN
+    row["multiplier_e8"], row["definition"] = known.multiplier_e8, 1
+    with Writer.open(path, map_size_bytes=1 << 24) as writer:
+        writer.append(row, bodies=[(0, msgspec.msgpack.encode(BODY))])
+
+
+def lying(folder: Path) -> set[str]:
+    return {str(path) for path in folder.rglob("*")}
+
+
+def require_refusal(veloz: Run, world: Path, tmp_path: Path, words: list[object], said: str) -> None:
+    """Exit 2, one sentence that says `said`, and the folders as they were."""
+    before = lying(tmp_path), lying(world)
+    ran = veloz("backtest", *words, "--json")
+    assert ran.code == 2, ran
+    error = ran.json["error"]
+    told = f"{error['message']} {error['hint']}"
+    assert said in told
+    assert "\n" not in told
+    assert error["message"].endswith(".")
+    assert error["hint"].endswith(".")
+    datasets = str(tmp_path / "data")
+    assert {each for each in lying(tmp_path) if each not in (datasets, f"{datasets}/datasets")} == before[0]
+    assert lying(world) == before[1]
+
+
+CONFIGS = {
+    "a = [": "is not valid TOML",
+    "strategy = 4": "strategy, which is no setting",
+    "data = []": "data, which is no setting",
+    "strategies = 4": "[[strategies]], once",
+    "strategies = [1]": "is no table",
+    "[[strategies]]\nparams = 3": "is no table",
+    "[[strategies]]\ninstruments = 3": "wants a text or a list of texts",
+    "[[strategies]]\nname = 3\nlabel = 4": "sets label",
+    "account.balances = 5": "account.balances, which is no setting",
+    "data.path = 5": "wants a text",
+    "[latency]\nentry_ns = [1]": "wants a whole number",
+    "[[latency]]\nentry_ns = 1": "latency, which is no setting",
+    "strategy.qty = [1]": "wants a number",
+    "'' = 3": "which is no setting",
+}  # fmt: skip
+SET = {
+    "latency.entry_ns=-1": "at least 0", "latency.entry_ns=1e30": "at most", "latency.response_ns=0.5": "whole number",
+    "latency.model=x": "log_normal", "latency.model=empirical": "entry_quantiles", "latency.spread=nan": "a number that ends",
+    "seed=99999999999999999999999": "at most", "seed=-1": "at least 0", "account.leverage=1e30": "at most 10000",
+    "account.leverage=0": "at least 1", "account.reporting=XYZ": "nothing here is paid in", "account.balances.USDT=nan": "ends",
+    "account.balances.USDT=-1": "at least 0", "account.balances.USDT=0.000000001": "at most 8 decimals",
+    "fees.maker=nan": "ends", "fees.taker=2": "at most 1", "fees.taker=-0.1": "nobody is paid", "match.roi_lb=inf": "ends",
+    "match.roi_ub=1e300": "at most", "match.roi_ub=1e17": "No book of BTCUSDT", "match.slippage_ppm=2000000": "at most 1000000",
+    "match.model=x": "there are queue".capitalize(), "match.compat=hft": "did you mean hftbacktest", "queue.power=nan": "ends",
+    "queue.power=-1": "above 0", "strategy.qty=-1": "at least 0", "strategy.qty=abc": "no number",
+    "strategy.qty=0.00001": "more decimals than the data", "strategy.qty=1e40": "too great", "strategy.interval_ns=0": "at least 1",
+    "strategy.qyt=1": "nearest is qty", "strategy.name=quotr": "no strategy quotr", "strategy.name=gone.py:A": "cannot be read",
+    "strategy.name=broken.py:Broken": "is not Python", "strategy.name=reaches.py:A": "imports os",
+    "strategy.name=bytes.py:A": "cannot be read", "limits.file=gone.yaml": "cannot be read", "limits.file=wrong.yaml": "sets gros",
+    "limits.file=torn.yaml": "cannot be read", "limits.file=.": "cannot be read", "instrument.tick=nan": "ends",
+    "instrument.tick=1e17": "too great to be counted", "instrument.tick=0.001": "has 3 decimals", "instrument.tick=-1": "above 0",
+    "instrument.kind=future": "There are spot", "instrument.multiplier=1e17": "cannot be such an instrument",
+    "instrument.symbol=ETHUSDT": "They hold BTCUSDT", "data.from=soon": "is no time", "data.from=2031-01-01": "no row of the range",
+    "data.to=1999-01-01": "no row of the range", "data.venue=nowhere": "data.venue is nowhere", "nothing=1": "no setting",
+    "x": "has no value",
+}  # fmt: skip
+DATA = {
+    "gone": "There are no data", "folder": "no recordings", "text": "is no recording", "table.npz": "is no recording",
+    "table.csv": "is no recording", "capture.gz": "is no recording", "torn": "is not a journal", "empty": "is empty",
+    "silent": "no row of a market", "unlisted": "hold no instrument",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CONFIGS)
+def test_a_file_that_is_no_configuration(veloz: Run, world: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.toml").write_text(text)
+    words = [tmp_path / "run.toml", "--data", world / "data", "--journal", tmp_path / "result"]
+    require_refusal(veloz, world, tmp_path, words, CONFIGS[text])
+
+
+@pytest.mark.parametrize("word", SET)
+def test_a_setting_that_cannot_be(veloz: Run, world: Path, tmp_path: Path, word: str) -> None:
+    config = world / "run.toml"
+    config.write_text(GOOD)
+    words = [config, "--data", world / "data", "--journal", tmp_path / "result", "--set", word]
+    require_refusal(veloz, world, tmp_path, words, SET[word])
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_what_is_no_data(veloz: Run, world: Path, tmp_path: Path, name: str) -> None:
+    config = world / "run.toml"
+    config.write_text(GOOD)
+    words = [config, "--data", world / name, "--journal", tmp_path / "result"]
+    require_refusal(veloz, world, tmp_path, words, DATA[name])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--journal", "WORLD/data"], "is not empty"),
+        (["--journal", "WORLD/text"], "is not empty"),
+        (["--journal", "WORLD/text/result"], "by --journal"),
+        (["--journal", "/proc/none/result"], "by --journal"),
+        (["--journal", "TMP/result", "--out", "WORLD/text"], "by --out"),
+        (["--journal", "TMP/result", "--out", "WORLD/text/out"], "by --out"),
+        (["--journal", "TMP/result", "--out", "/proc/none"], "by --out"),
+        (["--journal", "TMP/result", "--set", "report.dir='WORLD/text'"], "by --out"),
+        (["--journal", "TMP/result", "--data", ""], "No data are named"),
+    ],
+)
+def test_a_place_that_is_none(veloz: Run, world: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    config = world / "run.toml"
+    config.write_text(GOOD)
+    placed = [word.replace("WORLD", str(world)).replace("TMP", str(tmp_path)) for word in words]
+    data = [] if "--data" in words else ["--data", world / "data"]
+    require_refusal(veloz, world, tmp_path, [config, *data, *placed], said)
+
+
+def test_files_that_are_no_configuration(veloz: Run, world: Path, tmp_path: Path) -> None:
+    for name, said in (("gone.toml", "no file"), ("folder", "no file"), ("bytes.py", "is no text")):
+        words = [world / name, "--data", world / "data", "--journal", tmp_path / "result"]
+        require_refusal(veloz, world, tmp_path, words, said)
+
+
+def test_a_disk_that_fills_leaves_nothing(
+    veloz: Run, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk in the middle of the result: exit 74 as for every journal that froze, and no part of a result."""
+    import errno
+
+    from journal.store import Store
+
+    def full(store: Store, changes: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    config = world / "run.toml"
+    config.write_text(GOOD)
+    monkeypatch.setattr(Store, "commit", full)
+    before = lying(tmp_path)
+    ran = veloz("backtest", config, "--data", world / "data", "--journal", tmp_path / "result", "--json")
+    assert ran.code == 74, ran
+    assert ran.json["error"]["code"] == "disk_full"
+    assert lying(tmp_path) == before
+
+
+def test_filters_that_the_data_do_not_state_are_told(veloz: Run, world: Path, tmp_path: Path) -> None:
+    body = msgspec.structs.replace(BODY, tick="", lot="")
+    known, row = define(body, 1), np.zeros(1, r.LISTED.view)
+    row["kind"], row["version"], row["instrument"], row["flags"] = r.LISTED.number, 1, 1, STEP_END
+    row["scales"], row["tick"], row["lot"], row["ts_recv"] = known.scales, known.tick, known.lot, BEGIN
+    row["multiplier_e8"], row["definition"] = known.multiplier_e8, 1
+    with Writer.open(tmp_path / "plain", map_size_bytes=1 << 24) as writer:
+        writer.append(row, bodies=[(0, msgspec.msgpack.encode(body))])
+        writer.append(np.concatenate(ROWS))
+    config = world / "run.toml"
+    config.write_text(GOOD)
+    words = [config, "--data", tmp_path / "plain", "--journal", tmp_path / "result", "--json"]
+    told = veloz("backtest", *words).json["warnings"]
+    assert [warning for warning in told if "state no tick and no lot of BTCUSDT" in warning]
