@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from journal import Reader
 from tests.backtest.days import made_day
 from tests.backtest.test_run import CHASER, QUOTER, settings_of
 from tests.backtest.told import Told, holdings
+from veloz.backtest.driver import make_driven_run
 from veloz.backtest.port import Exchange
-from veloz.backtest.result import Recorder
+from veloz.backtest.result import Kept, Recorder
 from veloz.backtest.runner import Run
 from veloz.backtest.setup import make_plan, make_run
 from veloz.contracts import registry as r
@@ -30,11 +32,16 @@ def both(data: Path, folder: Path, text: str, *overrides: str) -> tuple[PaperRun
     live = rehearse(plan_rehearsal(settings, data), folder / "live")
     plan = make_plan(settings, folder / "live")
     assert plan.named.paper, "the journal says that its venue's clock is the receive stamp"
+    plain = make_run(plan, Exchange(plan), kept := Kept())
     recorder = Recorder(folder / "result")
-    run = make_run(plan, Exchange(plan), recorder)
-    run.play()
-    run.finish()
+    run = make_driven_run(plan, recorder)
+    for each in (plain, run):
+        each.play()
+        each.finish()
     recorder.close()
+    with Reader.open(folder / "result") as reader:
+        driven = b"".join(batch.rows.tobytes() for batch in reader.scan())
+    assert driven == kept.rows().tobytes(), "the compiled loop and the one that takes event after event"
     return live, run
 
 

@@ -36,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a recording's journal, or files to import",
     )
     parser.add_argument("--out", metavar="DIR", help="where the reports go; else beside the result")
+    parser.add_argument(
+        "--paper",
+        action="store_true",
+        help="play the data to a run on paper instead, which writes a journal as a live run does, and no report",
+    )
     add_common(parser)
 
 
@@ -50,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         journal=args.journal and Path(args.journal),
         data=args.data,
         out=args.out and Path(args.out),
+        paper=args.paper,
     )
     answer["seconds"] = time.perf_counter() - begun
     for warning in answer["warnings"]:
@@ -79,6 +85,7 @@ def run_backtest(
     journal: Path | None = None,
     data: Sequence[str] = (),
     out: Path | None = None,
+    paper: bool = False,
 ) -> dict[str, Any]:
     """The answer of `veloz backtest` without `seconds`.
 
@@ -89,6 +96,7 @@ def run_backtest(
         journal: The result's directory; None: a new one among the backtests of the data directory.
         data: What to run on instead of what the file says.
         out: Where reports go.
+        paper: Play the data to a run on paper, which makes no reports.
 
     Raises:
         CommandError: It cannot be run as it is asked for.
@@ -109,6 +117,8 @@ def run_backtest(
         require_free(place)
         recording = find_recording(list(data) or settings["data.path"], settings, own)
         first, last = _range(recording, settings["data.from"], settings["data.to"])
+        if paper:
+            return _rehearse(settings, recording, first, last, place)
         plan = make_plan(settings, recording, first, last)
     except (SettingsError, Taken) as error:
         raise refusal(error) from None
@@ -302,6 +312,33 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     answer["metrics"], answer["journal"] = measure(outcome).as_dict(), str(place)
     answer["report"], answer["report_json"] = str(written.html), str(written.json)
     return answer
+
+
+def _rehearse(settings: Any, recording: Path, first: int, last: int | None, place: Path) -> dict[str, Any]:
+    """Play it to a run on paper."""
+    from veloz.backtest.ledger import Ledger
+    from veloz.daemon.paper import plan_rehearsal, rehearse
+    from veloz.reducers.state import state_hash
+
+    plan = plan_rehearsal(settings, recording, first, last)
+    ledger = Ledger(plan.world)
+    played = rehearse(plan, place, (ledger,))
+    figures = ledger.figures(played.desk)
+    return {
+        "orders": figures.orders,
+        "fills": figures.fills,
+        "position": figures.position,
+        "cash": figures.cash,
+        "fees": figures.fees,
+        "equity_end": figures.equity_end,
+        "state_hash": state_hash(played.desk.state),
+        "rows": played.desk.seq,
+        "steps": played.steps,
+        "config_hash": plan.settings.digest,
+        "data_hash": plan.named.head,
+        "journal": str(place),
+        "warnings": [f"The run ended early: {played.why}."] if played.why else [],
+    }
 
 
 def _warm_run(plan: "Plan") -> None:

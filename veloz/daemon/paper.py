@@ -146,13 +146,13 @@ def begin_paper(plan: PaperPlan, journal: Journal, lookers: Sequence[Looker] = (
 # --- a recording as the feed ---------------------------------------------------------------------------------------------------
 
 
-def plan_rehearsal(settings: Settings, data: Path, last: int | None = None) -> PaperPlan:
+def plan_rehearsal(settings: Settings, data: Path, first: int = 1, last: int | None = None) -> PaperPlan:
     """A run on paper on a recording that is played as if it came in now. It begins with the recording's first row.
 
     Args:
         settings: As of a backtest.
         data: The recording's journal.
-        last: Last row that is played; None: all.
+        first, last: Rows that are played; None: to the end.
 
     Raises:
         SettingsError: It cannot be run so.
@@ -165,18 +165,18 @@ def plan_rehearsal(settings: Settings, data: Path, last: int | None = None) -> P
     world = make_world(found.instruments, settings)
     library, sources = library_of(settings)
     limits = limits_of(settings)
-    begin_ns, prices = _first_prices(data, last, {each.number for each in world.traded})
-    named = Named(1, last, 0, True, str(data.resolve()), found.digest)
+    begin_ns, prices = _first_prices(data, first, last, {each.number for each in world.traded})
+    named = Named(first, last, 0, True, str(data.resolve()), found.digest)
     paper_rows(world, settings, named, begin_ns, limits)
     strategy_rows(world, settings.strategies, library, sources, begin_ns)
     ladders = ladders_of(world, prices.found, settings)
     return PaperPlan(settings, world, ladders, library, sources, limits, named, begin_ns)
 
 
-def _first_prices(data: Path, last: int, wanted: set[int]) -> tuple[int, FirstPrices]:
+def _first_prices(data: Path, first: int, last: int, wanted: set[int]) -> tuple[int, FirstPrices]:
     """When the first row was received, and what a live run waits for before it begins."""
     prices, begin_ns = FirstPrices(), 0
-    for chunk in desk_chunks(data, 1, last, 0):
+    for chunk in desk_chunks(data, first, last, 0):
         begin_ns = begin_ns or int(chunk.rows["ts_recv"][0])
         prices.see(words_of(chunk.rows))
         if wanted <= prices.found.keys():
