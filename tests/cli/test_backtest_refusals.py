@@ -203,3 +203,38 @@ def test_filters_that_the_data_do_not_state_are_told(veloz: Run, world: Path, tm
     words = [config, "--data", tmp_path / "plain", "--journal", tmp_path / "result", "--json"]
     told = veloz("backtest", *words).json["warnings"]
     assert [warning for warning in told if "state no tick and no lot of BTCUSDT" in warning]
+
+
+def test_a_gap_in_the_data_is_in_the_report(veloz: Run, world: Path, tmp_path: Path) -> None:
+    """A book that was begun anew, and a minute in which nothing was recorded."""
+    import json
+
+    from veloz.contracts.layout import APPLIED, EMPTY, FIRST, LAST, SNAPSHOT
+
+    anew = level(300, -1, 0)
+    anew["flags"] = FIRST | LAST | EMPTY | SNAPSHOT | APPLIED | STEP_END
+    late = [level(60_300, 1_000, 5), level(60_300, 1_001, 5, ask=True), trade(60_400, 1_000, 3)]
+    make_recording(tmp_path / "holes", *ROWS, anew, *late)
+    config = world / "run.toml"
+    config.write_text(GOOD)
+    words = ["--data", tmp_path / "holes", "--journal", tmp_path / "result", "--out", tmp_path / "out", "--json"]
+    told = veloz("backtest", config, *words).json
+    assert [gap["what"] for gap in told["gaps"]] == ["the book was begun anew", "nothing was recorded"]
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [gap["what"] for gap in report["gaps"]] == ["the book was begun anew (1)", "nothing was recorded (1)"]
+    assert report["gaps"][0]["symbol"] == "BTCUSDT"
+    assert any("have gaps: 2" in warning for warning in told["warnings"])
+
+
+def test_a_recording_is_played_to_a_run_on_paper(veloz: Run, world: Path, tmp_path: Path) -> None:
+    config = world / "run.toml"
+    config.write_text(GOOD)
+    live = veloz("backtest", config, "--data", world / "data", "--journal", tmp_path / "live", "--paper", "--json").json
+    again = veloz("backtest", config, "--data", tmp_path / "live", "--journal", tmp_path / "result", "--json").json
+    for key in ("orders", "fills", "position", "cash", "fees", "equity_end"):
+        assert live[key] == again[key]
+    assert live["orders"] > 0
+    verified = veloz("replay", "--journal", tmp_path / "live", "--verify", "--json")
+    assert (verified.code, verified.json["state_hash"]) == (0, live["state_hash"])
+    replayed = veloz("replay", "--journal", tmp_path / "result", "--verify", "--json")
+    assert (replayed.code, replayed.json["state_hash"]) == (0, again["state_hash"])
