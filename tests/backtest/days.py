@@ -10,8 +10,11 @@ from veloz.contracts.layout import STEP_END
 DEPTH = 4
 
 
-def made_day(path: Path, seed: int, steps: int = 700) -> Path:
-    """A recording: several rows a step now and then, several steps an instant, stamps that go back, some without the venue's."""
+def made_day(path: Path, seed: int, steps: int = 700, *, sound: bool = False) -> Path:
+    """A recording: several rows a step now and then, several steps an instant, stamps that go back, some without the venue's.
+
+    `sound`: nothing was received before the venue knew of it.
+    """
     chance = np.random.default_rng(seed)
     price, at_ms = 10_000, 0.0
     rows = [_around(at_ms, price, chance)]
@@ -27,6 +30,8 @@ def made_day(path: Path, seed: int, steps: int = 700) -> Path:
         rows.append(made)
     whole = np.concatenate(rows)
     whole["ts_recv"] = np.maximum(whole["ts_recv"], BEGIN)
+    if sound:
+        whole["ts_recv"] = np.maximum(whole["ts_recv"], whole["ts_event"])
     return make_recording(path, whole)
 
 

@@ -61,7 +61,7 @@ def result_of(plan: Plan, folder: Path, way: str, *, driven: bool) -> tuple[str,
 
 @pytest.mark.parametrize(("text", "more"), [(QUOTER, CLOSE), (CHASER, ())], ids=["timers", "trades"])
 def test_a_run_that_was_stopped_has_the_same_result_hash(tmp_path: Path, text: str, more: tuple[str, ...]) -> None:
-    plan = make_plan(settings_of(text, tmp_path, *more), made_day(tmp_path / "day", 11, 400))
+    plan = make_plan(settings_of(text, tmp_path, *more), made_day(tmp_path / "day", 11, 400, sound=True))
     whole = result_of(plan, tmp_path, "whole", driven=True)
     for way in ("steps", "seeks", "events"):
         for driven in (True, False):
@@ -69,7 +69,7 @@ def test_a_run_that_was_stopped_has_the_same_result_hash(tmp_path: Path, text: s
 
 
 def test_processes_with_other_hashes_and_time_zones_have_the_same_result_hash(tmp_path: Path) -> None:
-    day = made_day(tmp_path / "day", 12, 200)
+    day = made_day(tmp_path / "day", 12, 200, sound=True)
     (tmp_path / "run.toml").write_text(QUOTER)
     told = []
     for seed, zone in ZONES:
@@ -86,7 +86,7 @@ def test_processes_with_other_hashes_and_time_zones_have_the_same_result_hash(tm
 
 
 def test_one_worker_or_two_have_the_same_result_hashes(tmp_path: Path) -> None:
-    opener = opener_of(QUOTER, tmp_path / "run.toml", [], made_day(tmp_path / "day", 13, 200), 16)
+    opener = opener_of(QUOTER, tmp_path / "run.toml", [], made_day(tmp_path / "day", 13, 200, sound=True), 16)
     jobs = [Job(number, {"strategy.half_spread": Decimal(number) / 10}, 0) for number in (1, 2, 3)]
     told = []
     for workers in (0, 1, 2):
