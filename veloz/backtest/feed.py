@@ -88,8 +88,12 @@ class Survey:
     @property
     def silence_ns(self) -> int:
         """So long nothing has to come before it is told as a gap."""
-        only_bars = all(kind in _BARS for kind, _ in self.kinds)
-        return max(SILENCE_NS, BARS_MISSED * self.longest_ns - 1) if only_bars else SILENCE_NS
+        return max(SILENCE_NS, BARS_MISSED * self.longest_ns - 1) if self.only_bars else SILENCE_NS
+
+    @property
+    def only_bars(self) -> bool:
+        """Whether there is nothing but bars."""
+        return all(kind in _BARS for kind, _ in self.kinds)
 
 
 def survey(path: Path, first: int, last: int, *, receive: bool = False) -> Survey:

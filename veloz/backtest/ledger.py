@@ -254,6 +254,8 @@ def gaps_of(plan: Plan) -> list[Gap]:
     more = sum(gaps.counts.values()) - len(gaps.gaps)
     if more:
         found.append(Gap("", "rows are missing, of whatever market", more, 0, 0))
+    if gaps.counts["bars"] and plan.found.only_bars:
+        return found  # what was silent is a bar that is missing
     for begin, end in plan.found.silences:
         found.append(Gap("", "nothing was recorded", 1, begin, end))
     if plan.found.silences_n > len(plan.found.silences):
