@@ -40,14 +40,14 @@ def _row(kind: r.Kind, flags: int, at_ms: float, lag_ms: float, *words: int) -> 
     return row
 
 
-def make_recording(path: Path, *rows: np.ndarray) -> Path:
+def make_recording(path: Path, *rows: np.ndarray, body: InstrumentBody = BODY) -> Path:
     """A journal of rows, behind the instrument they are of."""
-    known = define(BODY, 1)
+    known = define(body, 1)
     listed = np.zeros(1, r.LISTED.view)
     listed["kind"], listed["version"], listed["instrument"], listed["flags"] = r.LISTED.number, 1, 1, STEP_END
     listed["scales"], listed["tick"], listed["lot"] = known.scales, known.tick, known.lot
     listed["multiplier_e8"], listed["definition"], listed["ts_recv"] = known.multiplier_e8, 1, BEGIN
     with Writer.open(path, map_size_bytes=1 << 24) as writer:
-        writer.append(listed, bodies=[(0, msgspec.msgpack.encode(BODY))])
+        writer.append(listed, bodies=[(0, msgspec.msgpack.encode(body))])
         writer.append(np.concatenate(rows))
     return path

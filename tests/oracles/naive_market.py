@@ -132,6 +132,13 @@ class Market:
                 del self.book[ask][price]
         return True
 
+    def drop_reached(self, ask: int, price: int, qty: int) -> None:
+        """What the other side has at a level that became the best of its own, or beyond it, is gone."""
+        if qty and price == (min if ask else max)(self.book[ask]):
+            for other in [*self.book[1 - ask]]:
+                if other >= price if ask else other <= price:
+                    del self.book[1 - ask][other]
+
     def begin(self, flags: int, first: int, last: int, prev: int) -> None:
         if self.within:
             self.harm()
@@ -183,6 +190,8 @@ class Market:
         elif self.doing in ("apply", "load") and not flags & layout.EMPTY:
             if not self.set_level(*level):
                 self.harm()
+            elif flags & layout.APPLIED:
+                self.drop_reached(*level)
         elif self.doing in ("apply", "load") and flags & layout.APPLIED:
             if not self.clear(flags & layout.ASK, price):
                 self.harm()

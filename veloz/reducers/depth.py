@@ -5,7 +5,8 @@ ignored. The last one completes it: a snapshot is followed by the diffs that wer
 A message that never ended, or that holds a level no book can, breaks the book.
 
 A message whose rows are APPLIED was put in order by somebody else: it is applied whatever its ids say, and the book is SYNCED from
-the first one on. Such a row may also be EMPTY: a side is cleared from its best level to a price.
+the first one on. Such a row may also be EMPTY: a side is cleared from its best level to a price. As nobody checked that no row is
+missing, a level that becomes the best and reaches the other side tells that what it reached there is gone.
 """
 
 import numpy as np
@@ -59,11 +60,14 @@ from veloz.reducers.words import (
 )  # fmt: skip
 
 EDGE = I(9)  # a stop after a message: a best level is near the edge of its window
+OTHER = I(32)  # added to a stop with AFTER: it is the window of the other side
+PLAIN_MOST = I(1 << 62)  # above every key
 
 _PRICE_BITS, _SIGN, _HELD_MAX = I(PRICE_MAX.bit_length()), I(63), I(HELD_MAX)
 _NEXT_FIRST = I(F_FIRST << FLAGS_SHIFT)
 # All of the head but SNAPSHOT, INEXACT and STEP_END.
-_SIDE_MASK = SAME_MASK | I((layout.ASK | layout.FIRST | layout.LAST | layout.EMPTY) << 24)
+_SIDE_MASK = SAME_MASK | I((layout.ASK | layout.FIRST | layout.LAST | layout.EMPTY | layout.APPLIED) << 24)
+_APPLIED = I(layout.APPLIED << 24)
 
 
 @kernel
@@ -151,6 +155,24 @@ def clear_row(
 
 
 @kernel
+def reaches(sides: np.ndarray, slot_ix: I, flags: I, row: np.void) -> bool:
+    """Whether the level that was just set is the best of its side and reaches the other one."""
+    ask = flags & F_ASK
+    key, other = -row["price"] if ask != 0 else row["price"], sides[TWO * slot_ix + ONE - ask]["best"]
+    return bool(row["qty"] > 0 and sides[TWO * slot_ix + ask]["best"] == key and other != NONE and key + other >= 0)
+
+
+@cold
+def drop_reached(
+    sides: np.ndarray, levels: np.ndarray, bits: np.ndarray, far: np.ndarray, slot_ix: I, flags: I, price: I
+) -> I:
+    """Drop the levels of the other side that a level reaches. DONE, or (OTHER) that side's window must move."""
+    ask = flags & F_ASK
+    code = clear_to(sides, levels, bits, far, TWO * slot_ix + ONE - ask, price if ask != 0 else -price)
+    return code if code == DONE else code + OTHER
+
+
+@kernel
 def set_plain_rows(
     rows: np.ndarray, k: I, same: I, sides: np.ndarray, levels: np.ndarray, bits: np.ndarray, slot_ix: I, now: I
 ) -> tuple[I, I]:
@@ -160,6 +182,7 @@ def set_plain_rows(
     bounds, a side that runs out of its window) is left to the general way.
     """
     n = rows.shape[0]
+    applied = same & _APPLIED != 0
     begun = I(-1)
     while begun != k and k < n:
         begun = k
@@ -167,6 +190,8 @@ def set_plain_rows(
         ask = (head >> FLAGS_SHIFT) & F_ASK
         side = sides[TWO * slot_ix + ask]
         at, lo, hi, best = side["at"], side["lo"], side["hi"], side["best"]
+        other = sides[TWO * slot_ix + ONE - ask]["best"]
+        most = -other - ONE if applied and other != NONE else PLAIN_MOST
         side_head = same | (ask << FLAGS_SHIFT)
         while k < n:  # rows of one side, its window in registers
             row = rows[k]
@@ -181,6 +206,8 @@ def set_plain_rows(
                 break
             if key >= best:
                 if qty > 0:
+                    if key > most:
+                        break
                     best = key
                 elif key == best:
                     below = find_below(bits, at, key, lo, ONE)
@@ -311,6 +338,8 @@ def fold_run(state: State, rows: np.ndarray, k: I, slot_ix: I, stage: I, signal:
             if mode in (M_APPLY, M_LOAD):
                 if flags & F_EMPTY == 0:
                     code = set_row(sides, levels, bits, far, slot_ix, flags, row["price"], row["qty"])
+                    if code == DONE and flags & F_APPLIED != 0 and reaches(sides, slot_ix, flags, row):
+                        code = drop_reached(sides, levels, bits, far, slot_ix, flags, row["price"])
                 elif flags & F_APPLIED != 0:
                     code = clear_row(sides, levels, bits, far, slot_ix, flags, row["price"])
             elif mode == M_HOLD:
@@ -329,7 +358,8 @@ def fold_run(state: State, rows: np.ndarray, k: I, slot_ix: I, stage: I, signal:
         if flags & F_LAST != 0 or k == n:
             break
         if mode in (M_APPLY, M_LOAD):
-            k, now = set_plain_rows(rows, k, same, sides, levels, bits, slot_ix, now)
+            alike = same | ((flags & F_APPLIED) << FLAGS_SHIFT)
+            k, now = set_plain_rows(rows, k, alike, sides, levels, bits, slot_ix, now)
             if k == n:
                 break
         head = rows[k]["head"]
@@ -351,7 +381,7 @@ def fold_run(state: State, rows: np.ndarray, k: I, slot_ix: I, stage: I, signal:
     row = rows[k]
     ask = flags & F_ASK
     signal[0] = code & (AFTER - ONE)
-    signal[1] = slot_ix if code == GROW_HELD else TWO * slot_ix + ask
+    signal[1] = slot_ix if code == GROW_HELD else TWO * slot_ix + (ONE - ask if code >= OTHER else ask)
     signal[2] = NONE if code >= AFTER else (-row["price"] if ask != 0 else row["price"])
     signal[3] = SET if code >= AFTER else BEGUN
     return k

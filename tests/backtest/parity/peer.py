@@ -40,6 +40,7 @@ class Peer:
             [str(python), str(HERE / "peer_quoter.py"), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")},
             text=True,
         )
 
