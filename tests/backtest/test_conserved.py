@@ -1,4 +1,4 @@
-"""Cash is conserved: what the desk's balances hold at the end is what they began with, and what the executions and fees say, asset by asset."""
+"""Cash is conserved: a balance at the end is what it began with, and what executions and fees say, asset by asset."""
 
 from decimal import Decimal
 from pathlib import Path
