@@ -6,7 +6,7 @@ import pytest
 
 from tests.backtest.stage import LEVEL_FLAGS, Stage, ask, bid, bought, market, row, rules
 from veloz.backtest.machine import STOPPED
-from veloz.backtest.rules import Compat, Queue
+from veloz.backtest.rules import HFTBACKTEST, Compat, Queue
 from veloz.contracts import layout, registry
 from veloz.contracts.terms import Action
 
@@ -171,3 +171,26 @@ def test_a_smaller_level_moves_the_queue() -> None:
     stage.ask(1000, 1, "sell", 4, 1001)
     stage.run(9000)
     assert stage.fills() == [(1001, 1)]
+
+
+def test_every_switch_has_its_test() -> None:
+    assert {f"test_{switch.name.lower()}" for switch in Compat if switch.name} <= set(globals())
+
+
+@pytest.mark.parametrize("compat", [NOTHING, HFTBACKTEST])
+def test_an_order_outside_the_range_of_prices_is_rejected_in_both(compat: Compat) -> None:
+    stage = staged(compat, [*BOOK, bought(3000, 1101, 9)])
+    stage.ask(1000, 1, "sell", 4, 1101)
+    stage.run(9000)
+    assert [kind for kind, *_ in stage.reports()] == ["rejected"]
+
+
+@pytest.mark.parametrize("compat", [NOTHING, HFTBACKTEST])
+def test_a_cancel_of_a_filled_order_books_nothing_again_in_both(compat: Compat) -> None:
+    stage = staged(compat, [*BOOK, bought(3000, 1002, 9)])
+    stage.ask(1000, 1, "sell", 4, 1001)
+    stage.run(4000)
+    stage.ask(4000, 1, "sell", 0, action=Action.CANCEL)
+    stage.run(9000)
+    assert stage.fills() == [(1001, 4)]
+    assert stage.ends(1) == "request_rejected"
