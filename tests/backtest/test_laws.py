@@ -23,7 +23,24 @@ EVENT = st.tuples(
     st.sampled_from(["GTC", "GTC", "GTX", "IOC", "FOK", "MARKET"]),
     st.sampled_from(["buy", "sell"]),
 )
-SESSION = st.lists(EVENT, min_size=5, max_size=60)
+ANYTHING = st.lists(EVENT, min_size=5, max_size=60)
+BOOK: Final = [("bid", 0, 12, "", ""), ("ask", 9, 12, "", "")]
+CROWD = st.tuples(
+    st.sampled_from(["place", "place", "print"]), st.integers(0, 2), st.integers(0, 4), st.sampled_from(["buy", "sell"])
+)
+
+
+def crowded(told: list[tuple[str, int, int, str]]) -> list[Any]:
+    """A session of orders at few prices that do not meet each other, and prints among them."""
+    session: list[Any] = [*BOOK]
+    for what, at_tick, qty, side in told:
+        tick = at_tick + (1 if side == "buy" else 6)
+        word = "place" if what == "place" else "sold" if side == "buy" else "bought"
+        session.append((word, tick, qty, "GTC", side))
+    return session
+
+
+SESSION = st.lists(CROWD, min_size=15, max_size=40).map(crowded) | ANYTHING
 MODEL = st.fixed_dictionaries(
     {
         "queue": st.sampled_from(QUEUES),
