@@ -3,11 +3,13 @@
 from typing import Final, Protocol
 
 from veloz.backtest.driving import Driven
-from veloz.backtest.prelude import Traded, World, filters_of
+from veloz.backtest.prelude import Named, Traded, World, filters_of, numbers_of, world_rows
 from veloz.backtest.prices import Ladder
 from veloz.backtest.rules import HFTBACKTEST, Compat, Delay, Latency, Market, Matching, Queue, Rules
 from veloz.backtest.settings import Settings, SettingsError
 from veloz.contracts.codes import Product
+from veloz.reducers.fold import fold
+from veloz.reducers.state import State, new_state
 
 NOTIONAL_PLACES: Final = 8  # of a multiplier
 QTY_MOST: Final = (1 << 62) - 1
@@ -38,7 +40,14 @@ class Exchange(Driven):
     """
 
     def __init__(self, plan: Trading) -> None:
-        super().__init__(markets_of(plan), rules_of(plan.settings))
+        super().__init__(markets_of(plan), rules_of(plan.settings), _books_of(plan))
+
+
+def _books_of(plan: Trading) -> State | None:
+    """What the exchange's own books begin as; None: it keeps none."""
+    if not plan.settings["account.margin"]:
+        return None
+    return fold(new_state(), world_rows(plan.world, plan.settings, Named(1, 1, 0, False, "", ""), 1, "").rows(), 1)
 
 
 def markets_of(plan: Trading) -> list[Market]:
@@ -100,10 +109,23 @@ def rules_of(settings: Settings) -> Rules:
         entry=_latency(settings, "entry"),
         response=_latency(settings, "response"),
         accounts=settings["match.compat"] == "none",
+        margin=settings["account.margin"] and settings["match.compat"] == "none",
+        tiers=_tiers(settings),
         slippage_ppm=settings["match.slippage_ppm"],
         impact_ppm=settings["match.impact_ppm"],
         seed=settings["seed"],
     )
+
+
+def _tiers(settings: Settings) -> tuple[tuple[int, int, int], ...]:
+    """Fee rates by volume."""
+    told = [numbers_of("fees.tiers", text, (3,)) for text in settings["fees.tiers"]]
+    tiers = [(each[0].scaleb(2), each[1].scaleb(SHARE_PLACES), each[2].scaleb(SHARE_PLACES)) for each in told]
+    counted = tuple((int(volume), int(maker), int(taker)) for volume, maker, taker in tiers)
+    exact = all(each == each.to_integral_value() for tier in tiers for each in tier)
+    if not exact or counted != tuple(sorted(counted)) or (counted and counted[0][0] != 0):
+        raise SettingsError("fees.tiers begin at volume 0 and go up, with rates in whole millionths.")
+    return counted
 
 
 def _latency(settings: Settings, wire: str) -> Latency:

@@ -373,6 +373,7 @@ def _open(rows: Rows, world: World, settings: Settings) -> None:
     for each in world.traded:
         if each.product is not Product.SPOT:
             rows.add(registry.LEVERAGE, each.number, account=ACCOUNT, leverage=settings["account.leverage"])
+            _brackets(rows, world.assets[each.money], each, settings)
     balances = settings.balances or {each.money: DEFAULT_MONEY for each in world.traded}
     for name, amount in balances.items():
         asset = world.assets[name]
@@ -382,6 +383,33 @@ def _open(rows: Rows, world: World, settings: Settings) -> None:
                 f"account.balances.{name} is {text_of(amount)}: give at most {asset.scale} decimals, and less."
             )
         rows.add(registry.BALANCE, account=ACCOUNT, total=int(count), asset=asset.number)
+
+
+def _brackets(rows: Rows, money: Asset, each: Traded, settings: Settings) -> None:
+    """Maintenance margin of a contract, by notional."""
+    for tier, text in enumerate(settings["account.brackets"]):
+        floor, rate, *more = numbers_of("account.brackets", text, (2, 3))
+        cum = more[0] if more else Decimal(0)
+        words = [floor.scaleb(money.scale), rate.scaleb(6), cum.scaleb(money.scale)]
+        if any(word != word.to_integral_value() or not 0 <= word < 1 << 62 for word in words):
+            raise SettingsError(f"account.brackets {text!r}: give numbers of 0 or more with fewer decimals.")
+        floor_money, rate_ppm, cum_money = (int(word) for word in words)
+        rows.add(
+            registry.BRACKET, each.number, tier=tier, floor=floor_money, rate_ppm=rate_ppm, cum=cum_money,
+            leverage=settings["account.leverage"],
+        )  # fmt: skip
+
+
+def numbers_of(name: str, text: str, lengths: tuple[int, ...]) -> list[Decimal]:
+    """The numbers of a setting that holds some in one text. Raises SettingsError."""
+    try:
+        numbers = [Decimal(word) for word in text.split()]
+    except ArithmeticError:
+        numbers = []
+    if len(numbers) not in lengths or not all(each.is_finite() for each in numbers):
+        wanted = " or ".join(str(each) for each in lengths)
+        raise SettingsError(f"{name} wants {wanted} numbers in each text, and one says {text!r}.")
+    return numbers
 
 
 def _limit(rows: Rows, world: World, text: str) -> None:
