@@ -48,19 +48,24 @@ class VenueClock:
             self._newest = int(times[-1]) if len(times) else self._newest
             return times
         stated = words[:, TS_EVENT]
+        if not len(words) or not (self._known or (stated > 0).any()):
+            return received
         instruments = words[:, HEAD] >> _INSTRUMENT & _MASK
-        times = np.where(stated > 0, stated, received)
-        for instrument in np.unique(instruments).tolist():
-            at = np.flatnonzero(instruments == instrument)
-            known = np.maximum.accumulate(np.where(stated[at] > 0, np.arange(1, len(at) + 1), 0))
-            before = self._known.get(instrument, 0)
-            if (known == 0).any() and before:
-                times[at[known == 0]] = before
-            late = (stated[at] <= 0) & (known > 0)
-            times[at[late]] = stated[at[known[late] - 1]]
-            if known[-1]:
-                self._known[instrument] = int(stated[at[known[-1] - 1]])
-        return times
+        order = np.argsort(instruments, kind="stable")
+        stated, instruments, times = stated[order], instruments[order], received[order]
+        begins = np.flatnonzero(np.diff(instruments, prepend=-1))  # of each instrument's rows, in the order of time
+        counts = np.diff(begins, append=len(order))
+        newest = np.maximum.accumulate(np.where(stated > 0, np.arange(len(order)), -1))
+        told = newest >= np.repeat(begins, counts)
+        before = np.array([self._known.get(each, 0) for each in instruments[begins].tolist()], np.int64)
+        earlier = np.repeat(before, counts)
+        times = np.where(told, stated[newest], np.where(earlier > 0, earlier, times))
+        ends = begins + counts - 1
+        newer = ends[told[ends]]
+        self._known.update(zip(instruments[newer].tolist(), stated[newest[newer]].tolist(), strict=True))
+        found = np.empty_like(times)
+        found[order] = times
+        return found
 
 
 def venue_words(words: np.ndarray) -> np.ndarray:
