@@ -25,8 +25,13 @@ from veloz.strategies.loader import Library, Refused
 SOURCE_BYTES_MAX: Final = 256 << 10
 LIBRARIES_MAX: Final = 8
 _LEVELS, _PRINTS = (LEVEL.number, VENUE_LEVEL.number), (TRADE.number, VENUE_TRADE.number)
-MODEL_KINDS: Final = {"queue": _LEVELS, "book": _LEVELS, "trades": _PRINTS, "bars": (BAR.number,)}
-MODEL_LOOKS: Final = {"queue": "levels of the book", "book": "levels of the book", "trades": "trades", "bars": "bars"}
+MODEL_KINDS: Final = {"queue": _LEVELS + _PRINTS, "book": _LEVELS, "trades": _PRINTS, "bars": (BAR.number,)}
+MODEL_LOOKS: Final = {
+    "queue": "levels of the book and trades",
+    "book": "levels of the book",
+    "trades": "trades",
+    "bars": "bars",
+}
 
 
 @dataclass(frozen=True)
