@@ -86,6 +86,10 @@ def books(told: list[Told]) -> list[tuple[dict[int, int], dict[int, int]]]:
             continue
         if row.what == "level" and row.qty:
             side[row.price] = row.qty
+            if row.price == (min if row.ask else max)(side):  # what a best level reaches is gone
+                for other in [*book[1 - row.ask]]:
+                    if other >= row.price if row.ask else other <= row.price:
+                        del book[1 - row.ask][other]
         elif row.what == "level":
             side.pop(row.price, None)
         elif row.what == "clear":

@@ -12,7 +12,6 @@ from tests.cli.conftest import Run
 from veloz.contracts import registry as r
 from veloz.contracts.layout import CLOSED, FIRST, LAST, ROW, STEP_END
 
-pytest_plugins = ["tests.cli.conftest"]
 MINUTE_MS = 60_000
 SWAY = '''
 from veloz.strategies import sdk
