@@ -22,7 +22,10 @@ from veloz.cli.keys import read_place
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 300
-DOOR = "from veloz.cli.main import main; main()"
+# A shell may have started us in the background, where an interrupt is ignored, and children inherit that.
+DOOR = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from veloz.cli.main import main; main()"
+)
 
 
 class Terminal:
