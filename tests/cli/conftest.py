@@ -1,5 +1,6 @@
 """A way to run commands in-process, and a small journal of real records."""
 
+import gzip
 import io
 import json
 import sys
@@ -52,6 +53,16 @@ def veloz(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 def sample() -> Path:
     """The USDⓈ-M sample inside the package."""
     return next((Path(cli.__file__).parent.parent / "sample" / "binance_usdm").glob("*.gz"))
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
+    """The first lines of the sample."""
+    file = tmp_path_factory.mktemp("short") / "short.gz"
+    with gzip.open(sample) as whole, gzip.open(file, "wb") as out:
+        for _, line in zip(range(1_200), whole, strict=False):
+            out.write(line)
+    return file
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """`veloz backtest` as people and scripts call it: the shipped file, files to import, and every refusal one sentence."""
 
-import gzip
 import json
 import os
 import subprocess
@@ -16,16 +15,6 @@ KEYS = (
     "records", "orders", "fills", "position", "realized", "cash", "fees", "funding", "net_pnl", "equity_end", "state_hash",
     "metrics", "seconds", "records_per_second", "report", "journal",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def short(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """The first lines of the sample."""
-    file = tmp_path_factory.mktemp("short") / "short.gz"
-    with gzip.open(sample) as whole, gzip.open(file, "wb") as out:
-        for _, line in zip(range(1_200), whole, strict=False):
-            out.write(line)
-    return file
 
 
 @pytest.fixture

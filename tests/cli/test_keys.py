@@ -1,6 +1,5 @@
 """A backtest steered by keys, in a real terminal: a child behind a pty."""
 
-import gzip
 import json
 import os
 import pty
@@ -78,16 +77,6 @@ class Terminal:
         self._child.wait()
         for each in (self._controller, self.end):
             os.close(each)
-
-
-@pytest.fixture(scope="module")
-def short(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """The first lines of the sample."""
-    file = tmp_path_factory.mktemp("short") / "short.gz"
-    with gzip.open(sample) as whole, gzip.open(file, "wb") as out:
-        for _, line in zip(range(600), whole, strict=False):
-            out.write(line)
-    return file
 
 
 @pytest.fixture

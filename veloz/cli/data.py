@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from veloz.cli.ingest import add_instrument_words, given_of, ingest_files, split_inputs
+from veloz.cli.ingest import add_instrument_words, ingest_as_said, split_inputs
 from veloz.cli.main import add_common
 from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table, say
 
@@ -108,17 +108,7 @@ def _import(args: argparse.Namespace) -> int:
             f"{name!r} is no name of a dataset.", code="bad_name", hint="Give --name, like --name btcusdt."
         )
     path = folder / name
-    answer = ingest_files(
-        inputs,
-        path,
-        instruments=Path(args.instruments) if args.instruments else None,
-        again=args.again,
-        fmt=args.format,
-        given=given_of(args),
-        overrides=args.set,
-    )
-    for warning in answer["warnings"]:
-        say(f"veloz: {warning}")
+    answer = ingest_as_said(args, inputs, path)
     more = {name: answer[name] for name in ("added", "kinds", "damaged", "warnings", "seconds")}
     _show(args, f"imported into {path}", [describe_dataset(path, name)], **more)
     return EXIT_FAILED_CHECK if answer["damaged"] else EXIT_OK

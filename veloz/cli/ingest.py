@@ -73,6 +73,18 @@ def run(args: argparse.Namespace) -> int:
     """Ingest and print what came of it."""
     inputs = split_inputs(args.files, args.venue)
     path = journal_dir(args, must_exist=False)
+    answer = ingest_as_said(args, inputs, path, unsafe_fs=args.unsafe_fs)
+    if args.json:
+        print_json(answer)
+    else:
+        print_table(f"ingested into {path}", _short(answer))
+    return EXIT_FAILED_CHECK if answer["damaged"] else EXIT_OK
+
+
+def ingest_as_said(
+    args: argparse.Namespace, inputs: list[tuple[str, Path]], path: Path, *, unsafe_fs: bool = False
+) -> dict[str, Any]:
+    """Ingest as the words of `add_instrument_words` ask for it, and say each warning."""
     answer = ingest_files(
         inputs,
         path,
@@ -80,16 +92,12 @@ def run(args: argparse.Namespace) -> int:
         again=args.again,
         fmt=args.format,
         given=given_of(args),
-        unsafe_fs=args.unsafe_fs,
+        unsafe_fs=unsafe_fs,
         overrides=args.set,
     )
-    for warning in answer.get("warnings", []):
+    for warning in answer["warnings"]:
         say(f"veloz: {warning}")
-    if args.json:
-        print_json(answer)
-    else:
-        print_table(f"ingested into {path}", _short(answer))
-    return EXIT_FAILED_CHECK if answer.get("damaged") else EXIT_OK
+    return answer
 
 
 def ingest_files(

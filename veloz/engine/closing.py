@@ -28,10 +28,11 @@ from veloz.reducers.bits import (
     S_STRATEGY,
     S_TYPE,
 )
-from veloz.reducers.desk import ORDERS_OPEN_MAX, SCOPE_GLOBAL
+from veloz.reducers.desk import ORDERS_OPEN_MAX
 from veloz.reducers.order_store import QTY_MOST, progress_of, whole_of
 from veloz.reducers.order_table import is_over
 from veloz.reducers.places import NO_STRATEGY, find_position
+from veloz.reducers.scopes import scopes_of
 from veloz.reducers.state import State
 from veloz.reducers.wide import TENS
 from veloz.reducers.words import ONE, ZERO, I
@@ -52,20 +53,12 @@ for _code in (codes.Refusal.LOT, codes.Refusal.QTY_MIN, codes.Refusal.NOTIONAL_M
 @cold
 def level_over(state: State, account: I, instrument: I, strategy: I) -> I:
     """The safest stop level that holds over something: of all five scopes it lies in."""
-    level = I(state.scopes[SCOPE_GLOBAL]["level"])
-    if ZERO < account < state.accounts.shape[0]:
-        level = max(level, I(state.scopes[state.accounts[account]["market"]]["level"]))
-        level = max(level, _level_at(state, I(state.accounts[account]["scope_ix"])))
-    if ZERO < instrument < state.terms.shape[0]:
-        level = max(level, _level_at(state, I(state.terms[instrument]["scope_ix"])))
-    if ZERO < strategy < state.strategies.shape[0]:
-        level = max(level, _level_at(state, I(state.strategies[strategy]["scope_ix"])))
+    places = scopes_of(state, account, instrument, strategy)
+    level = ZERO
+    for k in range(5):
+        if places[k] >= ZERO:
+            level = max(level, I(state.scopes[places[k]]["level"]))
     return level
-
-
-@kernel
-def _level_at(state: State, scope_ix: I) -> I:
-    return I(state.scopes[scope_ix]["level"]) if scope_ix >= ZERO else ZERO
 
 
 @cold
@@ -194,21 +187,12 @@ def _newest_good(state: State, position: np.void) -> I:
 @kernel
 def _stopped_since(state: State, position: np.void) -> I:
     """The newest row that said a level of FLATTEN that holds over a position."""
-    account, instrument, strategy = I(position["account"]), I(position["instrument"]), I(position["strategy"])
-    since = _said_at(state, I(SCOPE_GLOBAL))
-    since = max(since, _said_at(state, I(state.accounts[account]["market"])))
-    since = max(since, _said_at(state, I(state.accounts[account]["scope_ix"])))
-    since = max(since, _said_at(state, I(state.terms[instrument]["scope_ix"])))
-    if ZERO < strategy < state.strategies.shape[0]:
-        since = max(since, _said_at(state, I(state.strategies[strategy]["scope_ix"])))
+    places = scopes_of(state, I(position["account"]), I(position["instrument"]), I(position["strategy"]))
+    since = ZERO
+    for k in range(5):
+        if places[k] >= ZERO and state.scopes[places[k]]["level"] >= FLATTEN_LEVEL:
+            since = max(since, I(state.scopes[places[k]]["stopped_seq"]))
     return since
-
-
-@kernel
-def _said_at(state: State, scope_ix: I) -> I:
-    if scope_ix < ZERO or state.scopes[scope_ix]["level"] < FLATTEN_LEVEL:
-        return ZERO
-    return I(state.scopes[scope_ix]["stopped_seq"])
 
 
 @cold

@@ -3,6 +3,7 @@
 What the journal itself refuses passes through unchanged (`journal.JournalError`).
 """
 
+from pathlib import Path
 from typing import Final
 
 EXIT_DAMAGED: Final = 1
@@ -24,6 +25,21 @@ class IngestError(Exception):
         self.code = code
         self.hint = hint
         self.exit_code = exit_code
+
+
+def check_untouched(path: Path, seq: int, head_seq: int) -> None:
+    """See that a journal ends where it did when it was planned for.
+
+    Raises:
+        IngestError: Somebody else wrote to it.
+    """
+    if seq != head_seq:
+        raise IngestError(
+            f"Another writer has appended to {path} meanwhile.",
+            code="journal_changed",
+            hint="Run the command again.",
+            exit_code=EXIT_WORLD,
+        )
 
 
 class Damage(Exception):

@@ -22,7 +22,7 @@ from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.layout import STEP_END
 from veloz.contracts.registry import BY_NUMBER
 from veloz.ingest import tally
-from veloz.ingest.faults import EXIT_WORLD, Damage, IngestError
+from veloz.ingest.faults import Damage, IngestError, check_untouched
 from veloz.ingest.files import read_text
 from veloz.ingest.foreign import damaged, describe_table
 from veloz.ingest.given import Given, body_for
@@ -401,13 +401,7 @@ def import_tables(
     before = sum(item.record.rows_in for item in intake.items)
     if intake.pending():
         with Writer.open(path, map_size_bytes=map_size_bytes, bulk=True, unsafe_fs=True) as writer:
-            if writer.head_seq != head[0]:
-                raise IngestError(
-                    f"Another writer has appended to {path} meanwhile.",
-                    code="journal_changed",
-                    hint="Run the command again.",
-                    exit_code=EXIT_WORLD,
-                )
+            check_untouched(path, writer.head_seq, head[0])
             intake.write(writer, head_time_ns)
     return Taken(total_up(intake, before), intake.warnings, time.perf_counter() - begun)
 

@@ -20,7 +20,7 @@ from journal.space import probe_filesystem
 from veloz.contracts.registry import CATALOGUE, CHANGED, LISTED
 from veloz.ingest.ahead import Ahead
 from veloz.ingest.detect import detect_format
-from veloz.ingest.faults import EXIT_DAMAGED, EXIT_WORLD, Damage, IngestError
+from veloz.ingest.faults import EXIT_DAMAGED, Damage, IngestError, check_untouched
 from veloz.ingest.feed import Load, merge_feeds
 from veloz.ingest.files import LINE_BYTES_MAX, read_text
 from veloz.ingest.forms import TABLES
@@ -255,13 +255,7 @@ class Job:
             if first is None:
                 return
             with Writer.open(self._path, map_size_bytes=map_size_bytes, bulk=True, unsafe_fs=True) as writer:
-                if writer.head_seq != self._head_seq:
-                    raise IngestError(
-                        f"Another writer has appended to {self._path} meanwhile.",
-                        code="journal_changed",
-                        hint="Run the command again.",
-                        exit_code=EXIT_WORLD,
-                    )
+                check_untouched(self._path, writer.head_seq, self._head_seq)
                 self._append(first, writer)
                 for load in loads:
                     self._append(load, writer)

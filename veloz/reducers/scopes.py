@@ -89,15 +89,19 @@ def find_scope(state: State, kind: I, number: I) -> I:
 
 @kernel
 def scopes_of(state: State, account: I, instrument: I, strategy: I) -> tuple[I, I, I, I, I]:
-    """Places of the global, venue, account, instrument and strategy scope of an order; -1 where there is none (yet)."""
+    """Places of the global, venue, account, instrument and strategy scope of an order; -1 where there is none (yet).
+
+    The venue is the instrument's; of an account alone, the account's.
+    """
     venue, of_account, of_instrument, of_strategy = NO_PLACE, NO_PLACE, NO_PLACE, NO_PLACE
+    if ZERO < account < state.accounts.shape[0]:
+        of_account = I(state.accounts[account]["scope_ix"])
+        venue = I(state.accounts[account]["market"])
     if ZERO < instrument < state.terms.shape[0] and instrument < state.instruments.shape[0]:
         of_instrument = I(state.terms[instrument]["scope_ix"])
         venue = I(state.instruments[instrument]["market"])
-        if not ZERO < venue < FIXED:
-            venue = NO_PLACE
-    if ZERO < account < state.accounts.shape[0]:
-        of_account = I(state.accounts[account]["scope_ix"])
+    if not ZERO < venue < FIXED:
+        venue = NO_PLACE
     if ZERO < strategy < state.strategies.shape[0]:
         of_strategy = I(state.strategies[strategy]["scope_ix"])
     return ZERO, venue, of_account, of_instrument, of_strategy

@@ -9,26 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.backtest.test_run import QUOTER
 from veloz.backtest.optimizer.backtests import head_of, open_backtests, opener_of, returns_of
 from veloz.backtest.optimizer.pool import Inline, Pool
 from veloz.backtest.optimizer.trial import Done, Job, Opener, Refused, SweepError
 
 ROOT = Path(__file__).resolve().parents[3]
-CONFIG = """
-[account]
-balances = { USDT = 1000000 }
-[strategy]
-interval_ns = 100_000_000
-half_spread = 0.5
-qty = 0.02
-max_position = 0.5
-"""
 JOBS = [Job(number, {"strategy.half_spread": Decimal(number) / 2}, 0) for number in (1, 2, 3)]
 
 
 @pytest.fixture
 def opener(recording: Path, tmp_path: Path) -> Opener:
-    return opener_of(CONFIG, tmp_path / "run.toml", [], recording, 32)
+    return opener_of(QUOTER, tmp_path / "run.toml", [], recording, 32)
 
 
 def by_number(found: list[Done]) -> list[object]:
@@ -69,7 +61,7 @@ def test_an_outcome_tells_what_a_run_came_to(opener: Opener) -> None:
 
 def test_where_the_recording_lies_is_no_part_of_a_result(opener: Opener, recording: Path, tmp_path: Path) -> None:
     shutil.copytree(recording, tmp_path / "elsewhere")
-    moved = opener_of(CONFIG, tmp_path / "run.toml", [], tmp_path / "elsewhere", 32)
+    moved = opener_of(QUOTER, tmp_path / "run.toml", [], tmp_path / "elsewhere", 32)
     assert moved.open().run({}, 0) == opener.open().run({}, 0)
 
 
@@ -114,7 +106,7 @@ def test_the_metrics_of_a_trial_are_those_of_the_backtest(opener: Opener, record
     from veloz.cli.backtest import run_backtest
 
     config = tmp_path / "run.toml"
-    config.write_text(CONFIG)
+    config.write_text(QUOTER)
     alone = run_backtest(config, [], [], journal=tmp_path / "result", data=[str(recording)])
     trial = opener.open().run({}, 0).metrics
     for name, value in trial.items():
