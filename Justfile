@@ -7,19 +7,27 @@ export PATH := justfile_directory() / ".venv/bin:" + justfile_directory() / ".uv
 # Where compiled kernels are tested: these folders run three times, as compiled, un-compiled and bounds-checked.
 kernels := "tests/contracts tests/instruments tests/reducers tests/risk tests/execution tests/engine tests/strategies tests/venues tests/backtest"
 
-# Of these folders: what has no kernel in it, once is enough.
-no_kernels := "--ignore-glob='tests/backtest/test_report*' --ignore-glob='tests/backtest/test_metrics*'"
+# Of these folders: what has no kernel in it, or whole recordings; once is enough.
+no_kernels := "--ignore-glob='tests/backtest/test_report*' --ignore-glob='tests/backtest/test_metrics*' --ignore=tests/backtest/parity"
 
 # list the commands
 default:
     @just --list --unsorted
 
-# make .venv with everything a contributor needs
-setup:
-    uv sync --all-groups
+# make .venv with everything a contributor needs, and the peers
+setup: && _peers
+    uv sync --all-groups --all-extras
+
+# make the environments of the programs that results are compared with, in .peers/
+peers:
+    python -m tests.peers.environments
+
+# the same where nothing may come of it: without a network the tests that need them skip
+_peers:
+    -@python -m tests.peers.environments
 
 # what CI runs: form, types, import law, dependencies, every fast test compiled, un-compiled and bounds-checked
-check: lint types imports deps jit-off bounds test
+check: lint types imports deps _peers jit-off bounds test
 
 # rewrite everything into the house form
 format:
@@ -76,9 +84,9 @@ report FOLDER EXECUTIONS="1000":
 specs:
     python -c "from pathlib import Path; from veloz.contracts.specs import write_all; write_all(Path('specs'))"
 
-# pin every dependency anew: requirements/*.txt with hashes, the same versions in pyproject.toml
-pins:
-    python requirements/pins.py
+# pin every dependency anew: requirements/*.txt with hashes, the same versions in pyproject.toml; `keep`: only what is new
+pins *KEEP:
+    python requirements/pins.py {{ KEEP }}
 
 # build the pages into site/
 docs:

@@ -2,7 +2,10 @@
 
 `uv run` reads no requirements file, and a lock file would name registry hosts: so the exact versions reach a fresh
 clone through `[tool.uv] constraint-dependencies`, and the hashes stand in `requirements/*.txt` for whoever wants them.
-Run it as `just pins`, then run the tests, then commit both.
+Run it as `just pins`, then run the tests, then commit both. `just pins keep` leaves alone what is pinned already.
+
+The peers that results are compared with live in environments of their own (`just peers`): `peer_NAME.in` says in which
+versions, and nothing is added to that, `peer_NAME.txt` has the hashes.
 """
 
 import re
@@ -15,6 +18,7 @@ PROJECT = ROOT / "pyproject.toml"
 PINS = re.compile(r"^constraint-dependencies = \[[^\]]*\]$", re.M)
 EXPORTS = {
     "run.txt": ["--no-default-groups"],
+    "extras.txt": ["--no-default-groups", "--all-extras"],
     "dev.txt": ["--group", "dev"],
     "docs.txt": ["--only-group", "docs"],
 }
@@ -31,11 +35,32 @@ def pinned(text: str, pins: list[str]) -> str:
 def export(name: str, options: list[str]) -> str:
     """Write one hash-pinned requirements file and return it."""
     quiet = ["--no-header", "--no-annotate", "--no-emit-project", "--quiet", "--frozen"]
-    done = subprocess.run(["uv", "export", *quiet, *options], cwd=ROOT, check=True, capture_output=True, text=True)
+    return written(name, ["export", *quiet, *options])
+
+
+def written(name: str, words: list[str], folder: Path = ROOT) -> str:
+    """What uv says in a folder, in a file of `requirements/`."""
+    done = subprocess.run(["uv", *words], cwd=folder, check=True, capture_output=True, text=True)
     if "://" in done.stdout:
         raise SystemExit(f"requirements/{name} would name an address; look at the resolver's sources")
     (ROOT / "requirements" / name).write_text(done.stdout)
     return done.stdout
+
+
+def export_peers() -> None:
+    """The hashes of the peers: asked for where our own constraints do not hold."""
+    quiet = [
+        "--no-header",
+        "--no-annotate",
+        "--quiet",
+        "--system-certs",
+        "--no-deps",
+        "--universal",
+        "--python-version",
+        "3.11",
+    ]
+    for wanted in sorted((ROOT / "requirements").glob("peer_*.in")):
+        written(f"{wanted.stem}.txt", ["pip", "compile", *quiet, "--generate-hashes", str(wanted)], Path("/"))
 
 
 def versions(exported: str) -> set[str]:
@@ -45,10 +70,12 @@ def versions(exported: str) -> set[str]:
 
 def main() -> int:
     """Resolve, export, pin; on any failure the project file is as it was."""
-    before = PROJECT.read_text()
-    PROJECT.write_text(pinned(before, []))
+    before, keep = PROJECT.read_text(), "keep" in sys.argv[1:]
+    if not keep:
+        PROJECT.write_text(pinned(before, []))
     try:
         subprocess.run(["uv", "lock", "--upgrade", "--quiet"], cwd=ROOT, check=True)
+        export_peers()
         pins = sorted(set().union(*(versions(export(name, options)) for name, options in EXPORTS.items())))
     except BaseException:
         PROJECT.write_text(before)

@@ -3,16 +3,14 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.bench.peer import PEERS, peer_python
+from tests.peers.environments import peer_python, why_absent
 from veloz.backtest.metrics import measure
 from veloz.backtest.outcome import RunResult
 from veloz.backtest.returns import DAY_NS, YEAR_NS
@@ -20,21 +18,12 @@ from veloz.backtest.returns import DAY_NS, YEAR_NS
 Ask = Callable[[np.ndarray, float], dict[str, float]]
 
 
-def interpreter() -> Path | None:
-    """One that has empyrical: named, made by `tests.bench.peer`, or this one."""
-    if "VELOZ_PEER_EMPYRICAL" in os.environ or (PEERS / "empyrical").is_dir():
-        return peer_python("empyrical")
-    return Path(sys.executable) if find_spec("empyrical") else None
-
-
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
     """The peer, started once."""
-    python = interpreter()
+    python = peer_python("empyrical")
     if python is None:
-        pytest.skip(
-            "no empyrical-reloaded: name an interpreter that has tests/peers/empyrical.txt as VELOZ_PEER_EMPYRICAL"
-        )
+        pytest.skip(why_absent("empyrical"))
     script = Path(__file__).with_name("peer_empyrical.py")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with subprocess.Popen(

@@ -21,8 +21,8 @@ import numpy as np
 from tests.backtest.parity.cases import Case, Data, peer_words
 from tests.backtest.parity.peer import Peer
 from tests.bench.measure import Figure, alternate, median, ratio
-from tests.bench.peer import peer_python
 from tests.bench.replay import main_capture
+from tests.peers.environments import needed_python
 from veloz.backtest.driver import Driver
 from veloz.backtest.port import Exchange
 from veloz.backtest.runner import Run
@@ -125,7 +125,7 @@ def case_of(half: str) -> Case:
 
 def run(halves: tuple[str, ...] = HALVES) -> Iterator[Figure]:
     """Million events a second of each."""
-    with tempfile.TemporaryDirectory() as folder, Peer(peer_python(), Path(folder)) as peer:
+    with tempfile.TemporaryDirectory() as folder, Peer(needed_python("hftbacktest"), Path(folder)) as peer:
         data = Data("usdm", main_capture(), 3)
         events = peer.events(data.capture)
         data.load(events)

@@ -1,38 +1,24 @@
 """hftbacktest as a child process in an environment of its own: it wants an older numpy than we do."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 
+from tests.peers.environments import needed_python
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-PEERS = ROOT / ".peers"
-
-
-def peer_python(name: str = "hftbacktest") -> Path:
-    """The interpreter of a peer's environment; made on first use from tests/peers/NAME.txt.
-
-    `VELOZ_PEER_HFTBACKTEST` names one that exists already.
-    """
-    given = os.environ.get(f"VELOZ_PEER_{name.upper()}")
-    if given:
-        return Path(given)
-    folder = PEERS / name
-    python = folder / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        pip = [str(python), "-m", "pip", "install", "-q", "-r", str(ROOT / "tests" / "peers" / f"{name}.txt")]
-        subprocess.run(pip, check=True)
-    return python
 
 
 class Elapse:
     """The peer's `elapse` loop over one capture, a run at a time."""
 
     def __init__(self, capture: Path, scratch: Path) -> None:
-        command = [str(peer_python()), str(HERE / "peer_elapse.py"), str(capture), str(scratch / f"{capture.name}.npz")]
+        command = [
+            str(needed_python("hftbacktest")),
+            str(HERE / "peer_elapse.py"),
+            str(capture),
+            str(scratch / f"{capture.name}.npz"),
+        ]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         word = ""
         while not word.startswith("events"):

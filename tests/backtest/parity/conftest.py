@@ -1,4 +1,4 @@
-"""The peer, where its environment is named; else the tests say why they are skipped."""
+"""The peer, where its environment is; else the tests say why they are skipped."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from tests.backtest.parity.cases import Data
-from tests.backtest.parity.peer import VARIABLE, Peer, peer_python
+from tests.backtest.parity.peer import NAME, Peer
 from tests.backtest.parity.spot_events import convert_spot
 from tests.backtest.parity.whole import import_events
+from tests.peers.environments import peer_python, why_absent
 
 CAPTURES = {
     "usdm": ("binance_usdm/stream/btcusdt_20240808.gz", 3, False),
@@ -21,9 +22,9 @@ CAPTURES = {
 @pytest.fixture(scope="session")
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """hftbacktest as a child process."""
-    python = peer_python()
+    python = peer_python(NAME)
     if python is None:
-        pytest.skip(f"no hftbacktest: {VARIABLE} names no interpreter that has it")
+        pytest.skip(why_absent(NAME))
     with Peer(python, tmp_path_factory.mktemp("peer")) as child:
         yield child
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-VARIABLE = "VELOZ_PEER_HFTBACKTEST"
+NAME = "hftbacktest"
 EVENT = np.dtype(
     [
         ("ev", "u8"),
@@ -23,12 +23,6 @@ EVENT = np.dtype(
         ("fval", "f8"),
     ]
 )
-
-
-def peer_python() -> Path | None:
-    """The interpreter of an environment that has hftbacktest; None: none is named, or it is not there."""
-    named = os.environ.get(VARIABLE, "")
-    return Path(named) if named and Path(named).exists() else None
 
 
 class Peer:
