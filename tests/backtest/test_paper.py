@@ -9,10 +9,10 @@ from tests.backtest.days import made_day
 from tests.backtest.test_run import CHASER, QUOTER, settings_of
 from tests.backtest.told import Told, holdings
 from veloz.backtest.driver import make_driven_run
+from veloz.backtest.keys import SettingsError
 from veloz.backtest.port import Exchange
 from veloz.backtest.result import Kept, Recorder
 from veloz.backtest.runner import Run
-from veloz.backtest.settings import SettingsError
 from veloz.backtest.setup import make_plan, make_run
 from veloz.contracts import registry as r
 from veloz.daemon.paper import PaperRun, begin_paper, market_steps, plan_rehearsal, rehearse

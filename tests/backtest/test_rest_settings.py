@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.backtest.test_run import QUOTER, settings_of
+from veloz.backtest.keys import SettingsError
 from veloz.backtest.port import Exchange, rules_of
 from veloz.backtest.result import Kept
-from veloz.backtest.settings import SettingsError, read_settings
+from veloz.backtest.settings import read_settings
 from veloz.backtest.setup import make_plan, make_run
 
 

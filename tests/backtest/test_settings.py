@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from veloz.backtest.settings import Settings, SettingsError, read_file, read_settings
+from veloz.backtest.keys import SettingsError
+from veloz.backtest.settings import Settings, read_file, read_settings
 from veloz.backtest.setup import make_plan
 
 

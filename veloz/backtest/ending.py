@@ -13,9 +13,9 @@ import numpy as np
 from veloz.backtest.ledger import Ledger, Trade, gaps_of
 from veloz.backtest.mids import mids_at
 from veloz.backtest.outcome import HORIZONS_S, Data, Gap, Market, RunResult, no_fills
-from veloz.backtest.prelude import Traded
 from veloz.backtest.runner import Run
 from veloz.backtest.setup import Plan
+from veloz.backtest.world import Traded
 from veloz.history.results import head_at, read_naming
 from veloz.reducers.state import state_hash
 

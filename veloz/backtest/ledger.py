@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from veloz.backtest.prelude import Traded, World
-from veloz.backtest.settings import text_of
+from veloz.backtest.keys import text_of
 from veloz.backtest.setup import Plan
 from veloz.backtest.walk import Seat
+from veloz.backtest.world import Traded, World
 from veloz.contracts import terms
 from veloz.contracts.codes import Product
 from veloz.contracts.registry import FEE, FILLED, REQUESTED

@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from veloz.backtest.prelude import World, listing_rows
+from veloz.backtest.prelude import listing_rows
+from veloz.backtest.world import World
 from veloz.contracts.registry import LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.ordering import HEAD, TS_EVENT, TS_RECV, VenueClock, VenueOrder, words_of
 from veloz.history.results import Naming

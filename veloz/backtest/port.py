@@ -3,10 +3,13 @@
 from typing import Final, Protocol
 
 from veloz.backtest.driving import Driven
-from veloz.backtest.prelude import Named, Traded, World, filters_of, numbers_of, world_rows
+from veloz.backtest.keys import SettingsError, ppm_of
+from veloz.backtest.prelude import Named, filters_of, world_rows
 from veloz.backtest.prices import Ladder
 from veloz.backtest.rules import HFTBACKTEST, Compat, Delay, Latency, Market, Matching, Queue, Rules
-from veloz.backtest.settings import Settings, SettingsError
+from veloz.backtest.schedules import read_tiers
+from veloz.backtest.settings import Settings
+from veloz.backtest.world import Traded, World
 from veloz.contracts.codes import Product
 from veloz.reducers.fold import fold
 from veloz.reducers.state import State, new_state
@@ -73,8 +76,8 @@ def _market(world: World, each: Traded, ladder: Ladder, settings: Settings) -> M
         money_scale=money.scale,
         base=base.number,
         base_scale=base.scale,
-        maker_ppm=settings.ppm("fees.maker"),
-        taker_ppm=settings.ppm("fees.taker"),
+        maker_ppm=ppm_of("maker", each.setting(settings, "maker")),
+        taker_ppm=ppm_of("taker", each.setting(settings, "taker")),
         qty_min=0 if compat else filters["qty_min"],
         qty_max=QTY_MOST if compat else filters["qty_max"] or QTY_MOST,
         notional_min=0
@@ -110,22 +113,11 @@ def rules_of(settings: Settings) -> Rules:
         response=_latency(settings, "response"),
         accounts=settings["match.compat"] == "none",
         margin=settings["account.margin"] and settings["match.compat"] == "none",
-        tiers=_tiers(settings),
+        tiers=read_tiers("fees.tiers", settings["fees.tiers"]),
         slippage_ppm=settings["match.slippage_ppm"],
         impact_ppm=settings["match.impact_ppm"],
         seed=settings["seed"],
     )
-
-
-def _tiers(settings: Settings) -> tuple[tuple[int, int, int], ...]:
-    """Fee rates by volume."""
-    told = [numbers_of("fees.tiers", text, (3,)) for text in settings["fees.tiers"]]
-    tiers = [(each[0].scaleb(2), each[1].scaleb(SHARE_PLACES), each[2].scaleb(SHARE_PLACES)) for each in told]
-    counted = tuple((int(volume), int(maker), int(taker)) for volume, maker, taker in tiers)
-    exact = all(each == each.to_integral_value() for tier in tiers for each in tier)
-    if not exact or counted != tuple(sorted(counted)) or (counted and counted[0][0] != 0):
-        raise SettingsError("fees.tiers begin at volume 0 and go up, with rates in whole millionths.")
-    return counted
 
 
 def _latency(settings: Settings, wire: str) -> Latency:

@@ -5,7 +5,7 @@ strategies, at the smallest stamp of the data.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -13,7 +13,10 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from veloz.backtest.settings import Runs, Settings, SettingsError, text_of
+from veloz.backtest.keys import SettingsError, ppm_of, text_of
+from veloz.backtest.schedules import count_of, read_brackets
+from veloz.backtest.settings import Runs, Settings
+from veloz.backtest.world import Asset, Traded, World
 from veloz.contracts import registry
 from veloz.contracts.account import NameBody
 from veloz.contracts.codes import Product, Refusal, StrategyAction
@@ -21,8 +24,8 @@ from veloz.contracts.layout import HEAD, ROW
 from veloz.contracts.registry import Kind
 from veloz.contracts.system import DataBody
 from veloz.engine.step import Body
-from veloz.instruments.instrument import VERSION_FIRST, Instrument, define, is_sound, significant_decimals
-from veloz.instruments.units import INT64_MAX, SCALE_MAX, read_decimal
+from veloz.instruments.instrument import VERSION_FIRST, Instrument
+from veloz.instruments.units import INT64_MAX, read_decimal
 from veloz.risk.limits import LimitsError, Numbering, read_limits, seed
 from veloz.strategies.loader import Library, Refused
 from veloz.strategies.parameters import convert
@@ -30,56 +33,8 @@ from veloz.strategies.sdk import Param
 
 ACCOUNT: Final = 1
 OWNER: Final = 1  # whose commands they are
-MONEY_SCALE: Final = 8
-COIN_SCALE: Final = 12  # of coins that inverse contracts gain and lose in: an execution moves very little of one
 DEFAULT_MONEY: Final = Decimal(1_000_000)
-QUANTA_MAX: Final = 10**15  # of one step of a price or a quantity
-QUOTES: Final = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "EUR", "USD", "BTC", "ETH", "BNB")
-PRODUCTS: Final = {"spot": Product.SPOT, "linear": Product.LINEAR, "inverse": Product.INVERSE}
 _WORDS: Final = tuple(ROW.names or ())[len(HEAD) :]
-
-
-@dataclass(frozen=True)
-class Asset:
-    """An asset of a run."""
-
-    number: int
-    scale: int
-
-
-@dataclass(frozen=True)
-class Traded:
-    """An instrument of a run: its number is the recording's."""
-
-    instrument: Instrument
-    product: Product
-    base: str
-    quote: str
-    settle: str
-
-    @property
-    def number(self) -> int:
-        """Its number."""
-        return self.instrument.number
-
-    @property
-    def money(self) -> str:
-        """What it gains and loses in."""
-        return self.quote if self.product is Product.SPOT else self.settle
-
-
-@dataclass(frozen=True)
-class World:
-    """What a run is about."""
-
-    traded: tuple[Traded, ...]
-    listed: tuple[Traded, ...]  # all that the data hold, traded or not
-    assets: dict[str, Asset]
-    reporting: str
-
-    def named(self, symbol: str) -> Traded:
-        """A traded instrument by `SYMBOL` or `venue:SYMBOL`. Raises SettingsError."""
-        return find_traded(self.traded, symbol)
 
 
 class Rows:
@@ -121,139 +76,6 @@ class Rows:
     def rows(self) -> np.ndarray:
         """ROW[n]."""
         return np.concatenate(self._rows)
-
-
-# --- the world ----------------------------------------------------------------------------------------------------------------
-
-
-def make_world(instruments: Sequence[Instrument], settings: Settings) -> World:
-    """What a run trades.
-
-    Args:
-        instruments: Of the recording, as they were when it began.
-        settings: The run's.
-
-    Raises:
-        SettingsError: An instrument that is wanted is not there, or cannot be what the settings say.
-    """
-    if not instruments:
-        raise SettingsError("The data hold no instrument; import a recording of a market.")
-    wanted = settings["instrument.symbol"]
-    chosen = [find_traded([_traded(each) for each in instruments], symbol).number for symbol in wanted]
-    chosen = chosen or [each.number for each in instruments]
-    changed = _changes(settings)
-    if changed and len(chosen) > 1:
-        raise SettingsError(
-            f"{min(changed)} is of one instrument, and {len(chosen)} are traded; name one by instrument.symbol."
-        )
-    listed = []
-    for each in instruments:
-        listed.append(_traded(_change(each, settings) if each.number in chosen and changed else each))
-    traded = tuple(each for each in listed if each.number in chosen)
-    reporting = settings["account.reporting"] or traded[0].money
-    known = dict.fromkeys(name for each in listed for name in (each.base, each.quote, each.settle))
-    if reporting not in known and reporting not in settings.balances:
-        raise SettingsError(
-            f"account.reporting is {reporting!r}, which nothing here is paid in; there are {', '.join(known)}."
-        )
-    return World(traded, tuple(listed), _assets(listed, settings, reporting), reporting)
-
-
-def find_traded(known: Iterable[Traded], symbol: str) -> Traded:
-    """An instrument by `SYMBOL` or `venue:SYMBOL`.
-
-    Raises:
-        SettingsError: There is none, or there are several.
-    """
-    venue, colon, name = symbol.rpartition(":")
-    every = list(known)
-    found = [each for each in every if each.instrument.symbol == name and (not colon or each.instrument.venue == venue)]
-    if not found:
-        there = ", ".join(sorted({each.instrument.symbol for each in every}))
-        raise SettingsError(f"instrument.symbol is {symbol}, which the data do not hold; they hold {there}.")
-    if len(found) > 1:
-        raise SettingsError(f"{symbol} is traded on several venues of the data; write it as venue:{symbol}.")
-    return found[0]
-
-
-def _changes(settings: Settings) -> list[str]:
-    names = ("kind", "tick", "lot", "multiplier", "base", "quote", "min_qty", "max_qty", "min_notional")
-    return [f"instrument.{name}" for name in names if settings[f"instrument.{name}"]]
-
-
-def _change(known: Instrument, settings: Settings) -> Instrument:
-    """An instrument as the settings have it, at the scales of the data."""
-    said: dict[str, str] = {
-        field: text_of(settings[f"instrument.{name}"])
-        for name, field in (
-            ("tick", "tick"), ("lot", "lot"), ("multiplier", "multiplier"), ("min_qty", "qty_min"), ("max_qty", "qty_max"),
-            ("min_notional", "notional_min"),
-        )
-        if settings[f"instrument.{name}"]
-    }  # fmt: skip
-    for name, field in (("kind", "product"), ("base", "base"), ("quote", "quote")):
-        if settings[f"instrument.{name}"]:
-            said[field] = settings[f"instrument.{name}"]
-    if said.get("product", known.body.product) != known.body.product:
-        said["settle"] = ""
-    for field, scale in (("tick", known.price_scale), ("lot", known.qty_scale)):
-        decimals = significant_decimals(said[field]) if field in said else None
-        if decimals is not None and decimals > scale:
-            raise SettingsError(
-                f"instrument.{field} {said[field]} has {decimals} decimals, and the data count {scale}; give a coarser one."
-            )
-    body = msgspec.structs.replace(known.body, **said)
-    if not is_sound(body):
-        raise SettingsError(
-            f"{known.symbol} cannot be such an instrument; look at instrument.multiplier, tick and lot."
-        )
-    changed = define(body, known.number, VERSION_FIRST)
-    for field, count in (("tick", changed.tick), ("lot", changed.lot)):
-        if field in said and not 0 < count <= QUANTA_MAX:
-            raise SettingsError(
-                f"instrument.{field} is {said[field]}, which is too great to be counted; give a finer one."
-            )
-    return changed
-
-
-def _traded(instrument: Instrument) -> Traded:
-    body = instrument.body
-    product = PRODUCTS.get(body.product, Product.LINEAR)
-    base, quote = body.base, body.quote
-    if not base or not quote:
-        split = _split(body.symbol, product)
-        if split is None:
-            raise SettingsError(f"{body.symbol} does not tell its assets; give instrument.base and instrument.quote.")
-        base, quote = base or split[0], quote or split[1]
-    settle = body.settle or (base if product is Product.INVERSE else quote)
-    return Traded(instrument, product, base, quote, settle)
-
-
-def _split(symbol: str, product: Product) -> tuple[str, str] | None:
-    """Base and quote as a symbol spells them."""
-    head = symbol.partition("_")[0].replace("-", "").replace("/", "").upper()
-    if product is Product.INVERSE and head.endswith("USD") and len(head) > 3:
-        return head[:-3], "USD"
-    for quote in QUOTES:
-        if head.endswith(quote) and len(head) > len(quote):
-            return head.removesuffix(quote), quote
-    return None
-
-
-def _assets(traded: Sequence[Traded], settings: Settings, reporting: str) -> dict[str, Asset]:
-    names = [reporting]
-    for each in traded:
-        names += [each.base, each.quote, each.settle]
-    names += sorted(settings.balances)
-    coins = {each.settle for each in traded if each.product is Product.INVERSE}
-    finest: dict[str, int] = {}
-    for each in traded:
-        if each.product is Product.SPOT:
-            finest[each.base] = max(finest.get(each.base, 0), each.instrument.qty_scale)
-    return {
-        name: Asset(number, min(SCALE_MAX, max(COIN_SCALE if name in coins else MONEY_SCALE, finest.get(name, 0))))
-        for number, name in enumerate(dict.fromkeys(names), 1)
-    }
 
 
 # --- the rows -----------------------------------------------------------------------------------------------------------------
@@ -371,9 +193,7 @@ def _open(rows: Rows, world: World, settings: Settings) -> None:
     )  # fmt: skip
     rows.add(registry.FEES, account=ACCOUNT, maker_ppm=settings.ppm("fees.maker"), taker_ppm=settings.ppm("fees.taker"))
     for each in world.traded:
-        if each.product is not Product.SPOT:
-            rows.add(registry.LEVERAGE, each.number, account=ACCOUNT, leverage=settings["account.leverage"])
-            _brackets(rows, world.assets[each.money], each, settings)
+        _bear(rows, world.assets[each.money], each, settings)
     balances = settings.balances or {each.money: DEFAULT_MONEY for each in world.traded}
     for name, amount in balances.items():
         asset = world.assets[name]
@@ -385,31 +205,20 @@ def _open(rows: Rows, world: World, settings: Settings) -> None:
         rows.add(registry.BALANCE, account=ACCOUNT, total=int(count), asset=asset.number)
 
 
-def _brackets(rows: Rows, money: Asset, each: Traded, settings: Settings) -> None:
-    """Maintenance margin of a contract, by notional."""
-    for tier, text in enumerate(settings["account.brackets"]):
-        floor, rate, *more = numbers_of("account.brackets", text, (2, 3))
-        cum = more[0] if more else Decimal(0)
-        words = [floor.scaleb(money.scale), rate.scaleb(6), cum.scaleb(money.scale)]
-        if any(word != word.to_integral_value() or not 0 <= word < 1 << 62 for word in words):
-            raise SettingsError(f"account.brackets {text!r}: give numbers of 0 or more with fewer decimals.")
-        floor_money, rate_ppm, cum_money = (int(word) for word in words)
+def _bear(rows: Rows, money: Asset, each: Traded, settings: Settings) -> None:
+    """What an instrument costs and may be held with, where it is not what holds for all."""
+    if "maker" in each.said or "taker" in each.said:
+        maker, taker = (ppm_of(name, each.setting(settings, name)) for name in ("maker", "taker"))
+        rows.add(registry.FEES, each.number, account=ACCOUNT, maker_ppm=maker, taker_ppm=taker)
+    if each.product is Product.SPOT:
+        return
+    leverage = each.setting(settings, "leverage")
+    rows.add(registry.LEVERAGE, each.number, account=ACCOUNT, leverage=leverage)
+    for tier, bracket in enumerate(read_brackets("brackets", each.setting(settings, "brackets"))):
         rows.add(
-            registry.BRACKET, each.number, tier=tier, floor=floor_money, rate_ppm=rate_ppm, cum=cum_money,
-            leverage=settings["account.leverage"],
+            registry.BRACKET, each.number, tier=tier, floor=count_of("brackets", bracket.floor, money.scale),
+            rate_ppm=bracket.rate_ppm, cum=count_of("brackets", bracket.cum, money.scale), leverage=leverage,
         )  # fmt: skip
-
-
-def numbers_of(name: str, text: str, lengths: tuple[int, ...]) -> list[Decimal]:
-    """The numbers of a setting that holds some in one text. Raises SettingsError."""
-    try:
-        numbers = [Decimal(word) for word in text.split()]
-    except ArithmeticError:
-        numbers = []
-    if len(numbers) not in lengths or not all(each.is_finite() for each in numbers):
-        wanted = " or ".join(str(each) for each in lengths)
-        raise SettingsError(f"{name} wants {wanted} numbers in each text, and one says {text!r}.")
-    return numbers
 
 
 def _limit(rows: Rows, world: World, text: str) -> None:
@@ -469,8 +278,35 @@ def _check_params(library: Library, code: str, runs: Runs, instruments: Sequence
     scales = [(each.price_scale, each.qty_scale) for each in instruments]
     for param in made.made.params:
         _check_value(runs, param, scales)
+        if param.rounding == "exact" and param.unit in ("price", "qty") and param.market < len(instruments):
+            _check_step(runs, param, instruments[param.market])
     if runs.form == "kernel" and made.made.kernel is None:
         raise SettingsError(f"Strategy {runs.name} has no compiled form; set its form to python.")
+
+
+def _check_step(runs: Runs, param: Param, known: Instrument) -> None:
+    """See that what is taken as it is written can be ordered: prices in whole ticks, quantities in whole lots, within the bounds."""
+    text = runs.params.get(param.name, param.default)
+    count = int(
+        convert(
+            msgspec.structs.replace(param, times=1), text, [(known.price_scale, known.qty_scale)] * (param.market + 1)
+        ).value
+    )
+    is_price = param.unit == "price"
+    step, word = (known.tick, "tick") if is_price else (known.lot, "lot")
+    told = known.price_text(step) if is_price else known.qty_text(step)
+    where = f"Parameter {param.name} of strategy {runs.name} is {text}"
+    if count % step:
+        raise SettingsError(f"{where}, and a {word} of {known.symbol} is {told}; write a multiple of it.")
+    if is_price or count == 0:
+        return
+    least = read_decimal(known.body.qty_min)
+    if least is not None and abs(count) < least.floor(known.qty_scale)[0]:
+        raise SettingsError(f"{where}, and an order of {known.symbol} is at least {known.body.qty_min}; write more.")
+    if abs(count) > known.qty_max:
+        raise SettingsError(
+            f"{where}, and an order of {known.symbol} is at most {known.qty_text(known.qty_max)}; write less."
+        )
 
 
 def _check_value(runs: Runs, param: Param, scales: Sequence[tuple[int, int]]) -> None:

@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from veloz.backtest.prelude import World
-from veloz.backtest.settings import Settings, SettingsError
+from veloz.backtest.keys import SettingsError
+from veloz.backtest.settings import Settings
+from veloz.backtest.world import World
 from veloz.contracts.layout import STEP_END
 from veloz.contracts.registry import BAR, LEVEL, TRADE
 from veloz.history.ordering import HEAD
@@ -94,17 +95,18 @@ def ladders_of(world: World, middles: Mapping[int, int], settings: Settings) -> 
     ladders = {}
     for each in world.traded:
         scale, middle = each.instrument.price_scale, middles.get(each.number, 0)
-        low, high = (settings[f"match.roi_{side}"].scaleb(scale) for side in ("lb", "ub"))
+        low, high = (each.setting(settings, f"roi_{side}").scaleb(scale) for side in ("lb", "ub"))
         if not middle and not (low and high):
             raise SettingsError(
                 f"The data hold no price of {each.instrument.symbol}; give match.roi_lb and match.roi_ub, or other data."
             )
         bottom = max(int(low) if low else middle * ROI_LOW[0] // ROI_LOW[1], 1)
         top = int(high) if high else -(-middle * ROI_HIGH[0] // ROI_HIGH[1])
-        if not bottom < top or (top - bottom) // each.instrument.tick > STEPS_MAX:
+        tick = each.instrument.tick
+        if not -(-bottom // tick) < top // tick or (top - bottom) // tick > STEPS_MAX:
             raise SettingsError(
                 f"No book of {each.instrument.symbol} can be kept from {bottom} to {top} units of its last decimal, in steps of "
-                f"{each.instrument.tick}; give other match.roi_lb and match.roi_ub."
+                f"{tick}; give other match.roi_lb and match.roi_ub."
             )
         ladders[each.number] = Ladder(bottom, top)
     return ladders

@@ -11,10 +11,12 @@ import numpy as np
 from journal import Reader, View
 from veloz.backtest.desk import Desk
 from veloz.backtest.feed import Feed, Survey, survey
-from veloz.backtest.prelude import Named, World, make_world, strategy_rows, world_rows
+from veloz.backtest.keys import SettingsError
+from veloz.backtest.prelude import Named, strategy_rows, world_rows
 from veloz.backtest.prices import Ladder, ladders_of
 from veloz.backtest.runner import Run, Sink, Venue, Watcher
-from veloz.backtest.settings import Settings, SettingsError
+from veloz.backtest.settings import Settings
+from veloz.backtest.world import World, make_world
 from veloz.contracts.registry import BAR, DATA_NAMED, LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.names import read_catalogue
 from veloz.history.results import naming_of

@@ -101,9 +101,10 @@ def run_backtest(
     Raises:
         CommandError: It cannot be run as it is asked for.
     """
+    from veloz.backtest.keys import SettingsError
     from veloz.backtest.port import rules_of
     from veloz.backtest.result import Taken, require_free
-    from veloz.backtest.settings import SettingsError, read_file
+    from veloz.backtest.settings import read_file
     from veloz.backtest.setup import make_plan
     from veloz.daemon.config import read_settings
 
@@ -179,7 +180,7 @@ def _beside(journal: Path) -> Path:
 def _range(path: Path, begin: str, end: str) -> tuple[int, int | None]:
     """Rows of a recording between two moments, as the settings write them."""
     from journal import Reader
-    from veloz.backtest.settings import SettingsError
+    from veloz.backtest.keys import SettingsError
     from veloz.cli.place import parse_time
 
     try:
@@ -201,17 +202,33 @@ def find_recording(words: Sequence[str], settings: Any, own: "Settings") -> Path
     Raises:
         SettingsError: Something is not there.
     """
-    from veloz.backtest.settings import SAMPLE, SettingsError
+    from veloz.backtest.keys import SettingsError
 
-    paths = [_sample(settings["data.venue"]) if word == SAMPLE else _placed(word, settings.folder) for word in words]
+    inputs = [_input_of(word, settings) for word in words]
     if not all(words) or not words:
         raise SettingsError("No data are named; give data.path or --data.")
-    for path in paths:
+    for _, path in inputs:
         if not path.exists():
             raise SettingsError(f"There are no data at {path}; check data.path or --data.")
-    if len(paths) == 1 and (paths[0] / "data.mdb").is_file():
-        return paths[0]
-    return _import(paths, settings, own)
+    journals = [path for _, path in inputs if (path / "data.mdb").is_file()]
+    if len(inputs) == 1 and journals:
+        return journals[0]
+    if journals:
+        raise SettingsError(
+            f"{journals[0]} is a journal, and a run is on one; name it alone, or put all recordings into one by "
+            "`veloz ingest venue=FILE … --journal DIR`."
+        )
+    return _import(inputs, settings, own)
+
+
+def _input_of(word: str, settings: Any) -> tuple[str, Path]:
+    """Venue and place of one of the data: `venue=PATH`, or a path of what data.venue says."""
+    from veloz.backtest.keys import SAMPLE
+    from veloz.contracts.codes import VENUES
+
+    named, equals, rest = word.partition("=")
+    venue, path = (named, rest) if equals and named in VENUES else (settings["data.venue"], word)
+    return venue, _sample(venue) if path == SAMPLE else _placed(path, settings.folder)
 
 
 def _placed(word: str, folder: Path) -> Path:
@@ -225,19 +242,19 @@ def _sample(venue: str) -> Path:
     return next(iter(sorted(folder.glob("*.gz"))), folder / "sample.gz")
 
 
-def _import(paths: Sequence[Path], settings: Any, own: "Settings") -> Path:
+def _import(inputs: Sequence[tuple[str, Path]], settings: Any, own: "Settings") -> Path:
     """A dataset of the files: made once, found again by what is in them."""
     from veloz.cli.ingest import ingest_files
 
+    paths = [path for _, path in inputs]
     name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in paths[0].name.partition(".")[0])
-    place = own.path("data_dir") / "datasets" / f"{name}-{_hash_of(paths, settings)[:16]}"
+    place = own.path("data_dir") / "datasets" / f"{name}-{_hash_of(inputs, settings)[:16]}"
     whole = place / "imported"
     if not whole.is_file():
         say(f"importing {', '.join(str(path) for path in paths)} into {place}")
-        inputs = [(settings["data.venue"], path) for path in paths]
         there = place.exists()
         try:
-            ingest_files(inputs, place, given=_given(paths, settings), unsafe_fs=True)
+            ingest_files(list(inputs), place, given=_given(paths, settings), unsafe_fs=True)
         except CommandError:
             if not there:
                 shutil.rmtree(place, ignore_errors=True)
@@ -248,7 +265,7 @@ def _import(paths: Sequence[Path], settings: Any, own: "Settings") -> Path:
 
 def _given(paths: Sequence[Path], settings: Any) -> "Given | None":
     """What the settings say of the instrument of a foreign table; None where files tell of their instruments themselves."""
-    from veloz.backtest.settings import text_of
+    from veloz.backtest.keys import text_of
     from veloz.ingest.given import Given
 
     if not any(path.suffix in TABLES for path in paths):
@@ -261,12 +278,13 @@ def _given(paths: Sequence[Path], settings: Any) -> "Given | None":
     return Given(symbol=symbols[0] if len(symbols) == 1 else "", product=settings["instrument.kind"], **texts)
 
 
-def _hash_of(paths: Sequence[Path], settings: Any) -> str:
-    """Of the bytes of all files, and of the venue they are said to be from."""
+def _hash_of(inputs: Sequence[tuple[str, Path]], settings: Any) -> str:
+    """Of the bytes of all files, and of the venues they are said to be from."""
     from blake3 import blake3
 
-    digest = blake3(f"{settings['data.venue']} {_given(paths, settings)}".encode())
-    for path in paths:
+    digest = blake3(f"{_given([path for _, path in inputs], settings)}".encode())
+    for venue, path in inputs:
+        digest.update(venue.encode())
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 digest.update(file.name.encode())
@@ -397,6 +415,11 @@ def _warnings(plan: "Plan", played: "Run", gaps: int) -> list[str]:
     for each in plan.world.traded:
         body = each.instrument.body
         lacks = [name for name, text in (("tick", body.tick), ("lot", body.lot)) if not text]
+        if each.guessed:
+            found.append(
+                f"Nothing says what one contract of {body.symbol} is worth: {body.multiplier} {each.quote} were taken, as its venue "
+                "has it. Give instrument.multiplier, or import with --instruments."
+            )
         if lacks:
             found.append(
                 f"The data state no {' and no '.join(lacks)} of {body.symbol}: one unit of the last decimal was taken. "

@@ -45,8 +45,8 @@ class Asked:
 
 def run(args: argparse.Namespace) -> int:
     """Run the sweep and print its best."""
+    from veloz.backtest.keys import SettingsError
     from veloz.backtest.optimizer.trial import Refused, SweepError
-    from veloz.backtest.settings import SettingsError
     from veloz.cli.backtest import refusal
 
     begun = time.perf_counter()
@@ -73,9 +73,10 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
     Raises:
         SweepError, SettingsError: Something is.
     """
+    from veloz.backtest.keys import SettingsError
     from veloz.backtest.optimizer.backtests import opener_of
     from veloz.backtest.optimizer.plan import read_plan
-    from veloz.backtest.settings import SettingsError, read_settings
+    from veloz.backtest.settings import read_settings
     from veloz.cli.backtest import find_recording, split_overrides
     from veloz.daemon.config import read_settings as read_own
 
@@ -124,7 +125,7 @@ def _with(table: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
 
 def _moments(settings: Any) -> list[str]:
     """data.from and data.to in nanoseconds, as words: a trial of a walk has its own."""
-    from veloz.backtest.settings import SettingsError
+    from veloz.backtest.keys import SettingsError
     from veloz.cli.place import parse_time
 
     try:

@@ -12,12 +12,14 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from veloz.backtest.prelude import Named, World, make_world, paper_rows, strategy_rows
+from veloz.backtest.keys import SettingsError
+from veloz.backtest.prelude import Named, paper_rows, strategy_rows
 from veloz.backtest.prices import FirstPrices, Ladder, ladders_of
 from veloz.backtest.result import Recorder
-from veloz.backtest.settings import Settings, SettingsError
+from veloz.backtest.settings import Settings
 from veloz.backtest.setup import library_of, limits_of, read_recording
 from veloz.backtest.walk import Looker, Taker, Walk
+from veloz.backtest.world import World, make_world
 from veloz.contracts.layout import ROW, STEP_END
 from veloz.daemon.desk import LiveDesk
 from veloz.engine.outbox import Request

@@ -17,11 +17,12 @@ from journal import Reader
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.ending import outcome_of
 from veloz.backtest.feed import Survey, survey
+from veloz.backtest.keys import SettingsError
 from veloz.backtest.ledger import Ledger
 from veloz.backtest.metrics import measure
 from veloz.backtest.optimizer.trial import Opener, Outcome, Params, Refused, SweepError, digest_of, words_of
 from veloz.backtest.port import rules_of
-from veloz.backtest.settings import Settings, SettingsError, read_settings
+from veloz.backtest.settings import Settings, read_settings
 from veloz.backtest.setup import Plan, make_plan
 from veloz.backtest.walk import Seat
 from veloz.contracts.kernel import digest_sources
