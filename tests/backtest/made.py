@@ -1,5 +1,6 @@
-"""Recordings made by hand: one linear instrument, levels that are applied as they stand, trades."""
+"""Recordings made by hand: levels that are applied as they stand, and trades, of one linear instrument or of several."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -40,14 +41,27 @@ def _row(kind: r.Kind, flags: int, at_ms: float, lag_ms: float, *words: int) -> 
     return row
 
 
+def of(instrument: int, row: np.ndarray) -> np.ndarray:
+    """The row, about another instrument."""
+    row["instrument"] = instrument
+    return row
+
+
 def make_recording(path: Path, *rows: np.ndarray, body: InstrumentBody = BODY) -> Path:
     """A journal of rows, behind the instrument they are of."""
-    known = define(body, 1)
-    listed = np.zeros(1, r.LISTED.view)
-    listed["kind"], listed["version"], listed["instrument"], listed["flags"] = r.LISTED.number, 1, 1, STEP_END
-    listed["scales"], listed["tick"], listed["lot"] = known.scales, known.tick, known.lot
-    listed["multiplier_e8"], listed["definition"], listed["ts_recv"] = known.multiplier_e8, 1, BEGIN
+    return make_recording_of([body], path, *rows)
+
+
+def make_recording_of(bodies: Sequence[InstrumentBody], path: Path, *rows: np.ndarray) -> Path:
+    """A journal of rows, behind the instruments they are of, which are numbered from 1."""
     with Writer.open(path, map_size_bytes=1 << 24) as writer:
-        writer.append(listed, bodies=[(0, msgspec.msgpack.encode(body))])
+        for number, body in enumerate(bodies, 1):
+            known = define(body, number)
+            listed = np.zeros(1, r.LISTED.view)
+            listed["kind"], listed["version"], listed["instrument"] = r.LISTED.number, 1, number
+            listed["flags"], listed["ts_recv"], listed["definition"] = STEP_END, BEGIN, 1
+            listed["scales"], listed["tick"], listed["lot"] = known.scales, known.tick, known.lot
+            listed["multiplier_e8"] = known.multiplier_e8
+            writer.append(listed, bodies=[(0, msgspec.msgpack.encode(body))])
         writer.append(np.concatenate(rows))
     return path
