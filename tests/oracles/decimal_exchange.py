@@ -1,6 +1,7 @@
 """An exchange with an account, in plain dicts and fractions: everything but the book is worked out anew whenever it is asked for.
 
-Two or more linear contracts that settle in one asset, one-way mode, no time on the wires. Prices are counted in tenths, quantities in ones.
+Two or more contracts that settle in one asset, all linear or all inverse, one-way mode, no time on the wires. Prices are counted in tenths,
+quantities in ones.
 """
 
 from fractions import Fraction
@@ -38,8 +39,9 @@ class Book(NaiveVenue):
     def fill(self, at: int, order: dict[str, Any], price: int, qty: int, maker: bool = True) -> None:
         order["leaves"] -= qty
         self.held += SIGN[order["side"]] * qty
-        self.flow -= SIGN[order["side"]] * qty * Fraction(price, 10)
-        self.house.charge(Fraction(price, 10) * qty, maker)
+        value = self.house.worth(Fraction(price), qty)
+        self.flow -= self.house.way * SIGN[order["side"]] * value
+        self.house.charge(value, qty, maker)
         self.say(at, order, "fill", price, qty)
         if order["leaves"] == 0 and order in self.orders:
             self.orders.remove(order)
@@ -268,7 +270,12 @@ class DecimalExchange:
     """All of it. `tiers`: (volume, maker, taker), rates in millionths. `brackets`: by instrument (floor, rate, cum), ascending."""
 
     def __init__(
-        self, names: list[int], wallet: Fraction, tiers: list[tuple[int, int, int]], brackets: dict[int, list[Any]]
+        self,
+        names: list[int],
+        wallet: Fraction,
+        tiers: list[tuple[int, int, int]],
+        brackets: dict[int, list[Any]],
+        size: int = 0,
     ) -> None:
         self.books = {name: Book(self, name) for name in names}
         self.told: list[tuple[int, int, str, int, int]] = []
@@ -279,21 +286,30 @@ class DecimalExchange:
         self.third: int | None = None  # the instrument whose last price the fee asset has
         self.margin = False
         self.insured = Fraction(0)
+        self.size = size  # of an inverse contract, in the quote; 0: contracts are linear
+        self.way = -1 if size else 1  # who is long in an inverse contract owes coin, the less the higher the price
 
-    def charge(self, value: Fraction, maker: bool) -> None:
+    def worth(self, price: Fraction, qty: int) -> Fraction:
+        """What contracts are worth in the asset that they settle in."""
+        return self.size * qty / (price / 10) if self.size else price / 10 * qty
+
+    def charge(self, value: Fraction, qty: int, maker: bool) -> None:
         rates = [tier for tier in self.tiers if tier[0] <= self.volume][-1]
-        self.volume += Fraction(floor(value * CENT), CENT)
+        self.volume += Fraction(floor((self.size * qty if self.size else value) * CENT), CENT)
         due = value * Fraction(rates[1] if maker else rates[2], 10**6)
         third = self.books[self.third].last if self.third is not None else 0
         self.fees.append(("third", ceil(due / Fraction(third, 10) * MONEY)) if third else ("money", ceil(due * MONEY)))
 
     def equity(self) -> Fraction:
         paid = sum(amount for asset, amount in self.fees if asset == "money")
-        moved = sum((book.flow + book.held * book.mark / 10 for book in self.books.values()), Fraction(0))
+        moved = sum((book.flow + self.way * self.holding(book) for book in self.books.values()), Fraction(0))
         return self.wallet + moved + self.insured + Fraction(sum(self.funding) - paid, MONEY)
 
+    def holding(self, book: Book) -> Fraction:
+        return self.worth(book.mark, book.held) if book.held and book.mark else Fraction(0)
+
     def maintenance(self, book: Book) -> Fraction:
-        notional = abs(book.held) * book.mark / 10
+        notional = abs(self.holding(book))
         found = [each for each in self.brackets[book.name] if each[0] <= notional][-1]
         return max(notional * found[1] - found[2], Fraction(0))
 
@@ -331,7 +347,7 @@ class DecimalExchange:
             if 0 < book.funding_at <= at:
                 book.funding_at = 0
                 if book.held and book.rate and book.mark:
-                    self.funding.append(floor(-book.held * book.mark / 10 * book.rate * MONEY))
+                    self.funding.append(floor(-self.holding(book) * book.rate * MONEY))
         for book in books:
             book.expire(at)
         for book in books:
