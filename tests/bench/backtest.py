@@ -126,23 +126,29 @@ def case_of(half: str) -> Case:
 def run(halves: tuple[str, ...] = HALVES) -> Iterator[Figure]:
     """Million events a second of each."""
     with tempfile.TemporaryDirectory() as folder, Peer(needed_python("hftbacktest"), Path(folder)) as peer:
-        data = Data("usdm", main_capture(), 3)
-        events = peer.events(data.capture)
-        data.load(events)
-        np.savez(Path(folder) / "btcusdt.npz", data=events)
-        given = Given(symbol="BTCUSDT", product="linear", tick="0.1", lot="0.001")
-        ingest(
-            [("", Path(folder) / "btcusdt.npz")], Path(folder) / "journal", given=given, snapshot_keep=0, unsafe_fs=True
-        )
+        data, events = prepare(peer, Path(folder))
         for half in halves:
             yield from _compare(half, Path(folder), peer, data, len(events))
 
 
+def prepare(peer: Peer, folder: Path) -> tuple[Data, np.ndarray]:
+    """The capture in the peer's events: as `btcusdt.npz` in a folder, and as a journal there."""
+    data = Data("usdm", main_capture(), 3)
+    events = peer.events(data.capture)
+    data.load(events)
+    np.savez(folder / "btcusdt.npz", data=events)
+    given = Given(symbol="BTCUSDT", product="linear", tick="0.1", lot="0.001")
+    ingest([("", folder / "btcusdt.npz")], folder / "journal", given=given, snapshot_keep=0, unsafe_fs=True)
+    return data, events
+
+
+def plan_of(folder: Path, form: str, half: str) -> Plan:
+    """The quoter's run over what `prepare` made."""
+    return make_plan(read_settings(TEXT.format(form=form, half=half), (), folder / "run.toml"), folder / "journal")
+
+
 def _compare(half: str, folder: Path, peer: Peer, data: Data, events: int) -> Iterator[Figure]:
-    plans = {
-        form: make_plan(read_settings(TEXT.format(form=form, half=half), (), folder / "run.toml"), folder / "journal")
-        for form in ("compiled", "python")
-    }
+    plans = {form: plan_of(folder, form, half) for form in ("compiled", "python")}
     words, fills = peer_words(case_of(half), data), []
 
     def theirs() -> float:

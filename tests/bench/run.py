@@ -1,6 +1,8 @@
 """Every benchmark in one go, as one table: `just bench`.
 
-    python -m tests.bench.run [PART ...]        parts: append scan ingest fold replay step gate backtest bars sweep; all when none is named
+    python -m tests.bench.run [PART ...]
+
+Parts: append scan ingest fold replay step gate backtest nautilus bars sweep; all when none is named.
 
 Ratios come from alternating runs within each part. The peer's environment is made on first use.
 """
@@ -10,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import append, backtest, bars, fold, gate, ingest, replay, scan, step, sweep
+from tests.bench import append, backtest, bars, fold, gate, ingest, nautilus, replay, scan, step, sweep
 from tests.bench.measure import Figure
 from tests.bench.table import print_figures
 
@@ -39,6 +41,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "replay": replay.run,
     "gate": gate.run,
     "backtest": lambda: list(backtest.run()),
+    "nautilus": lambda: list(nautilus.run()),
     "bars": bars.run,
     "step": lambda: list(step.run()),
     "sweep": sweep.run,
