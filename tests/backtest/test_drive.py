@@ -74,6 +74,17 @@ def test_the_loop_makes_the_same_bytes(recording: Path, tmp_path: Path, text: st
     assert (rows["kind"] == r.FILLED.number).sum() > 1
 
 
+def test_a_strategy_in_python_is_asked_in_the_loop_and_by_the_step_in_turn(recording: Path, tmp_path: Path) -> None:
+    quick, kept, _ = run_of(recording, settings_of(CHASER, tmp_path), quick=True)
+    plain, all_kept, _ = run_of(recording, settings_of(CHASER, tmp_path), quick=False)
+    while not plain.play():
+        pass
+    while not quick.play(events=9):
+        quick.step()
+    assert kept.rows().tobytes() == all_kept.rows().tobytes()
+    assert quick.desk.host.digest() == plain.desk.host.digest()
+
+
 def test_steps_by_the_block_lie_in_the_same_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(result_room, "BATCH_ROWS", 50)
     monkeypatch.setattr(result_room, "ROWS_MAX", 70)

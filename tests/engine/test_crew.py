@@ -94,7 +94,63 @@ class Watch(sdk.Strategy):
 
     def on_timer(self, view, timer):
         return sdk.Order(view.market().number, False, 1, 90)
+
+
+class Talk(sdk.Strategy):
+    """Trades without sense in Python, remembers all that it was told, and makes each mistake once it was asked so often."""
+
+    written_for = "1.0"
+    depth, history, budget = 2, 3, 8
+    params = Churn.params
+    wakes = sdk.Wakes(
+        events=("md.trade", "md.level"), timers=(1_000_000_000, 1_700_000_000), bars=("1s",), fills=True, orders=True
+    )
+
+    def __init__(self):
+        self.asked, self.heard = 0, 0
+
+    def answer(self, view, *told):
+        self.asked += 1
+        market, orders = view.market(), view.orders()
+        for word in (*told, view.now_ns, view.seq, view.refused, *view.pnl, *market, *view.bids(), *view.asks(), *view.bars("1s"), *orders):
+            self.heard = (self.heard * 31 + (sum(word) if isinstance(word, tuple) else word)) % 1_000_003
+        fault = view.params.fault if self.asked >= view.params.after else 0
+        if fault == 1:
+            return 1 // (self.asked - self.asked)
+        if fault == 2:
+            return [sdk.Cancel(market.number, 1)] * 9
+        if fault == 3:
+            return [sdk.Cancel(market.number, 1), "nonsense"]
+        if fault == 4:
+            return sdk.Order(market.number, False, 1.5, 90)
+        free = [own for own in orders if own.free and (self.heard + own.order) % 3 == 0][:4]
+        if self.heard % 2 == 0:
+            wanted = [sdk.Cancel(market.number, own.order) for own in free]
+        else:
+            wanted = [sdk.Amend(market.number, own.order, own.price + 1, own.qty) for own in free]
+        if self.heard % 4 == 0:
+            price = max(market.last, 100) + self.heard % 11
+            wanted.append(sdk.Order(market.number, bool(self.heard // 4 % 2), 1 + self.heard % 5, price, tif=sdk.TimeInForce.GTC))
+        elif self.heard % 4 == 1 and view.best() is not None:
+            wanted.append(sdk.Quote(market.number, market.bid, 2, market.bid + 20, view.bids()[0][1] % 3))
+        return wanted or None
+
+    def on_event(self, view, event):
+        return self.answer(view, event.instrument, event.seq, event.ts_event, event.flags, *event.words)
+
+    def on_timer(self, view, timer):
+        return self.answer(view, *timer)
+
+    def on_bar(self, view, bar):
+        return self.answer(view, bar.instrument, bar.seq)
+
+    def on_fill(self, view, fill):
+        return self.answer(view, *fill)
+
+    def on_order(self, view, change):
+        return self.answer(view, change.order, change.instrument, len(change.kind), change.seq)
 '''
+CASTS = (("Churn", "Churn", "Churn"), ("Churn", "Watch", "Churn"), ("Talk", "Churn", "Talk"), ("Talk", "Talk", "Watch"))
 
 
 class Asked:
@@ -110,7 +166,7 @@ class Asked:
 class Desk:
     """An engine, and what a venue says to its requests: rows that the other engine gets, too."""
 
-    def __init__(self, quick: bool, watch: bool) -> None:
+    def __init__(self, quick: bool, cast: tuple[str, ...]) -> None:
         self.library = Library([("churn.py", SOURCE)])
         self.host = Host(self.library)
         self.engine = Engine(new_state(), self.host if quick else Asked(self.host))
@@ -118,11 +174,11 @@ class Desk:
         body = InstrumentBody(venue="binance_usdm", symbol="AAA", product="linear", price_scale=2, qty_scale=3)
         listed = int(np.flatnonzero((rows["kind"] == r.LISTED.number) & (rows["instrument"] == LINEAR))[0])
         self.engine.take(rows, [(listed, msgspec.msgpack.encode(body))])
-        for number in (1, 2, 3):
-            self.command(number, "churn.py:Watch" if watch and number == 2 else "churn.py:Churn")
+        for number, name in enumerate(cast, 1):
+            self.command(number, f"churn.py:{name}")
 
     def command(self, number: int, code: str) -> None:
-        form = "python" if code.endswith("Watch") else "kernel"
+        form = "kernel" if code.endswith("Churn") else "python"
         hashed, body = self.library.body_of(code, instruments=["AAA"], form=form)
         load = row(r.COMMAND_STRATEGY, number, StrategyAction.LOAD, hashed, 1, FUTURES_ACCOUNT)
         self.engine.take(load, [(0, msgspec.msgpack.encode(body))])
@@ -175,10 +231,10 @@ def inputs(draw: Random, host: Host, now: int, requests: list[Any]) -> tuple[np.
     return step_of(*rows), bodies
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_the_crew_says_what_the_host_says(seed: int) -> None:
     draw, now, asked = Random(seed), BEGIN, [0]
-    quick, plain = Desk(True, watch=seed % 2 == 1), Desk(False, watch=seed % 2 == 1)
+    quick, plain = Desk(True, CASTS[seed % 4]), Desk(False, CASTS[seed % 4])
     wake = quick.host.wake
     quick.host.wake = lambda *args: asked.__setitem__(0, asked[0] + 1) or wake(*args)  # type: ignore[method-assign]
     steps = 100

@@ -19,7 +19,8 @@ NONE = Params({})
 
 def seen(state: object, instruments: tuple[int, ...], depth: int = 4, history: int = 30) -> View:
     sights = new_sights(1, instruments, INTERVAL_NAMES, depth, history)
-    return view_of(look(state, sights, 7, 9), NONE)
+    sights = look(state, sights, 7, 9)
+    return view_of(sights, NONE, sights.orders_n)
 
 
 @given(streams)

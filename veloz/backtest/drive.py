@@ -14,11 +14,11 @@ from veloz.backtest.machine import ARRIVED, ENTRY, NEVER, REQUEST, RESPONSE, Ven
 from veloz.backtest.machine import DONE as REACHED
 from veloz.backtest.wires import report_due, room_of
 from veloz.contracts import registry, terms
-from veloz.contracts.bundle import Bundle, part_reader
+from veloz.contracts.bundle import Bundle, opener, opener_at, part_reader
 from veloz.contracts.codes import StopLevel
-from veloz.contracts.kernel import entry, kernel
+from veloz.contracts.kernel import cold, entry, kernel
 from veloz.contracts.layout import WORD
-from veloz.engine.decide import Work, carry_on
+from veloz.engine.decide import HEAR_MIND, Work, carry_on
 from veloz.engine.outbox import REQUEST_WORDS, confirm_rows
 from veloz.reducers.bits import M_SIDE, S_SELL, S_SIDE, part
 from veloz.reducers.fold import fold_rows
@@ -42,7 +42,7 @@ from veloz.strategies.crew import LAST_NS, Crew, seat_of
 SLACK: Final = I(8_192)  # rows that are free when an event begins; a step that needs more is helped by the host
 CHOOSE, FOLDING, TAKING, CLOSING = I(0), I(1), I(2), I(3)  # phases of an event
 THEN_NEXT, THEN_REPORT, THEN_FIRE, THEN_MEET = I(0), I(1), I(2), I(3)  # what follows when rows are folded
-PLAIN, FULL, ATTEND, HELP, BODIED, LENGTHEN, SPENT, WATCHED = (I(50 + n) for n in range(8))  # why it stopped
+PLAIN, FULL, ATTEND, HELP, BODIED, LENGTHEN, SPENT, WATCHED, HEARING = (I(50 + n) for n in range(9))  # why it stopped
 _SECOND_NS: Final = I(1_000_000_000)
 _CANCEL_LEVEL: Final = I(StopLevel.CANCEL)
 _STEP_END, _ROW_WORDS = F_STEP_END << FLAGS_SHIFT, I(8)
@@ -429,7 +429,7 @@ def _send(venue: Venue, tape: Tape, cursor: np.void, at: I, now: I) -> None:
     cursor["sent"] += ONE
 
 
-@entry
+@cold
 def drive(state: State, work: Work, crew: Crew, venue: Venue, reel: Reel, tape: Tape, said: np.ndarray) -> I:
     """Go on with a run, event after event.
 
@@ -442,8 +442,9 @@ def drive(state: State, work: Work, crew: Crew, venue: Venue, reel: Reel, tape: 
 
     Returns:
         PLAIN: the next event is the run's; FULL: the tape is; ATTEND: what a fold stopped for (`tape.signal`, at row `lo + k`);
-        HELP: what a step stopped for (`work.signal`); BODIED: the step in hand is over and the run's to end; LENGTHEN: the wire to the
-        exchange; SPENT: as many events as were given are over; WATCHED: a step has reached `watch_ns`.
+        HELP: what a step stopped for (`work.signal`); HEARING: a strategy of the crew is to be asked (`Voices.hear`);
+        BODIED: the step in hand is over and the run's to end; LENGTHEN: the wire to the exchange; SPENT: as many events as were
+        given are over; WATCHED: a step has reached `watch_ns`.
     """
     cursor = reel.cursor[0]
     while True:
@@ -466,8 +467,9 @@ def drive(state: State, work: Work, crew: Crew, venue: Venue, reel: Reel, tape: 
                 continue
             _open_step(state, crew, venue, reel, tape, work)
         if cursor["phase"] == TAKING:
-            if _take(state, crew, reel, tape, work, said) != DONE:
-                return HELP
+            why = _take(state, crew, reel, tape, work, said)
+            if why != DONE:
+                return HEARING if why == HEAR_MIND else HELP
             cursor["phase"] = CLOSING
         steps = I(cursor["steps"])
         stopped = _close(state, venue, reel, tape, work)
@@ -475,3 +477,44 @@ def drive(state: State, work: Work, crew: Crew, venue: Venue, reel: Reel, tape: 
             return stopped
         if cursor["steps"] > steps and state.clock[0]["now_ns"] >= cursor["watch_ns"]:
             return WATCHED
+
+
+class _Rig(NamedTuple):
+    state: np.ndarray  # i8, as all of these: the table of the bundle
+    work: np.ndarray
+    crew: np.ndarray
+    venue: np.ndarray
+    reel: np.ndarray
+    tape: np.ndarray
+    said: np.ndarray  # i8: as `drive` has it
+
+
+class Rig(Bundle, _Rig):
+    """All that `drive` is given, as one word."""
+
+    DTYPES: ClassVar = dict.fromkeys(_Rig._fields, WORD)
+
+
+_rig_at = opener_at(Rig)
+_state_in, _work_in, _crew_in, _venue_in, _reel_in, _tape_in = (
+    opener(each) for each in (State, Work, Crew, Venue, Reel, Tape)
+)
+
+
+@entry
+def drive_rig(address: int) -> I:
+    """What `drive` does, with what a rig has. Compiled only: a bundle that is a tuple has no table.
+
+    Args:
+        address: Of a `Rig`.
+    """
+    rig = _rig_at(address)
+    return drive(
+        _state_in(rig.state),
+        _work_in(rig.work),
+        _crew_in(rig.crew),
+        _venue_in(rig.venue),
+        _reel_in(rig.reel),
+        _tape_in(rig.tape),
+        rig.said,
+    )

@@ -1,7 +1,8 @@
 """Who hands a run to the compiled loop, and does what the loop stops for."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,12 +13,15 @@ from veloz.backtest.drive import (
     CHOOSE,
     CURSOR,
     FULL,
+    HEARING,
     HELP,
     LENGTHEN,
     THEN_MEET,
     WATCHED,
     Reel,
+    Rig,
     drive,
+    drive_rig,
     new_tape,
 )  # fmt: skip
 from veloz.backtest.making import lengthen
@@ -29,11 +33,12 @@ from veloz.engine.step import Step
 from veloz.history.dataset import Chunk
 from veloz.reducers.host import attend
 from veloz.reducers.words import RAW
+from veloz.strategies.crew import COMPILED
 
 TAPE_ROWS: Final = 1 << 16
 _NO_WORDS: Final = np.zeros(0, WORD)
 _FULL, _ATTEND, _HELP, _LENGTHEN = _HERE = tuple(int(why) for why in (FULL, ATTEND, HELP, LENGTHEN))
-_BODIED, _WATCHED = int(BODIED), int(WATCHED)
+_BODIED, _WATCHED, _HEARING = int(BODIED), int(WATCHED), int(HEARING)
 
 
 def make_driven_run(plan: Plan, sink: Sink, watchers: Iterable[Watcher] = ()) -> Run:
@@ -88,10 +93,20 @@ class Driver:
         return Taken(events - int(at["events"]), blocks, last, why == _WATCHED)
 
     def _drive(self, reel: Reel) -> int:
-        engine = self._desk.engine
-        return int(
-            drive(engine.state, engine.work, self._desk.host.crew, self._exchange.venue, reel, self._tape, self._said)
-        )
+        """Go on until the loop stops for anything but a strategy in Python."""
+        engine, crew, venue, tape = self._desk.engine, self._desk.host.crew, self._exchange.venue, self._tape
+        step: Callable[[], Any]
+        if COMPILED:
+            rig = Rig(
+                engine.state.table, engine.work.table, crew.table, venue.table, reel.table, tape.table, self._said
+            )
+            step = partial(drive_rig, rig.address)
+        else:
+            step = partial(drive, engine.state, engine.work, crew, venue, reel, tape, self._said)
+        hear = crew.voices.hear
+        while (why := step()) == _HEARING:
+            hear()
+        return int(why)
 
     # --- begin and end ----------------------------------------------------------------------------------------------------
 

@@ -76,12 +76,17 @@ from veloz.reducers.words import (
 from veloz.risk.breaker import decide_breakers
 from veloz.risk.commands import FINDING_WORDS, FINDINGS_ROOM
 from veloz.risk.gate import VERDICT_WORDS, judge
-from veloz.strategies.crew import Crew, wake_crew
+from veloz.strategies.crew import HEAR, Crew, wake_crew
 
 (
     FOLDING, FACTS, STATEMENTS, DIFFERENCES, COMMANDS, BREAKERS, LEVELS, MINDS, INTENTS, PNL, CLOSING, CLOSED,
 ) = (I(n) for n in range(12))  # fmt: skip
-GROW_OUT, ASK_MINDS, ASK_STATEMENTS = I(20), I(21), I(22)  # why the work stopped, beside the fold's own reasons
+GROW_OUT, ASK_MINDS, ASK_STATEMENTS, HEAR_MIND = (
+    I(20),
+    I(21),
+    I(22),
+    I(23),
+)  # why the work stopped, beside the fold's own reasons
 _UNTRADABLE, _DUPLICATE = I(Refusal.UNTRADABLE), I(Refusal.DUPLICATE)
 _REPEATED, _BY_STRATEGY = I(Refusal.REPEATED), I(ScopeKind.STRATEGY)
 _ORDER_OVER, _NO_SLOT = I(Refusal.ORDER_OVER), I(Refusal.NO_SLOT)
@@ -144,7 +149,8 @@ def take_step(state: State, shown: np.ndarray, words: np.ndarray, said: np.ndarr
 
     Returns:
         As `work.signal[0]`. DONE when the step is over; a reason of the fold (`stage` and `input`, or `folded`, say at which row);
-        GROW_OUT: fewer than `TURN_ROWS` places are free; ASK_MINDS, ASK_STATEMENTS: what strategies want, what statements differ in.
+        GROW_OUT: fewer than `TURN_ROWS` places are free; ASK_MINDS, ASK_STATEMENTS: what strategies want, what statements differ in;
+        HEAR_MIND: what a strategy of the crew wants (`Voices.hear`).
     """
     return I(carry_on(state, _rows_in(shown), words, ZERO, I(words.shape[0] // _ROW_WORDS), said, work, crew))
 
@@ -166,10 +172,10 @@ def carry_on(
         if signal[0] != DONE:
             return I(signal[0])
         _begin(state, at)
-    while _decide(state, rows, _rows_in(said), work, crew):
+    while at["said"] == HEAR or _decide(state, rows, _rows_in(said), work, crew):
         at["said"] = wake_crew(state, shown, rows, I(at["first_seq"]), I(at["now"]), crew)
         if at["said"] < ZERO:
-            signal[0] = ASK_MINDS
+            signal[0] = HEAR_MIND if at["said"] == HEAR else ASK_MINDS
             break
     if signal[0] == DONE:
         state.clock[0]["seq"] = at["first_seq"] + at["inputs"] + at["made"] - ONE

@@ -14,7 +14,7 @@ from veloz.contracts.codes import Refusal
 from veloz.contracts.layout import ROW, ROW_BYTES, WORD, words_of
 from veloz.contracts.registry import DECISIONS, DISABLED, TERMS
 from veloz.contracts.strategy import DisabledBody
-from veloz.engine.decide import ASK_MINDS, ASK_STATEMENTS, GROW_OUT, new_work, take_step
+from veloz.engine.decide import ASK_MINDS, ASK_STATEMENTS, GROW_OUT, HEAR_MIND, new_work, take_step
 from veloz.engine.differences import diverged
 from veloz.engine.making import CURSOR
 from veloz.engine.outbox import Outbox
@@ -27,7 +27,9 @@ Body = tuple[int, bytes]
 OUT_FIRST: Final = 256  # decisions there is room for at first
 _NOTHING: Final = np.zeros(0, WORD)
 _NOBODY: Final = no_crew()
-_DONE, _GROW_OUT, _ASK_MINDS, _ASK_STATEMENTS = (int(why) for why in (DONE, GROW_OUT, ASK_MINDS, ASK_STATEMENTS))
+_DONE, _GROW_OUT, _ASK_MINDS, _ASK_STATEMENTS, _HEAR_MIND = (
+    int(why) for why in (DONE, GROW_OUT, ASK_MINDS, ASK_STATEMENTS, HEAR_MIND)
+)
 _INPUTS, _FIRST_SEQ, _ALONE, _MADE, _NOW = (
     (CURSOR.names or ()).index(name) for name in ("inputs", "first_seq", "alone", "made", "now")
 )
@@ -127,7 +129,10 @@ class Engine:
         at[_INPUTS], at[_FIRST_SEQ], at[_ALONE] = kept, first_seq or 0, self.minds is None
         crew: Crew = getattr(self.minds, "crew", _NOBODY)
         while (why := int(take_step(self.state, shown, words, said, self.work, crew))) != _DONE:
-            said = self.help(why, words, heap, said)
+            if why == _HEAR_MIND:
+                crew.voices.hear()
+            else:
+                said = self.help(why, words, heap, said)
         return self.end(whole, heap)
 
     def end(self, whole: bytearray, bodies: list[Body]) -> Step:

@@ -1,10 +1,14 @@
 """Waking compiled strategies without asking Python: one call finds who wakes, shows them the state, calls them, and writes their intents.
 
-What is not plain (a strategy in Python, a command, an instrument listed, more orders than a window has room for, a strategy that
-raises or says nonsense) is left to `host.Host.wake` as a whole: the call then takes back all it did, and says so. So the host's way is
-the meaning of this one, and nothing has to be decided twice alike but the ordinary.
+A strategy in Python is asked by `Voices`: the call stops when it has shown it everything, and goes on with what it said.
+
+What is not plain (a command, an instrument listed, more orders than a window has room for, a strategy that raises or says nonsense) is
+left to `host.Host.wake` as a whole: the call then takes back all it did, and says so. So the host's way is the meaning of this one, and
+nothing has to be decided twice alike but the ordinary. What a strategy in Python has said already cannot be taken back, because it may
+have changed its memory: it is remembered, and the host goes by it instead of asking again.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -35,7 +39,7 @@ from veloz.strategies.telling import may_run, owner_of, write_intents
 from veloz.strategies.window import gather
 
 COMPILED: Final = not config.DISABLE_JIT
-ASK: Final = I(-1)
+ASK, HEAR = I(-1), I(-2)
 TOLD_MAX: Final = I(64)  # more of what is told in one step is the host's
 LAST_NS: Final = I((1 << 63) - 1)  # a beat that never comes
 _RAISED: Final = I(RAISED)
@@ -93,8 +97,19 @@ SHOWN_ORDERS: Final = (
 )  # the word of `shown` that says how many orders are open
 _SHOWN_ORDERS: Final = I(SHOWN_ORDERS)
 MEMBER: Final = np.dtype(
-    [(name, "<i8") for name in ["number", "account", "budget", "wanted", "seat", "door", "fills", "orders", "begun"]]
+    [
+        (name, "<i8")
+        for name in ["number", "account", "budget", "wanted", "seat", "door", "fills", "orders", "begun", "voice"]
+    ]
 )
+_STAND: Final = (  # where the asking stands
+    "place answer"  # the member in Python that is asked, -1: none; what it said, as a door gives
+    " first open heard"  # 1: asked first in this step; its open orders; so many were asked in this step
+    " told each at awake said"
+)
+STAND: Final = np.dtype([(name, "<i8") for name in _STAND.split()])
+_PLACE, _ANSWER, _FIRST, _OPEN, _HEARD = range(5)
+_OUT_BYTES: Final = sdk.OUT.itemsize
 
 
 class _Crew(NamedTuple):
@@ -109,6 +124,7 @@ class _Crew(NamedTuple):
     members: np.ndarray  # MEMBER: strategies that run, by number
     told: np.ndarray  # i8[TOLD_MAX, 4]: member, row, code, number
     who: np.ndarray  # i8[4]
+    stand: np.ndarray  # STAND[1]
     said: np.ndarray  # i8: words of the rows that are said
 
 
@@ -117,10 +133,49 @@ class Crew(Bundle, _Crew):
 
     DTYPES: ClassVar = {
         **dict.fromkeys(("heads", "asked", "last", "singles", "waiting", "place_of"), WORD),
-        "members": MEMBER, "told": WORD, "who": WORD, "said": WORD,
+        "members": MEMBER, "told": WORD, "who": WORD, "stand": STAND, "said": WORD,
     }  # fmt: skip
     DIMENSIONS: ClassVar = {"waiting": 2, "told": 2}
     beside: list[tuple[Seat, Any]]
+    voices: "Voices"
+
+
+class Voices:
+    """The members of a crew that are strategies in Python, and what they said in the step in hand."""
+
+    def __init__(self, crew: "Crew") -> None:
+        self._crew = crew
+        self._stand = memoryview(crew.stand.view(WORD))  # type: ignore[arg-type]
+        self.asked: dict[int, Callable[[bool, int], Any]] = {}  # `mind.Mind.speak` by place
+        self._said: list[tuple[int, Any]] = []  # in the step in hand: of which member, and the OUT rows, or a fault
+
+    def hear(self) -> None:
+        """Ask the member that the crew waits for. Raises KeyboardInterrupt: then the step is over, and half done."""
+        stand = self._stand
+        place = stand[_PLACE]
+        if stand[_HEARD] == 1:
+            self._said.clear()
+        try:
+            said = self.asked[place](stand[_FIRST] != 0, stand[_OPEN])
+        except KeyboardInterrupt:
+            self._give_up()
+            raise
+        self._said.append((place, said))
+        stand[_ANSWER] = len(said) // _OUT_BYTES if type(said) is bytes else -1
+
+    def _give_up(self) -> None:
+        crew = self._crew
+        crew.stand["place"] = crew.last[:] = -1
+        crew.stand["heard"] = crew.members["begun"] = 0
+
+    def said_by(self, number: int) -> Iterator[Any]:
+        """What a strategy said already in the step that the crew left to the host, in order."""
+        place = int(self._crew.place_of[number])
+        return iter([said for at, said in self._said if at == place] if self._stand[_HEARD] else [])
+
+    def forget(self) -> None:
+        """The step is over."""
+        self._stand[_HEARD] = 0
 
 
 def new_crew(heads: np.ndarray, asked: np.ndarray, singles: np.ndarray, members: int, rows: int) -> Crew:
@@ -128,9 +183,10 @@ def new_crew(heads: np.ndarray, asked: np.ndarray, singles: np.ndarray, members:
     crew = Crew(
         heads, asked, np.full(len(asked), -1, np.int64), singles, np.full((len(asked), 3), -1, np.int64),
         np.full(STRATEGIES_MAX, -1, np.int64), np.zeros(members, MEMBER), np.zeros((int(TOLD_MAX), 4), np.int64),
-        np.zeros(4, np.int64), np.zeros(max(1, rows) * 8, np.int64),
+        np.zeros(4, np.int64), np.zeros(1, STAND), np.zeros(max(1, rows) * 8, np.int64),
     )  # fmt: skip
-    crew.beside = []
+    crew.stand["place"] = ASK
+    crew.beside, crew.voices = [], Voices(crew)
     return crew
 
 
@@ -210,7 +266,7 @@ def _end(crew: Crew, back: bool) -> None:
 @kernel
 def _tell(crew: Crew, n: I, place: I, k: I, code: I, number: I) -> I:
     """Put down what a member is told, in the order of members, then rows, then as it comes; how much there is, or ASK."""
-    if n < ZERO or n >= TOLD_MAX or crew.members[place]["door"] == ZERO:
+    if n < ZERO or n >= TOLD_MAX or (crew.members[place]["door"] == ZERO and crew.members[place]["voice"] == ZERO):
         return ASK
     at = n
     while at > ZERO and (
@@ -364,51 +420,84 @@ def _show(event: np.void, row: np.void, code: I, number: I, seq: I, now: I) -> N
 
 
 @kernel
-def _hear(state: State, crew: Crew, member: np.void, said: I) -> I:
-    """Call a member, and write what it wants behind what was said before; how many rows there are then, or ASK. `who[2]`: the cause."""
+def _hear(crew: Crew, member: np.void) -> I:
+    """What a compiled member says: as its door gives."""
     seat = seat_of(crew, member)
     for word in range(seat.out_words.shape[0]):
         seat.out_words[word] = ZERO
-    n = I(_call(crew, member))
+    return I(_call(crew, member))
+
+
+@kernel
+def _note(state: State, crew: Crew, member: np.void, n: I, said: I) -> I:
+    """Write what a member wants behind what was said before; how many rows there are then, or ASK. `who[2]`: the cause."""
     if n < ZERO or n > member["budget"] - member["wanted"]:
         return ASK
     member["wanted"] += n
     if n == ZERO:
         return said
+    seat = seat_of(crew, member)
     crew.who[0] = member["number"]
     crew.who[1] = member["account"]
     return I(write_intents(state, seat.instruments, crew.who, seat.out_words, n, False, crew.said, said))
 
 
 @kernel
-def _answer(state: State, crew: Crew, told: I, shown: np.ndarray, rows: np.ndarray, first_seq: I, now: I) -> I:
-    """Ask all who were told something, in their order; how many rows they said, or ASK."""
-    said, at, awake, before = ZERO, ASK, False, I(shown.shape[0])
-    for each in range(told):
-        place, k = I(crew.told[each, 0]), I(crew.told[each, 1])
+def _begin_member(state: State, crew: Crew, place: I, seq: I, now: I) -> bool:
+    """Turn to a member, and show it the state, if it is awake; False where it cannot be shown here."""
+    member, stand = crew.members[place], crew.stand[0]
+    stand["at"] = place
+    stand["first"] = ONE
+    member["wanted"] = ZERO
+    stand["awake"] = I(may_run(state, I(member["number"])))
+    if stand["awake"] == ZERO:
+        return True
+    seat = _keep(crew, member)
+    seat.clock[0] = now
+    seat.clock[1] = seq
+    shown = _look(state, seat, I(member["number"]))
+    stand["open"] = seat.shown[_SHOWN_ORDERS]
+    return bool(shown)
+
+
+@kernel
+def _answer(state: State, crew: Crew, shown: np.ndarray, rows: np.ndarray, first_seq: I, now: I) -> I:
+    """Go on asking all who were told something, in their order; how many rows they said, HEAR, or ASK."""
+    stand, before = crew.stand[0], I(shown.shape[0])
+    while stand["each"] < stand["told"]:
+        place, k = I(crew.told[stand["each"], 0]), I(crew.told[stand["each"], 1])
         member = crew.members[place]
-        if place != at:
-            at = place
-            member["wanted"] = ZERO
-            awake = may_run(state, I(member["number"]))
-            if awake and not _look(state, _keep(crew, member), I(member["number"])):
+        if stand["place"] >= ZERO:
+            n = I(stand["answer"])
+            stand["place"] = ASK
+        else:
+            if place != stand["at"] and not _begin_member(state, crew, place, first_seq + rows.shape[0] - ONE, now):
                 return ASK
-        if not awake:
-            continue
-        seq = first_seq + max(k - before, ZERO)  # rows in front have no numbers here
-        row = shown[k] if k < before else rows[k - before]
-        _show(seat_of(crew, member).event[0], row, I(crew.told[each, 2]), I(crew.told[each, 3]), seq, now)
-        crew.who[2] = seq
-        crew.who[3] = now
-        said = _hear(state, crew, member, said)
-        if said < ZERO:
+            if stand["awake"] == ZERO:
+                stand["each"] += ONE
+                continue
+            seq = first_seq + max(k - before, ZERO)  # rows in front have no numbers here
+            row = shown[k] if k < before else rows[k - before]
+            code, number = I(crew.told[stand["each"], 2]), I(crew.told[stand["each"], 3])
+            _show(seat_of(crew, member).event[0], row, code, number, seq, now)
+            crew.who[2] = seq
+            crew.who[3] = now
+            if member["voice"] != ZERO:
+                stand["place"] = place
+                stand["heard"] += ONE
+                return HEAR
+            n = _hear(crew, member)
+        stand["said"] = _note(state, crew, member, n, I(stand["said"]))
+        if stand["said"] < ZERO:
             return ASK
-    return said
+        stand["first"] = ZERO
+        stand["each"] += ONE
+    return I(stand["said"])
 
 
 @cold
 def wake_crew(state: State, shown: np.ndarray, rows: np.ndarray, first_seq: I, now: I, crew: Crew) -> I:
-    """Wake who is concerned by the rows of a step.
+    """Wake who is concerned by the rows of a step; or go on where a strategy in Python was to be asked, which has answered.
 
     Args:
         state: After the inputs of the step, settled. Read only.
@@ -419,20 +508,37 @@ def wake_crew(state: State, shown: np.ndarray, rows: np.ndarray, first_seq: I, n
         crew: The strategies.
 
     Returns:
-        How many rows of intents are in `crew.said`; or ASK: this step is the host's, and nothing was done about it.
+        How many rows of intents are in `crew.said`; HEAR: `Voices.hear`, then go on; or ASK: this step is the host's, and nothing was
+        done about it.
     """
     if crew.heads.shape[0] == 0:
         return ASK
-    said = ASK
-    if _find(crew, shown, ZERO, ZERO) and _find(crew, rows, I(shown.shape[0]), TOLD_MAX):
-        told = _tell_events(state, crew, shown, rows)
-        told = _tell_singles(state, crew, told, rows, I(shown.shape[0]), first_seq, now)
-        if told >= ZERO:
-            said = _answer(state, crew, told, shown, rows, first_seq, now)
+    said, stand = ASK, crew.stand[0]
+    if stand["place"] >= ZERO or _begin(state, crew, shown, rows, first_seq, now):
+        said = _answer(state, crew, shown, rows, first_seq, now)
+    if said == HEAR:
+        return HEAR
     for place in range(crew.last.shape[0]):
         crew.last[place] = ASK
+    if said >= ZERO:
+        stand["heard"] = ZERO
     _end(crew, bool(said < ZERO))
-    return max(said, ASK)
+    return said
+
+
+@kernel
+def _begin(state: State, crew: Crew, shown: np.ndarray, rows: np.ndarray, first_seq: I, now: I) -> bool:
+    """Find out who is told what in a step; False where that is the host's."""
+    stand, before = crew.stand[0], I(shown.shape[0])
+    stand["heard"] = ZERO
+    if not _find(crew, shown, ZERO, ZERO) or not _find(crew, rows, before, TOLD_MAX):
+        return False
+    told = _tell_singles(state, crew, _tell_events(state, crew, shown, rows), rows, before, first_seq, now)
+    stand["told"] = told
+    stand["each"] = ZERO
+    stand["at"] = ASK
+    stand["said"] = ZERO
+    return bool(told >= ZERO)
 
 
 def window_of(seat: Seat) -> sdk.Window:

@@ -157,6 +157,7 @@ class Host:
                 self._single(step, k, by_row.get(k, b""))
         for number in sorted(step.told):
             self._ask(step, self._minds[number])
+        crew.voices.forget()
         if step.rewire:
             self._wire()
         return sorted(step.wakes, key=lambda wake: wake.strategy)
@@ -222,7 +223,7 @@ class Host:
         if not told:
             return
         window = mind.sights.window
-        answer = mind.answer(step.state, told, step.last_seq)
+        answer = mind.answer(step.state, told, step.last_seq, self.crew.voices.said_by(mind.number))
         step.rewire |= mind.sights.window is not window
         if isinstance(answer, tuple):
             self._disable(step, mind, *answer)
@@ -474,6 +475,9 @@ class Host:
         member["fills"], member["orders"] = wakes.fills, wakes.orders
         member["seat"], member["door"] = mind.seat.address if COMPILED else place, door
         crew.place_of[mind.number] = place
+        if mind.form == "python":
+            member["voice"] = 1
+            crew.voices.asked[place] = mind.speak
 
 
 class _Step:

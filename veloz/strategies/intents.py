@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import product
+from struct import Struct
+from struct import error as StructError
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
+from msgspec.structs import astuple
 
 from veloz.contracts.layout import ROW
 from veloz.contracts.registry import DISABLED
@@ -51,13 +56,76 @@ _LEAST, _MOST = (int(bound) for bound in (np.iinfo(np.int64).min, np.iinfo(np.in
 _TARGET, _QUOTE, _ORDER, _CANCEL, _AMEND = (int(n) for n in (sdk.TARGET, sdk.QUOTE, sdk.ORDER, sdk.CANCEL, sdk.AMEND))
 
 
-def drafts_of(answer: Any, budget: int) -> list[Draft] | tuple[int, Nonsense] | int:
-    """What a handler returned, in numbers; or the place of what is wrong in it, and what; or how many, when that is above the budget."""
+def put_answer(answer: Any, budget: int, out: np.ndarray, raw: memoryview) -> int | tuple[int, Nonsense]:
+    """Write what a handler returned as OUT rows.
+
+    Args:
+        answer: Whatever it is.
+        budget: More than so many intents are not written.
+        out: i8: words of OUT[budget + 1].
+        raw: The same memory, as bytes.
+
+    Returns:
+        How many intents there are, also above the budget; or the place of what is wrong, and what.
+    """
     if answer is None:
-        return []
-    answers = answer if type(answer) in (list, tuple) else [answer]
+        return 0
+    answers = answer if type(answer) in (list, tuple) else (answer,)
     if len(answers) > budget:
         return len(answers)
+    if not _put_plain(answers, raw):
+        drafts = _drafts_of(answers)
+        if isinstance(drafts, tuple):
+            return drafts
+        out[: len(drafts) * len(Draft._fields)] = _words_from(drafts)
+    return len(answers)
+
+
+def _put_plain(answers: Sequence[Any], raw: memoryview) -> bool:
+    """Write intents all of whose words are what they are declared to be; False where one is anything else, and has to be looked at."""
+    at = 0
+    try:
+        for intent in answers:
+            kind: type[Any] = type(intent)
+            words = astuple(intent)
+            if tuple(map(type, words)) not in _PLAIN[kind]:
+                return False
+            if kind is sdk.Order:
+                instrument, sell, qty, price, *rest = words
+                _PUT_ORDER.pack_into(raw, at, _ORDER, instrument, price, qty, sell, *rest)
+            elif kind is sdk.Cancel:
+                _PUT_CANCEL.pack_into(raw, at, _CANCEL, *words)
+            elif kind is sdk.Amend:
+                _PUT_AMEND.pack_into(raw, at, _AMEND, *words)
+            else:
+                return False
+            at += _OUT_BYTES
+    except (KeyError, TypeError, StructError):  # no intent, or too big a number
+        return False
+    return True
+
+
+def _plain_types(kind: type[msgspec.Struct], **declared: type) -> dict[tuple[type, ...], None]:
+    """Types that the fields of an intent may have without being looked at one by one: a dict, where only keys count."""
+    types = ((int, declared[name]) if name in declared else (int,) for name in kind.__struct_fields__)
+    return dict.fromkeys(product(*types))
+
+
+_PLAIN: Final[dict[type, dict[tuple[type, ...], None]]] = {
+    sdk.Cancel: _plain_types(sdk.Cancel),
+    sdk.Amend: _plain_types(sdk.Amend),
+    sdk.Order: _plain_types(
+        sdk.Order, sell=bool, reduce_only=bool, type=sdk.OrderType, tif=sdk.TimeInForce, position_side=sdk.PositionSide,
+        stp=sdk.SelfTrade, trigger_by=sdk.TriggerBy,
+    ),
+}  # fmt: skip
+_OUT_BYTES: Final = sdk.OUT.itemsize
+_PUT_ORDER, _PUT_CANCEL, _PUT_AMEND = Struct("<2q8x2q16x11q"), Struct("<3q120x"), Struct("<5q104x")
+assert _PUT_ORDER.size == _PUT_CANCEL.size == _PUT_AMEND.size == _OUT_BYTES
+
+
+def _drafts_of(answers: Sequence[Any]) -> list[Draft] | tuple[int, Nonsense]:
+    """Intents in numbers; or the place of what is wrong in them, and what."""
     drafts = []
     for at, intent in enumerate(answers):
         draft = _draft_of(intent)
@@ -106,7 +174,7 @@ def _draft_of(intent: Any) -> Draft | None:
     )  # fmt: skip
 
 
-def words_from(drafts: Sequence[Draft]) -> np.ndarray:
+def _words_from(drafts: Sequence[Draft]) -> np.ndarray:
     """Drafts as OUT rows in words. What no word holds becomes the least number, which no field may be either."""
     return np.array(
         [[number if _LEAST < number <= _MOST else _LEAST for number in draft] for draft in drafts], np.int64

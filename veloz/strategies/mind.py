@@ -1,8 +1,8 @@
 """One strategy at work: its code, parameters, memory, timers, and the calls into it. Whatever it does wrong comes back as a `Fault`."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,7 @@ from veloz.reducers.state import State
 from veloz.reducers.words import I
 from veloz.strategies import sdk
 from veloz.strategies.crew import LAST_NS, SHOWN_ORDERS, Seat, next_beat, window_of
-from veloz.strategies.intents import Draft, Nonsense, drafts_of, words_from
+from veloz.strategies.intents import Draft, Nonsense, put_answer
 from veloz.strategies.loader import FORMS, OURS, Code, is_compatible, read_version
 from veloz.strategies.memory import NotPlain, pack_plain, unpack_plain
 from veloz.strategies.parameters import TAKEN, Settings, text_of
@@ -64,7 +64,11 @@ ON_EVENT, ON_TIMER, ON_BAR, ON_FILL, ON_ORDER = (
     int(n) for n in (sdk.ON_EVENT, sdk.ON_TIMER, sdk.ON_BAR, sdk.ON_FILL, sdk.ON_ORDER)
 )
 ON_START, ON_STOP, ON_PARAMETER = int(sdk.ON_START), int(sdk.ON_STOP), int(sdk.ON_PARAMETER)
-_OUT_WORDS: Final = len(Draft._fields)
+_OUT_WORDS, _OUT_BYTES = len(Draft._fields), sdk.OUT.itemsize
+_tick_of: Final[Callable[[tuple[int, ...]], sdk.Tick]] = partial(
+    tuple.__new__, sdk.Tick
+)  # what its class does, quicker
+_CODE, _KIND, _INSTRUMENT, _SEQ, _, _NUMBER, _, _, _WORD1, _, _WORD3, _, _ = range(len(Stimulus._fields))
 
 
 class Mind:
@@ -92,6 +96,8 @@ class Mind:
         self.opinions = np.zeros(made.opinions, np.float64)
         self.out = np.zeros(made.budget + 1, sdk.OUT)
         self._out_words = self.out.view(np.int64)
+        self._raw = memoryview(self._out_words).cast("B")  # type: ignore[arg-type]
+        self._budget = made.budget
         self._said = np.zeros(2 * made.budget * ROW_WORDS, np.int64)
         self._who = np.zeros(4, np.int64)
         self._seat: Seat | None = None
@@ -158,35 +164,41 @@ class Mind:
             for name in self.code.made.wakes.bars
         }
 
-    def answer(self, state: State, stimuli: Sequence[Stimulus], seq: int) -> np.ndarray | tuple[int, Fault]:
+    def answer(
+        self, state: State, stimuli: Sequence[Stimulus], seq: int, said_before: Iterable[bytes | Fault] = ()
+    ) -> np.ndarray | tuple[int, Fault]:
         """Tell the strategy what happened in a step, and hear what it wants.
 
         Args:
             state: At the step's end. Read only.
             stimuli: What it is told, in order; all at one engine time.
             seq: The last row in the state.
+            said_before: What it said already to the first of it.
 
         Returns:
             ROW[n], the rows of its intents, each caused by what was told; or (cause, fault), and then nothing of it counts.
         """
         now, wanted, rows = stimuli[0].now_ns, 0, 0
-        self.sights = look(state, self.sights, now, seq)
+        self.sights, before = look(state, self.sights, now, seq), iter(said_before)
         for stimulus in stimuli:
-            said = self._call(stimulus)
+            known = next(before, None)
+            said = self._call(stimulus) if known is None else known
+            if isinstance(said, bytes):
+                said = np.frombuffer(said, np.int64)
             if isinstance(said, Fault):
-                before = wanted if said.code == Refusal.BUDGET else 0
-                return stimulus.seq, said._replace(observed=said.observed + before)
+                others = wanted if said.code == Refusal.BUDGET else 0
+                return stimulus.seq, said._replace(observed=said.observed + others)
             n = len(said) // _OUT_WORDS
             if wanted + n > self.code.made.budget:
                 return stimulus.seq, Fault(Refusal.BUDGET, wanted + n, self.code.made.budget)
             if n == 0:
                 continue
             self._who[:] = self.number, self.account, stimulus.seq, now
-            stops, before = stimulus.code == ON_STOP, rows
+            stops, others = stimulus.code == ON_STOP, rows
             rows = int(write_intents(state, self.sights.instruments, self._who, said, n, stops, self._said, rows))
             if rows < 0:
                 return stimulus.seq, Fault(Refusal.NONSENSE, *divmod(-1 - rows, FAULT_STEP))
-            wanted += rows - before if stops else n  # a cancel is one row
+            wanted += rows - others if stops else n  # a cancel is one row
         return np.frombuffer(bytearray(self._said[: rows * ROW_WORDS].tobytes()), ROW)
 
     def _call(self, stimulus: Stimulus) -> np.ndarray | Fault:
@@ -257,31 +269,59 @@ class Mind:
         except BaseException:
             return 0
 
-    def _call_handler(self, stimulus: Stimulus) -> np.ndarray | Fault:
+    def _call_handler(self, stimulus: Sequence[int]) -> np.ndarray | Fault:
+        said = self._handle(view_of(self.sights, self.settings.values, self.sights.orders_n), stimulus)
+        return said if isinstance(said, Fault) else self._out_words[: said * _OUT_WORDS]
+
+    def speak(self, first: bool, orders_n: int) -> bytes | Fault:
+        """Answer what the crew has put into the seat.
+
+        Args:
+            first: The first time in this step.
+            orders_n: Open orders there are in the window.
+
+        Returns:
+            OUT rows, which lie in the seat, too; or why the strategy is to be disabled.
+        """
+        sights = self.sights
+        if first:
+            self._view = view_of(sights, self.settings.values, orders_n)
+        try:
+            said = self._handle(self._view, sights.event)
+        except BaseException as error:
+            return self.raised(error)
+        return said if isinstance(said, Fault) else bytes(self._raw[: said * _OUT_BYTES]) if said else b""
+
+    def _handle(self, view: sdk.View, told: Sequence[int]) -> int | Fault:
+        """Call the handler of what happened (words as of `Stimulus`); how many OUT rows it said."""
         mind = self.instance
         assert mind is not None
-        view = view_of(self.sights, self.settings.values)
-        code = stimulus.code
-        if code == ON_TIMER:
-            answer = mind.on_timer(view, sdk.Tick(stimulus.number, stimulus.word3, stimulus.seq))
-        elif code == ON_EVENT:
-            answer = mind.on_event(view, _event_of(stimulus))
-        elif code == ON_BAR:
-            name = self.code.made.wakes.bars[stimulus.number]
-            answer = mind.on_bar(view, sdk.BarClosed(stimulus.instrument, name, stimulus.seq))
-        elif code == ON_FILL:
-            answer = mind.on_fill(view, _fill_of(stimulus))
-        elif code == ON_ORDER:
-            kind = BY_NUMBER[stimulus.kind].name
-            answer = mind.on_order(view, sdk.Change(stimulus.word1, stimulus.instrument, kind, stimulus.seq))
-        elif code == ON_PARAMETER:
-            answer = mind.on_parameter(view, self.settings.declared[stimulus.number].name)
+        if told[_CODE] == ON_TIMER:
+            answer = mind.on_timer(view, _tick_of((told[_NUMBER], told[_WORD3], told[_SEQ])))
         else:
-            answer = mind.on_start(view) if code == ON_START else mind.on_stop(view)
-        drafts = drafts_of(answer, self.code.made.budget)
-        if isinstance(drafts, int):
-            return Fault(Refusal.BUDGET, drafts, self.code.made.budget)
-        return Fault(Refusal.NONSENSE, *drafts) if isinstance(drafts, tuple) else words_from(drafts)
+            answer = self._handle_other(mind, view, told)
+        if answer is None:
+            return 0
+        said = put_answer(answer, self._budget, self._out_words, self._raw)
+        if isinstance(said, tuple):
+            return Fault(Refusal.NONSENSE, *said)
+        return said if said <= self._budget else Fault(Refusal.BUDGET, said, self._budget)
+
+    def _handle_other(self, mind: sdk.Strategy, view: sdk.View, told: Sequence[int]) -> sdk.Intents:
+        code = told[_CODE]
+        if code == ON_EVENT:
+            return mind.on_event(view, _event_of(told))
+        if code == ON_BAR:
+            name = self.code.made.wakes.bars[told[_NUMBER]]
+            return mind.on_bar(view, sdk.BarClosed(told[_INSTRUMENT], name, told[_SEQ]))
+        if code == ON_FILL:
+            return mind.on_fill(view, _fill_of(Stimulus._make(told)))
+        if code == ON_ORDER:
+            kind = BY_NUMBER[told[_KIND]].name
+            return mind.on_order(view, sdk.Change(told[_WORD1], told[_INSTRUMENT], kind, told[_SEQ]))
+        if code == ON_PARAMETER:
+            return mind.on_parameter(view, self.settings.declared[told[_NUMBER]].name)
+        return mind.on_start(view) if code == ON_START else mind.on_stop(view)
 
     def raised(self, error: BaseException) -> Fault:
         """RAISED, with the last line of the strategy's own text; 0 in a kernel, which has no lines.
@@ -410,9 +450,9 @@ def _door_of(kernel: Callable[..., Any]) -> Door:
     return door_of(kernel, Seat, sdk.Window, ("memory", "opinions", "params", "numbers", "out"), window_of)
 
 
-def _event_of(stimulus: Stimulus) -> sdk.Event:
-    kind = BY_NUMBER[stimulus.kind].name
-    return sdk.Event(kind, stimulus.instrument, stimulus.seq, stimulus.ts_event, stimulus.flags, tuple(stimulus[8:]))
+def _event_of(told: Sequence[int]) -> sdk.Event:
+    _, kind, instrument, seq, _, _, flags, ts_event, *words = told
+    return sdk.Event(BY_NUMBER[kind].name, instrument, seq, ts_event, flags, tuple(words))
 
 
 def _fill_of(stimulus: Stimulus) -> sdk.Fill:

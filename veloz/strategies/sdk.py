@@ -12,8 +12,10 @@ What changed from version to version: docs/reference/sdk.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from struct import Struct
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 import numpy as np
@@ -272,53 +274,81 @@ class Change(NamedTuple):
 class Params:
     """Values of the declared parameters: `view.params.qty` or `view.params["qty"]`."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("__dict__", "_values")
 
     def __init__(self, values: Mapping[str, int | float]) -> None:
-        self._values = MappingProxyType(dict(values))
+        _put_values(self, MappingProxyType(dict(values)))
+        self.__dict__.update(values)
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._values:
-            return self._values[name]
         raise AttributeError(f"no parameter is called {name}")
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a parameter is changed by a command, not here: {name}")
+
+
+_put_values: Final = vars(Params)["_values"].__set__
+
+
+class Shape(NamedTuple):
+    """Where in the words of a window everything lies that a `View` shows. Places are bytes."""
+
+    places: dict[int, int]  # which of its instruments one is, by number
+    intervals: dict[str, int]
+    depth: int
+    history: int
+    markets: int  # the clock's words lie at 0
+    levels: int
+    bars: int
+    orders: int  # the last: as many as there are
 
 
 class View:
     """What a strategy may know, as of the end of a step. Copies: nothing done to it reaches the state."""
 
-    __slots__ = ("_bars", "_levels", "_markets", "_orders", "now_ns", "params", "pnl", "refused", "seq")
+    __slots__ = ("_first", "_shape", "_words", "params")
 
-    now_ns: int  # engine time
-    seq: int  # last record in it
     params: Params
-    pnl: Pnl
-    refused: int  # intents and orders of this strategy refused so far
 
-    def __init__(
-        self,
-        clock: Sequence[int],
-        markets: Mapping[int, Market],
-        orders: Sequence[Own],
-        levels: Mapping[int, tuple[tuple[tuple[int, int], ...], ...]],
-        bars: Mapping[tuple[int, str], tuple[Bar, ...]],
-        params: Params,
-    ) -> None:
-        self.now_ns, self.seq, self.refused = clock[:3]
-        self.pnl = Pnl(*clock[3:7])
-        self.params = params
-        self._markets, self._orders, self._levels, self._bars = markets, orders, levels, bars
+    def __init__(self, shape: Shape, words: bytes, params: Params) -> None:
+        self._shape, self._words, self.params = shape, words, params
+        self._first: Market | None = None
+
+    @property
+    def now_ns(self) -> int:
+        """Engine time."""
+        return _CLOCK.unpack_from(self._words)[0]  # type: ignore[no-any-return]
+
+    @property
+    def seq(self) -> int:
+        """Last record in it."""
+        return _CLOCK.unpack_from(self._words)[1]  # type: ignore[no-any-return]
+
+    @property
+    def refused(self) -> int:
+        """Intents and orders of this strategy refused so far."""
+        return _CLOCK.unpack_from(self._words)[2]  # type: ignore[no-any-return]
+
+    @property
+    def pnl(self) -> Pnl:
+        """Of this strategy."""
+        return Pnl._make(_CLOCK.unpack_from(self._words)[3:])
 
     @property
     def instruments(self) -> tuple[int, ...]:
         """Numbers of the strategy's instruments, in the order in which it was given them."""
-        return tuple(self._markets)
+        return tuple(self._shape.places)
 
     def market(self, instrument: int | None = None) -> Market:
         """An instrument of the strategy's own; None: its first. Raises KeyError for any other."""
-        return self._markets[next(iter(self._markets)) if instrument is None else instrument]
+        if instrument is not None and (place := self._shape.places[instrument]) != 0:
+            return _market_of(_MARKET.unpack_from(self._words, self._shape.markets + place * _MARKET.size))
+        if self._first is None:
+            self._first = _market_of(_MARKET.unpack_from(self._words, self._shape.markets))
+        return self._first
 
     def best(self, instrument: int | None = None) -> tuple[int, int] | None:
         """Best bid and best ask price; None unless there is a book to be believed with both sides."""
@@ -331,19 +361,41 @@ class View:
 
     def orders(self, instrument: int | None = None) -> tuple[Own, ...]:
         """The strategy's own open orders; None: of all its instruments."""
-        return tuple(order for order in self._orders if instrument is None or order.instrument == instrument)
+        orders = tuple(map(_own_of, _OWN.iter_unpack(self._words[self._shape.orders :])))
+        return orders if instrument is None else tuple(each for each in orders if each.instrument == instrument)
 
     def bids(self, instrument: int | None = None) -> tuple[tuple[int, int], ...]:
         """(price, qty), best first, as many as the class declares by `depth`."""
-        return self._levels[self.market(instrument).number][0]
+        return self._side(instrument, 0)
 
     def asks(self, instrument: int | None = None) -> tuple[tuple[int, int], ...]:
         """The same of the other side."""
-        return self._levels[self.market(instrument).number][1]
+        return self._side(instrument, 1)
+
+    def _side(self, instrument: int | None, side: int) -> tuple[tuple[int, int], ...]:
+        shape = self._shape
+        place = 0 if instrument is None else shape.places[instrument]
+        size = shape.depth * _PAIR.size
+        begin = shape.levels + (2 * place + side) * size
+        return tuple(pair for pair in _PAIR.iter_unpack(self._words[begin : begin + size]) if pair[1] > 0)
 
     def bars(self, interval: str, instrument: int | None = None) -> tuple[Bar, ...]:
         """Closed bars of a declared interval, oldest first, at most as many as the class declares by `history`."""
-        return self._bars[self.market(instrument).number, interval]
+        shape = self._shape
+        place = 0 if instrument is None else shape.places[instrument]
+        size = shape.history * _BAR.size
+        begin = shape.bars + (place * len(shape.intervals) + shape.intervals[interval]) * size
+        bars = map(_bar_of, _BAR.iter_unpack(self._words[begin : begin + size]))
+        return tuple(bar for bar in bars if bar.trades > 0)
+
+
+_CLOCK, _PAIR = Struct("<7q"), Struct("<2q")
+_MARKET, _OWN, _BAR = (Struct(f"<{len(each._fields)}q") for each in (Market, Own, Bar))
+_market_of: Final[Callable[[tuple[int, ...]], Market]] = partial(
+    tuple.__new__, Market
+)  # what `_make` does, but for counting them
+_own_of: Final[Callable[[tuple[int, ...]], Own]] = partial(tuple.__new__, Own)
+_bar_of: Final[Callable[[tuple[int, ...]], Bar]] = partial(tuple.__new__, Bar)
 
 
 # --- what a strategy declares ------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 
 from veloz.contracts.bundle import reader
 from veloz.contracts.kernel import entry, kernel
+from veloz.contracts.layout import WORD
 from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS, bar_at, is_open
 from veloz.reducers.bits import M_TIF, M_TYPE, S_SELL, S_TIF, S_TYPE, part
 from veloz.reducers.book import find_below
@@ -32,7 +33,7 @@ from veloz.reducers.words import (
     ZERO,
     I,
 )  # fmt: skip
-from veloz.strategies.sdk import BAR, EVENT, MARKET, OWN, Bar, Market, Own, Params, View, Window
+from veloz.strategies.sdk import BAR, EVENT, MARKET, OWN, Params, Shape, View, Window
 
 ORDERS_FIRST: Final = 16  # open orders a window has room for at first; doubled when there are more
 CLOCK_WORDS: Final = 7  # now, seq, refused, and the four of sdk.Pnl
@@ -51,14 +52,25 @@ class Sights(NamedTuple):
     strategy: int
     instruments: np.ndarray  # i8: their numbers
     intervals: np.ndarray  # i8: ns
-    names: tuple[str, ...]  # of the intervals
     clock: np.ndarray  # i8[CLOCK_WORDS]
     window: Window
-    blank: tuple[np.ndarray, ...]  # i8: what of it is cleared before it is filled
+    blank: np.ndarray  # i8: what of it is cleared before it is filled
+    shape: Shape
+    shown: tuple[
+        memoryview, ...
+    ]  # what a view is made of: the bytes from the clock to so many open orders, which lie in one piece
+    event: memoryview  # i8: the words of `window.event`
     orders_n: int = 0  # open orders in `window.orders`
 
 
-def new_sights(strategy: int, instruments: Sequence[int], intervals: Sequence[str], depth: int, history: int) -> Sights:
+def new_sights(
+    strategy: int,
+    instruments: Sequence[int],
+    intervals: Sequence[str],
+    depth: int,
+    history: int,
+    room: int = ORDERS_FIRST,
+) -> Sights:
     """Arrays for a strategy.
 
     Args:
@@ -67,20 +79,40 @@ def new_sights(strategy: int, instruments: Sequence[int], intervals: Sequence[st
         intervals: Names of bar intervals it declares.
         depth: Levels of each side it looks at.
         history: Closed bars of each interval it looks at.
+        room: For so many open orders.
     """
     n, lengths = len(instruments), [INTERVALS_NS[INTERVAL_NAMES.index(name)] for name in intervals]
-    window = Window(
-        event=np.zeros(1, EVENT),
-        markets=np.zeros(n, MARKET),
-        orders=np.zeros(ORDERS_FIRST, OWN),
-        levels=np.zeros((n, 2, depth, 2), np.int64),
-        bars=np.zeros((n, len(lengths), history), BAR),
-    )
-    return Sights(
-        strategy, np.array(instruments, np.int64), np.array(lengths, np.int64), tuple(intervals),
-        np.zeros(CLOCK_WORDS, np.int64), window,
-        tuple(array.view(np.int64) for array in (window.markets, window.levels, window.bars) if array.size),
+    sizes = (
+        _words(EVENT), CLOCK_WORDS, n * _words(MARKET), n * 2 * depth * 2, n * len(lengths) * history * _words(BAR), room * _words(OWN),
     )  # fmt: skip
+    block = np.zeros(sum(sizes), np.int64)
+    event, clock, markets, levels, bars, orders = np.split(block, np.cumsum(sizes)[:-1])
+    window = Window(
+        event=event.view(EVENT),
+        markets=markets.view(MARKET),
+        orders=orders.view(OWN),
+        levels=levels.reshape(n, 2, depth, 2),
+        bars=bars.view(BAR).reshape(n, len(lengths), history),
+    )
+    begins = np.cumsum((CLOCK_WORDS, *sizes[2:5])) * WORD.itemsize
+    shape = Shape(
+        dict(zip(instruments, range(n), strict=True)),
+        {name: at for at, name in enumerate(intervals)},
+        depth,
+        history,
+        *begins.tolist(),
+    )
+    blank = block[sizes[0] + sizes[1] : len(block) - sizes[5]]
+    raw = memoryview(block[sizes[0] :]).cast("B")  # type: ignore[arg-type]
+    shown = tuple(raw[: shape.orders + k * OWN.itemsize] for k in range(room + 1))
+    return Sights(
+        strategy, np.array(instruments, np.int64), np.array(lengths, np.int64), clock, window, blank, shape, shown,
+        memoryview(event),  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _words(dtype: np.dtype[np.void]) -> int:
+    return dtype.itemsize // WORD.itemsize
 
 
 @entry
@@ -294,17 +326,15 @@ def look(state: State, sights: Sights, now: int, seq: int) -> Sights:
         now: Engine time, ns.
         seq: The last row in the state.
     """
-    window = sights.window
-    for words in sights.blank:
-        words.fill(0)
-    sights.clock[:2] = now, seq
     while True:
+        sights.blank.fill(0)
+        sights.clock[:2] = now, seq
+        window, shape = sights.window, sights.shape
         n = int(gather(state, sights.strategy, sights.instruments, sights.intervals, sights.clock, window))
         if n <= len(window.orders):
             break
-        window = window._replace(orders=np.zeros(2 * n, OWN))
-        sights = sights._replace(window=window)
-        window.markets["position"] = 0
+        numbers, names = tuple(shape.places), tuple(shape.intervals)
+        sights = new_sights(sights.strategy, numbers, names, shape.depth, shape.history, 2 * n)
     if window.levels.shape[2]:
         _complete(state, sights.instruments, window.levels)
     return sights if sights.orders_n == n else sights._replace(orders_n=n)
@@ -322,21 +352,6 @@ def _complete(state: State, instruments: np.ndarray, levels: np.ndarray) -> None
                 levels[place, ask, : len(side)] = side
 
 
-def view_of(sights: Sights, params: Params) -> View:
-    """The same numbers for a Python strategy: plain values, made anew for every wake."""
-    window = sights.window
-    markets = {row[0]: Market._make(row) for row in window.markets.tolist()}
-    numbers = tuple(markets)
-    sides = window.levels.tolist()
-    levels = {
-        number: tuple(tuple((price, qty) for price, qty in side if qty > 0) for side in sides[k])
-        for k, number in enumerate(numbers)
-    }
-    rings = window.bars.tolist()
-    bars = {
-        (number, name): tuple(bar for bar in map(Bar._make, rings[k][j]) if bar.trades > 0)
-        for k, number in enumerate(numbers)
-        for j, name in enumerate(sights.names)
-    }
-    orders = tuple(map(Own._make, window.orders[: sights.orders_n].tolist()))
-    return View(sights.clock.tolist(), markets, orders, levels, bars, params)
+def view_of(sights: Sights, params: Params, orders_n: int) -> View:
+    """The same numbers for a Python strategy, so many open orders among them: they become plain values when it looks at them."""
+    return View(sights.shape, bytes(sights.shown[orders_n]), params)
