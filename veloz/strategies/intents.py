@@ -97,8 +97,11 @@ def _put_plain(answers: Sequence[Any], raw: memoryview) -> bool:
                 _PUT_CANCEL.pack_into(raw, at, _CANCEL, *words)
             elif kind is sdk.Amend:
                 _PUT_AMEND.pack_into(raw, at, _AMEND, *words)
+            elif kind is sdk.Quote:
+                _PUT_QUOTE.pack_into(raw, at, _QUOTE, *words)
             else:
-                return False
+                instrument, qty, price, *rest = words
+                _PUT_TARGET.pack_into(raw, at, _TARGET, instrument, price, qty, *rest)
             at += _OUT_BYTES
     except (KeyError, TypeError, StructError):  # no intent, or too big a number
         return False
@@ -114,6 +117,8 @@ def _plain_types(kind: type[msgspec.Struct], **declared: type) -> dict[tuple[typ
 _PLAIN: Final[dict[type, dict[tuple[type, ...], None]]] = {
     sdk.Cancel: _plain_types(sdk.Cancel),
     sdk.Amend: _plain_types(sdk.Amend),
+    sdk.Quote: _plain_types(sdk.Quote, tif=sdk.TimeInForce),
+    sdk.Target: _plain_types(sdk.Target, tif=sdk.TimeInForce, reduce_only=bool),
     sdk.Order: _plain_types(
         sdk.Order, sell=bool, reduce_only=bool, type=sdk.OrderType, tif=sdk.TimeInForce, position_side=sdk.PositionSide,
         stp=sdk.SelfTrade, trigger_by=sdk.TriggerBy,
@@ -121,7 +126,8 @@ _PLAIN: Final[dict[type, dict[tuple[type, ...], None]]] = {
 }  # fmt: skip
 _OUT_BYTES: Final = sdk.OUT.itemsize
 _PUT_ORDER, _PUT_CANCEL, _PUT_AMEND = Struct("<2q8x2q16x11q"), Struct("<3q120x"), Struct("<5q104x")
-assert _PUT_ORDER.size == _PUT_CANCEL.size == _PUT_AMEND.size == _OUT_BYTES
+_PUT_QUOTE, _PUT_TARGET = Struct("<2q8x4q16xq64x"), Struct("<2q8x2q32x2q56x")
+assert {each.size: 0 for each in (_PUT_ORDER, _PUT_CANCEL, _PUT_AMEND, _PUT_QUOTE, _PUT_TARGET)} == {_OUT_BYTES: 0}
 
 
 def _drafts_of(answers: Sequence[Any]) -> list[Draft] | tuple[int, Nonsense]:
