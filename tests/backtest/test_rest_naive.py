@@ -96,6 +96,7 @@ class Pair:
                 high=1500,
                 money=USDT,
                 money_scale=SCALE,
+                account=ACCOUNT,
                 **fees,
                 **kind,
             )
@@ -104,7 +105,7 @@ class Pair:
         tiers = tuple((100 * volume, maker, taker) for volume, maker, taker in TIERS)
         at_once = Latency(ns=0)
         rules = Rules(
-            accounts=True, margin=margin, account=ACCOUNT, tiers=tiers, entry=at_once, response=at_once, messages=16
+            accounts=True, margin=margin, tiers=tiers, entry=at_once, response=at_once, messages=16
         )  # fmt: skip
         self.driven = Driven(traded, rules, books_with(wallet, size))
         self.heard = [np.zeros(0, RAW)]

@@ -30,7 +30,7 @@ class Driven:
 
     def __init__(self, markets: Sequence[Market], rules: Rules, books: State | None = None) -> None:
         self.venue = new_venue(markets, rules)
-        self.clerk = Clerk(books, rules.account) if books is not None and rules.margin else None
+        self.clerk = Clerk(books) if books is not None and rules.margin else None
         self._signal = np.zeros(1, np.int64)
         self._out = np.zeros(OUT_FIRST, RAW)
         self._note_ends()

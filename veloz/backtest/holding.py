@@ -1,6 +1,7 @@
 """What the exchange knows of our positions, and what follows from it: reduce-only orders and funding.
 
-Assumptions. One account. A reduce-only order may take no more than there is to close: it is rejected where there is nothing, cut down to
+Assumptions. One account a market.
+A reduce-only order may take no more than there is to close: it is rejected where there is nothing, cut down to
 it on arrival and whenever the position shrinks, and expires when nothing is left. Each is measured by itself, not all together. In hedge
 mode selling LONG and buying SHORT are so of themselves. A stop is measured when it is set off.
 
@@ -94,7 +95,7 @@ def pay_funding(venue: Venue, number: I, now: I) -> None:
     for side in range(_SIDES):
         held = I(venue.held[number * _SIDES + side])
         if held != ZERO:
-            meta = meta_of(I(venue.rules[0]["account"]), ZERO, I(side), ZERO)
+            meta = meta_of(I(market["account"]), ZERO, I(side), ZERO)
             due_ns, seq = due_after(venue, RESPONSE, now), next_report_seq(venue, now)
             put_row(
                 venue, due_ns, now, K_FUNDING, I(market["instrument"]), meta, -_charge_of(market, held),

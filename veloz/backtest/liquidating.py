@@ -67,7 +67,7 @@ def close_out(venue: Venue, market: I, side: I, qty: I, now: I) -> I:
         return FILTER_FAILED
     order, clock, record = venue.resting[at], venue.clock[0], venue.markets[market]
     clock["venue_order"] += ONE
-    sell, account = ONE if qty > ZERO else ZERO, I(venue.rules[0]["account"])
+    sell, account = ONE if qty > ZERO else ZERO, I(record["account"])
     order["venue_order"] = clock["venue_order"]
     order["state"] = LIVE
     order["key"] = -clock["venue_order"]
@@ -99,7 +99,7 @@ def close_out(venue: Venue, market: I, side: I, qty: I, now: I) -> I:
 
 
 @entry
-def fill_up(venue: Venue, asset: I, amount: I, now: I) -> None:
+def fill_up(venue: Venue, account: I, asset: I, amount: I, now: I) -> None:
     """The insurance fund pays what a wallet lacks."""
-    due_ns, seq, account = due_after(venue, RESPONSE, now), next_report_seq(venue, now), I(venue.rules[0]["account"])
+    due_ns, seq = due_after(venue, RESPONSE, now), next_report_seq(venue, now)
     put_row(venue, due_ns, now, _K_CHANGED, ZERO, account, amount, asset, seq, _INSURANCE)

@@ -42,7 +42,7 @@ MARKET: Final = _fields(
     " open high low close volume opened_ns"
     " last mark index price_up mark_up waiting first_ix last_ix trim"
     " funding_ns funding_e8 funding_places volume_places third third_ix third_rate third_places"
-    " price_min price_max market_qty_min market_qty_max up_ppm down_ppm",
+    " price_min price_max market_qty_min market_qty_max up_ppm down_ppm account owner",
     "per_unit lot_size",
 )
 RESTING: Final = _fields(
@@ -64,11 +64,12 @@ TOLD: Final = _fields("resting serial heard", "heard_size")  # what a report say
 WIRE: Final = _fields("head tail due_ns model ns table points cursor seed count", "spread")
 CLOCK: Final = _fields(
     "now_ns row_ns venue_order trade_id report_seq serial free_ix live abort abort_ns late_ns shift_ns"
-    " own_ns dated stirred window requests_used day tier"
+    " own_ns dated stirred day"
 )
+OWNER: Final = _fields("account tier window requests_used")  # what the exchange counts of each account
 RULES: Final = _fields(
     "matching queue partial compat protection_ppm slippage_ppm impact_ppm fitted_at fitted_points"
-    " accounts margin account requests_most window_ns volume_before",
+    " accounts margin requests_most window_ns volume_before",
     "power",
 )
 
@@ -93,14 +94,15 @@ class _Arrays(NamedTuple):
     curves: np.ndarray  # tables of queue models
     held: np.ndarray  # signed quantity of each position: market times 3, plus its side
     tiers: np.ndarray  # of fees: volume from which on, maker and taker rate
-    volumes: np.ndarray  # traded on each of the newest days, hundredths of the quote
+    volumes: np.ndarray  # traded on each of the newest days, hundredths of the quote: owner times days, plus the day
+    owners: np.ndarray  # accounts
 
 
 DTYPES: Final[dict[str, np.dtype]] = {
     "clock": CLOCK, "rules": RULES, "wires": WIRE, "markets": MARKET, "places": np.dtype("<i8"), "sides": SIDE,
     "levels": np.dtype("<i8"), "taken": np.dtype("<i8"), "resting": RESTING, "requests": WIRED, "reports": RAW, "told": TOLD,
     "numbers": np.dtype("<i8"), "curves": np.dtype("<f8"), "held": np.dtype("<i8"), "tiers": np.dtype("<i8"),
-    "volumes": np.dtype("<i8"),
+    "volumes": np.dtype("<i8"), "owners": OWNER,
 }  # fmt: skip
 assert tuple(DTYPES) == _Arrays._fields
 

@@ -12,6 +12,7 @@ from veloz.backtest.machine import (
     NEVER,
     NO_KEY,
     NOBODY,
+    OWNER,
     REQUEST,
     SIDE,
     SIDES,
@@ -23,7 +24,7 @@ from veloz.contracts.codes import Product
 
 _E8_PLACES, _PPM_PLACES = 8, 6
 _REQUEST_FIELDS: Final = REQUEST.names or ()
-_BOUNDS: Final = ("price_min", "price_max", "market_qty_min", "market_qty_max", "up_ppm", "down_ppm")
+_BOUNDS: Final = ("account", "price_min", "price_max", "market_qty_min", "market_qty_max", "up_ppm", "down_ppm")
 
 
 def request_of(words: Any) -> np.ndarray:
@@ -127,6 +128,7 @@ def new_venue(markets: Sequence[Market], rules: Rules) -> Venue:
     """
     assert rules.messages & (rules.messages - 1) == 0, rules.messages
     sides, length = _side_records(markets)
+    accounts = list(dict.fromkeys(market.account for market in markets))
     arrays: dict[str, Any] = {
         "clock": np.zeros(1, DTYPES["clock"]), "rules": np.zeros(1, DTYPES["rules"]), "wires": np.zeros(2, WIRE),
         "markets": np.concatenate([_market_record(market) for market in markets]),
@@ -135,8 +137,11 @@ def new_venue(markets: Sequence[Market], rules: Rules) -> Venue:
         "resting": np.zeros(rules.orders, DTYPES["resting"]), "requests": np.zeros(rules.messages, DTYPES["requests"]),
         "reports": np.zeros(rules.messages, DTYPES["reports"]), "told": np.zeros(rules.messages, DTYPES["told"]),
         "curves": np.array(rules.fitted, np.float64), "held": np.zeros(SIDES * len(markets), np.int64),
-        "tiers": np.array(rules.tiers, np.int64).reshape(-1), "volumes": np.zeros(max(rules.volume_days, 1), np.int64),
+        "tiers": np.array(rules.tiers, np.int64).reshape(-1), "volumes": np.zeros(max(rules.volume_days, 1) * len(accounts), np.int64),
+        "owners": np.zeros(len(accounts), OWNER),
     }  # fmt: skip
+    arrays["owners"]["account"], arrays["owners"]["tier"] = accounts, NOBODY
+    arrays["markets"]["owner"] = [accounts.index(market.account) for market in markets]
     for place, market in enumerate(markets):
         assert arrays["places"][market.instrument] == NOBODY, market.instrument
         arrays["places"][market.instrument] = place
@@ -150,7 +155,7 @@ def new_venue(markets: Sequence[Market], rules: Rules) -> Venue:
     for name, value in {**told, "fitted_points": len(rules.fitted)}.items():
         arrays["rules"][0][name] = value
     arrays["clock"][0]["shift_ns"] = rules.shift_ns
-    arrays["clock"][0]["own_ns"], arrays["clock"][0]["tier"] = NEVER, NOBODY
+    arrays["clock"][0]["own_ns"] = NEVER
     arrays["resting"]["next_ix"] = [*range(1, rules.orders), NOBODY]
     return Venue(**arrays)
 

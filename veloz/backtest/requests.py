@@ -388,18 +388,18 @@ def amend_order(venue: Venue, at: I, asked: np.void, now: I) -> None:
 
 
 @cold
-def is_too_many(venue: Venue, now: I) -> bool:
-    """Whether an order or amendment is one too many in its span of time; if not, it is counted."""
-    rules, clock = venue.rules[0], venue.clock[0]
+def is_too_many(venue: Venue, market: I, now: I) -> bool:
+    """Whether an order or amendment is one too many of its account in its span of time; if not, it is counted."""
+    rules, owner = venue.rules[0], venue.owners[venue.markets[market]["owner"]]
     if rules["requests_most"] == ZERO:
         return False
     window = now // max(I(rules["window_ns"]), ONE)
-    if window != clock["window"]:
-        clock["window"] = window
-        clock["requests_used"] = ZERO
-    if clock["requests_used"] >= rules["requests_most"]:
+    if window != owner["window"]:
+        owner["window"] = window
+        owner["requests_used"] = ZERO
+    if owner["requests_used"] >= rules["requests_most"]:
         return True
-    clock["requests_used"] += ONE
+    owner["requests_used"] += ONE
     return False
 
 
@@ -407,7 +407,7 @@ def is_too_many(venue: Venue, now: I) -> bool:
 def serve(venue: Venue, asked: np.void, now: I) -> None:
     """One request, at its arrival."""
     action = I(asked["action"])
-    if action != CANCEL and is_too_many(venue, now):
+    if action != CANCEL and is_too_many(venue, market_of(venue, I(asked["instrument"])), now):
         refuse(venue, asked, K_REJECTED if action == PLACED else K_REQUEST_REJECTED, TOO_MANY_REQUESTS, ZERO, now)
         return
     if action == PLACED:

@@ -116,6 +116,7 @@ class Market:
     market_qty_max: int = 0
     up_ppm: int = 0  # price band: multiple of the mark (else last) price, 0 = none
     down_ppm: int = 0
+    account: int = 1  # that trades here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,14 +151,13 @@ class Rules:
     accounts: bool = (
         False  # it knows what we hold: orders of ours meet each other, reduce-only, funding, fees by volume
     )
-    margin: bool = False  # it keeps the books of our account, by `clerk.py`, and liquidates
-    account: int = 1
+    margin: bool = False  # it keeps the books of our accounts, by `clerk.py`, and liquidates
     tiers: tuple[
         tuple[int, int, int], ...
     ] = ()  # of fees: volume (hundredths of the quote), maker and taker rate; ascending
     volume_days: int = 30  # of UTC, the running one included
     volume_before: int = 0  # traded before the run, never forgotten
-    requests_most: int = 0  # orders and amendments in each span of `window_ns`; 0 = any number
+    requests_most: int = 0  # orders and amendments of an account in each span of `window_ns`; 0 = any number
     window_ns: int = 10_000_000_000
     orders: int = 1024  # so many may rest at once; one more is rejected
     messages: int = 4096  # so many may be on each wire before the host must make it longer; a power of two

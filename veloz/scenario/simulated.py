@@ -39,7 +39,7 @@ class Simulated:
         ]
         if not markets:
             refuse(line, "no instrument of the account's venue is listed.")
-        self._driven = Driven(markets, _rules(line, args, account.number), state)
+        self._driven = Driven(markets, _rules(line, args), state)
 
     def reach(self, until_ns: int) -> int:
         """Let its time pass to a moment, or to the first report before it: when that arrives."""
@@ -80,7 +80,7 @@ def _market(line: int, args: dict[str, Any], names: Names, state: State, number:
         money_scale=int(state.assets[money]["scale"]), base=int(terms["base"]),
         base_scale=int(state.assets[int(terms["base"])]["scale"]), maker_ppm=int(fees["maker_ppm"]),
         taker_ppm=int(fees["taker_ppm"]), qty_min=int(terms["qty_min"]), qty_max=int(terms["qty_max"]) or QTY_MOST,
-        **_third(line, args, names), **bounds,
+        account=account, **_third(line, args, names), **bounds,
     )  # fmt: skip
 
 
@@ -97,14 +97,14 @@ def _third(line: int, args: dict[str, Any], names: Names) -> dict[str, Any]:
     return {**told, "third_rate": count(line, args["fee_rate"], E8, "the rate"), "third_rate_scale": E8}
 
 
-def _rules(line: int, args: dict[str, Any], account: int) -> Rules:
+def _rules(line: int, args: dict[str, Any]) -> Rules:
     tiers = tuple(
         (count(line, volume, CENTS, "the volume"), maker, taker) for volume, maker, taker in args.get("tiers", ())
     )
     if tiers and (tiers[0][0] or list(tiers) != sorted(tiers, key=lambda tier: tier[0])):
         refuse(line, "tiers begin at 0 and go up.")
     return Rules(
-        accounts=True, margin=args.get("margin", False), account=account, partial=not args.get("whole", False),
+        accounts=True, margin=args.get("margin", False), partial=not args.get("whole", False),
         entry=Latency(ns=args.get("entry", 0)), response=Latency(ns=args.get("response", 0)), tiers=tiers,
         requests_most=args.get("requests", 0),
     )  # fmt: skip
