@@ -152,7 +152,11 @@ KEYS: Final = (
     Key("fees.maker", Decimal("0.0002"), "share of the value; below 0: a rebate"),
     Key("fees.taker", Decimal("0.0005"), "share of the value"),
     Key("fees.tiers", [], "rates by traded volume, each \"VOLUME MAKER TAKER\", the first from 0; empty: fees.maker and fees.taker"),
+    Key("fees.asset", "", "what fees of spot and linear instruments are paid in; empty: what they gain and lose in"),
+    Key("match.requests_most", 0, "orders and amendments that the venue takes of an account in each requests_ns; 0: any number", 0),
+    Key("match.requests_ns", 10_000_000_000, "the span of time in which requests are counted", 1, most=DAY_NS),
     Key("account.margin", False, "whether the venue keeps books of the account and liquidates what they do not bear"),
+    Key("account.isolated", False, "whether each contract has a margin of its own, instead of a share in that of its asset"),
     Key("account.brackets", [], "maintenance margin of contracts, each \"FLOOR RATE\" or \"FLOOR RATE CUM\", ascending; empty: none"),
     Key("gate.enabled", True, "the risk gate; off only for comparisons"),
     Key("limits.file", "", "limits as in configs/limits.yaml; empty: none"),
@@ -178,11 +182,22 @@ OF_INSTRUMENT: Final = {
     "maker": "fees.maker",
     "taker": "fees.taker",
     "leverage": "account.leverage",
+    "isolated": "account.isolated",
     "brackets": "account.brackets",
     "roi_lb": "match.roi_lb",
     "roi_ub": "match.roi_ub",
 }
 INSTRUMENT_KEYS: Final = (Key("symbol", "", "SYMBOL or venue:SYMBOL"), *_renamed(OF_INSTRUMENT))
+# The same of a table [[accounts]], for one account.
+OF_ACCOUNT: Final = {
+    "name": "account.name",
+    "leverage": "account.leverage",
+    "isolated": "account.isolated",
+    "lots": "account.lots",
+    "maker": "fees.maker",
+    "taker": "fees.taker",
+}
+ACCOUNT_KEYS: Final = (Key("venue", "", "where it is", among=tuple(VENUES)), *_renamed(OF_ACCOUNT))
 STRATEGY_KEYS: Final = (
     Key("name", "", "what it is called; left out: as its code"),
     Key("code", SHORT, "as strategy.name"),

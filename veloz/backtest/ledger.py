@@ -142,7 +142,7 @@ class Ledger:
         return Figures(
             orders=self.orders,
             fills=len(self.trades),
-            position={each.instrument.symbol: self._position(state, each) for each in self._world.traded},
+            position={self._world.label(each): self._position(state, each) for each in self._world.traded},
             realized=decimal_text(int(scope["realized"]), scale),
             cash=text_of(self._cash()),
             fees=text_of(self._moved("fees")),
@@ -164,7 +164,11 @@ class Ledger:
         return decimal_text(int(mine["qty"].sum()), each.instrument.qty_scale)
 
     def _cash(self) -> Decimal:
-        """−Σ signed quantity · price; of inverse contracts −Σ signed quantity · multiplier ÷ price, in coin."""
+        """−Σ signed quantity · price; of inverse contracts −Σ signed quantity · multiplier ÷ price, in coin.
+
+        Of instruments that pay in different assets, each at its rate of the end.
+        """
+        apart = len({each.money for each in self._world.traded}) > 1
         known = {each.number: each for each in self._world.traded}
         total = Decimal(0)
         with localcontext() as context:
@@ -178,6 +182,7 @@ class Ledger:
                     / MULTIPLIER
                 )
                 worth = qty / price if each.product is Product.INVERSE else qty * price
+                worth *= self.rate_of(each.money) if apart else 1
                 total += worth if trade.sell else -worth
             return total.quantize(Decimal(1).scaleb(-COIN_PLACES))
 
@@ -245,7 +250,7 @@ GAPS: Final = {"bars": "bars are missing", "diffs": "depth messages are missing"
 def gaps_of(plan: Plan) -> list[Gap]:
     """What is missing of the traded instruments, and times in which nothing was recorded, on the recording's own clock."""
     gaps = plan.found.gaps
-    symbols = {each.number: each.instrument.symbol for each in plan.world.traded}
+    symbols = {each.number: plan.world.label(each) for each in plan.world.traded}
     found = [
         Gap(symbols[gap.instrument], GAPS[gap.what], max(gap.missing, 1), gap.begin_ns, gap.end_ns)
         for gap in gaps.gaps

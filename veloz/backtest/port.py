@@ -1,12 +1,12 @@
 """The simulated exchange as a run sees it: made from its settings."""
 
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from veloz.backtest.driving import Driven
 from veloz.backtest.keys import SettingsError, ppm_of
 from veloz.backtest.prelude import Named, filters_of, world_rows
 from veloz.backtest.prices import Ladder
-from veloz.backtest.rules import HFTBACKTEST, Compat, Delay, Latency, Market, Matching, Queue, Rules
+from veloz.backtest.rules import HFTBACKTEST, Compat, Delay, FeeIn, Latency, Market, Matching, Queue, Rules
 from veloz.backtest.schedules import read_tiers
 from veloz.backtest.settings import Settings
 from veloz.backtest.world import Traded, World
@@ -76,6 +76,7 @@ def _market(world: World, each: Traded, ladder: Ladder, settings: Settings) -> M
         money_scale=money.scale,
         base=base.number,
         base_scale=base.scale,
+        account=world.account_of(each).number,
         maker_ppm=ppm_of("maker", each.setting(settings, "maker")),
         taker_ppm=ppm_of("taker", each.setting(settings, "taker")),
         qty_min=0 if compat else filters["qty_min"],
@@ -83,7 +84,40 @@ def _market(world: World, each: Traded, ladder: Ladder, settings: Settings) -> M
         notional_min=0
         if compat or each.product is Product.INVERSE
         else _notional(each, money.scale, filters["notional_min"]),
+        **_third_of(world, each, settings),
     )
+
+
+def _third_of(world: World, each: Traded, settings: Settings) -> dict[str, Any]:
+    """What fees are paid in, where that is a third asset: at the price of a traded instrument of the two, else at the rate that is told.
+
+    Raises:
+        SettingsError: Nobody knows what the asset is worth, or the account has none of it.
+    """
+    name = settings["fees.asset"]
+    if name in ("", each.money) or each.product is Product.INVERSE:
+        return {}
+    account = world.account_of(each)
+    if name not in account.balances:
+        raise SettingsError(
+            f"fees.asset is {name}, of which account {account.name} holds nothing; write account.balances.{name}."
+        )
+    told = {"fee_in": FeeIn.THIRD, "third": world.assets[name].number, "third_scale": world.assets[name].scale}
+    pairs = [
+        other.number
+        for other in world.traded
+        if (other.product, other.base, other.quote) == (Product.SPOT, name, each.money)
+    ]
+    if pairs:
+        return {**told, "third_instrument": pairs[0]}
+    if name not in settings.rates or each.money != world.reporting:
+        raise SettingsError(
+            f"fees.asset is {name}, and nothing says what it is worth in {each.money}; trade {name}{each.money} too, or write "
+            f"account.rates.{name} beside account.reporting = {each.money}."
+        )
+    rate = settings.rates[name]
+    places = max(-int(rate.normalize().as_tuple().exponent), 0)
+    return {**told, "third_rate": int(rate.scaleb(places)), "third_rate_scale": places}
 
 
 def _notional(each: Traded, scale: int, least: int) -> int:
@@ -116,6 +150,8 @@ def rules_of(settings: Settings) -> Rules:
         tiers=read_tiers("fees.tiers", settings["fees.tiers"]),
         slippage_ppm=settings["match.slippage_ppm"],
         impact_ppm=settings["match.impact_ppm"],
+        requests_most=settings["match.requests_most"],
+        window_ns=settings["match.requests_ns"],
         seed=settings["seed"],
     )
 

@@ -16,7 +16,7 @@ import numpy as np
 from veloz.backtest.keys import SettingsError, ppm_of, text_of
 from veloz.backtest.schedules import count_of, read_brackets
 from veloz.backtest.settings import Runs, Settings
-from veloz.backtest.world import Asset, Traded, World
+from veloz.backtest.world import COUNT_MAX, Account, Asset, Traded, World
 from veloz.contracts import registry
 from veloz.contracts.account import NameBody
 from veloz.contracts.codes import Product, Refusal, StrategyAction
@@ -31,9 +31,8 @@ from veloz.strategies.loader import Library, Refused
 from veloz.strategies.parameters import convert
 from veloz.strategies.sdk import Param
 
-ACCOUNT: Final = 1
+RATE_PLACES: Final = 12
 OWNER: Final = 1  # whose commands they are
-DEFAULT_MONEY: Final = Decimal(1_000_000)
 _WORDS: Final = tuple(ROW.names or ())[len(HEAD) :]
 
 
@@ -141,7 +140,10 @@ def _open_world(
     rows.join(listing_rows(world, now_ns))
     for each in world.listed:
         _terms(rows, world, each)
-    _open(rows, world, settings)
+    for account in world.accounts:
+        _open(rows, world, settings, account)
+    for name, rate in settings.rates.items():
+        _state_rate(rows, world, name, rate)
     if limits:
         _limit(rows, world, limits)
     return rows
@@ -181,39 +183,36 @@ def filters_of(each: Traded, world: World) -> dict[str, int]:
     return found
 
 
-def _open(rows: Rows, world: World, settings: Settings) -> None:
-    markets = sorted({each.instrument.market for each in world.traded})
-    if len(markets) > 1:
-        raise SettingsError(
-            "A run has one account, and the instruments are of several venues; name those of one by instrument.symbol."
-        )
+def _open(rows: Rows, world: World, settings: Settings, account: Account) -> None:
+    """An account: what it pays, what it holds."""
     rows.add(
-        registry.OPENED, body=NameBody(name=settings["account.name"]), account=ACCOUNT, market=markets[0],
-        lots=int(settings["account.lots"] == "fifo"), reporting=world.assets[world.reporting].number,
+        registry.OPENED, body=NameBody(name=account.name), account=account.number, market=account.market,
+        lots=int(account.setting(settings, "lots") == "fifo"), reporting=world.assets[world.reporting].number,
     )  # fmt: skip
-    rows.add(registry.FEES, account=ACCOUNT, maker_ppm=settings.ppm("fees.maker"), taker_ppm=settings.ppm("fees.taker"))
+    rates = _rates_of(account, settings)
+    rows.add(registry.FEES, account=account.number, maker_ppm=rates[0], taker_ppm=rates[1])
     for each in world.traded:
-        _bear(rows, world.assets[each.money], each, settings)
-    balances = settings.balances or {each.money: DEFAULT_MONEY for each in world.traded}
-    for name, amount in balances.items():
+        if each.instrument.market == account.market:
+            if _rates_of(each, settings) != rates:
+                maker, taker = _rates_of(each, settings)
+                rows.add(registry.FEES, each.number, account=account.number, maker_ppm=maker, taker_ppm=taker)
+            if each.product is not Product.SPOT:
+                _bear(rows, world.assets[each.money], each, settings, account.number)
+    for name, amount in account.balances.items():
         asset = world.assets[name]
-        count = amount.scaleb(asset.scale)
-        if count != count.to_integral_value() or not 0 <= count < 1 << 62:
-            raise SettingsError(
-                f"account.balances.{name} is {text_of(amount)}: give at most {asset.scale} decimals, and less."
-            )
-        rows.add(registry.BALANCE, account=ACCOUNT, total=int(count), asset=asset.number)
+        total = count_of(f"account.balances.{name}", amount, asset.scale)
+        rows.add(registry.BALANCE, account=account.number, total=total, asset=asset.number)
 
 
-def _bear(rows: Rows, money: Asset, each: Traded, settings: Settings) -> None:
-    """What an instrument costs and may be held with, where it is not what holds for all."""
-    if "maker" in each.said or "taker" in each.said:
-        maker, taker = (ppm_of(name, each.setting(settings, name)) for name in ("maker", "taker"))
-        rows.add(registry.FEES, each.number, account=ACCOUNT, maker_ppm=maker, taker_ppm=taker)
-    if each.product is Product.SPOT:
-        return
-    leverage = each.setting(settings, "leverage")
-    rows.add(registry.LEVERAGE, each.number, account=ACCOUNT, leverage=leverage)
+def _rates_of(whose: Account | Traded, settings: Settings) -> tuple[int, int]:
+    maker, taker = (ppm_of(name, whose.setting(settings, name)) for name in ("maker", "taker"))
+    return maker, taker
+
+
+def _bear(rows: Rows, money: Asset, each: Traded, settings: Settings, account: int) -> None:
+    """What a contract may be held with."""
+    leverage, isolated = each.setting(settings, "leverage"), int(each.setting(settings, "isolated"))
+    rows.add(registry.LEVERAGE, each.number, account=account, leverage=leverage, isolated=isolated)
     for tier, bracket in enumerate(read_brackets("brackets", each.setting(settings, "brackets"))):
         rows.add(
             registry.BRACKET, each.number, tier=tier, floor=count_of("brackets", bracket.floor, money.scale),
@@ -221,9 +220,21 @@ def _bear(rows: Rows, money: Asset, each: Traded, settings: Settings) -> None:
         )  # fmt: skip
 
 
+def _state_rate(rows: Rows, world: World, name: str, rate: Decimal) -> None:
+    """What a unit of an asset is worth: one unit of money is 10 to the power of its scale."""
+    if name == world.reporting:
+        raise SettingsError(f"account.rates.{name} is of the asset that everything is told in; leave it out.")
+    places = max(-int(rate.normalize().as_tuple().exponent), 0)
+    num, den = int(rate.scaleb(places)), 10**places
+    if not (places <= RATE_PLACES and num < COUNT_MAX):
+        raise SettingsError(f"account.rates.{name} is {text_of(rate)}; write at most {RATE_PLACES} decimals, and less.")
+    rows.add(registry.RATE, asset=world.assets[name].number, num=num, den=den)
+
+
 def _limit(rows: Rows, world: World, text: str) -> None:
     known = Numbering(
-        {}, {f"{each.instrument.symbol}@{each.instrument.venue}": (each.number, each.instrument.qty_scale) for each in world.listed},
+        {account.name: account.number for account in world.accounts},
+        {f"{each.instrument.symbol}@{each.instrument.venue}": (each.number, each.instrument.qty_scale) for each in world.listed},
         {}, world.assets[world.reporting].scale,
     )  # fmt: skip
     try:
@@ -260,7 +271,8 @@ def strategy_rows(
         except Refused as error:
             raise SettingsError(f"{str(error).rstrip('.')}.") from None
         _check_params(library, code, each, [one.instrument for one in wanted])
-        words: dict[str, Any] = {"strategy": number, "code_hash": hashed, "principal": OWNER, "account": ACCOUNT}
+        account = world.account_of(wanted[0]).number  # it trades what is of other venues on the accounts there
+        words: dict[str, Any] = {"strategy": number, "code_hash": hashed, "principal": OWNER, "account": account}
         rows.add(registry.COMMAND_STRATEGY, 0, body, **words, action=int(StrategyAction.LOAD))
         rows.add(registry.COMMAND_STRATEGY, 0, None, **words, action=int(StrategyAction.START))
     return rows

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from veloz.backtest.keys import (
+    ACCOUNT_KEYS,
     BY_NAME,
     FORMS,
     INSTRUMENT_KEYS,
@@ -31,7 +32,7 @@ from veloz.backtest.schedules import read_brackets, read_tiers
 from veloz.backtest.tables import read_tables
 
 _NO: Final = Decimal(0)
-_FREE: Final = ("strategy.", "account.balances.")  # parameters and assets have names of their own
+_FREE: Final = ("strategy.", "account.balances.", "account.rates.")  # parameters and assets have names of their own
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ class Settings:
     strategies: tuple[Runs, ...]
     balances: dict[str, Decimal]
     folder: Path  # where relative paths begin
-    instruments: tuple[Mapping[str, Any], ...] = field(default=())  # tables [[instruments]]: what each says
+    rates: dict[str, Decimal] = field(default_factory=dict)  # what a unit of an asset is worth, in account.reporting
+    instruments: tuple[Mapping[str, Any], ...] = ()  # tables [[instruments]]: what each says
+    accounts: tuple[Mapping[str, Any], ...] = ()  # tables [[accounts]], the balances of each among what it says
 
     def __getitem__(self, name: str) -> Any:
         """The value of a setting. Raises KeyError."""
@@ -75,8 +78,11 @@ class Settings:
             }
             for each in self.strategies
         ]
-        if self.instruments:
-            told["instruments"] = [{name: _plain(value) for name, value in each.items()} for each in self.instruments]
+        if self.rates:
+            told["account.rates"] = _plain(self.rates)
+        for name, tables in (("instruments", self.instruments), ("accounts", self.accounts)):
+            if tables:
+                told[name] = [_plain(each) for each in tables]
         return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
     @property
@@ -90,6 +96,8 @@ class Settings:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in sorted(value.items())}
     return text_of(value) if isinstance(value, Decimal) else value
 
 
@@ -117,7 +125,7 @@ def read_settings(text: str, overrides: Sequence[str] = (), path: Path = Path("s
         table = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not valid TOML: {error}; mend that line.") from None
-    listed = {name: table.pop(name, []) for name in ("strategies", "instruments")}
+    listed = {name: table.pop(name, []) for name in ("strategies", "instruments", "accounts")}
     table.pop("optimize", None)  # what a sweep is told; a run has no use for it
     given = {name: (value, str(path)) for name, value in _flatten(table).items()}
     for word in overrides:
@@ -132,6 +140,7 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Mapping[str, Any], p
     values = {key.name: key.default for key in KEYS}
     params: dict[str, str] = {}
     balances: dict[str, Decimal] = {}
+    rates: dict[str, Decimal] = {}
     for name, (value, where) in given.items():
         if name in BY_NAME:
             values[name] = BY_NAME[name].accept(value, where)
@@ -139,13 +148,16 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Mapping[str, Any], p
             params[name.removeprefix(_FREE[0])] = _param(name, value, where)
         elif name.startswith(_FREE[1]):
             balances[name.removeprefix(_FREE[1])] = Key(name, _NO, "", 0).accept(value, where)
+        elif name.startswith(_FREE[2]):
+            rates[name.removeprefix(_FREE[2])] = Key(name, _NO, "", above=True).accept(value, where)
         else:
             raise SettingsError(f"{where} sets {name}, which is no setting{_way_out(name)}.")
     strategies = _strategies(listed["strategies"], params, path) or (
         Runs(_label(values["strategy.name"]), values["strategy.name"], FORMS[values["strategy.form"]], (), params),
     )
     instruments = _instruments(listed["instruments"], given, path, tiers=bool(values["fees.tiers"]))
-    settings = Settings(values, strategies, balances, path.parent, instruments)
+    accounts = _accounts(listed["accounts"], path, tiers=bool(values["fees.tiers"]))
+    settings = Settings(values, strategies, balances, path.parent, rates, instruments, accounts)
     _check(settings)
     return settings
 
@@ -213,12 +225,38 @@ def _instruments(listed: Any, given: Mapping[str, Any], path: Path, *, tiers: bo
     for where, each in tables:
         if not each.get("symbol"):
             raise SettingsError(f'{where} names no instrument; write symbol = "SYMBOL" or "venue:SYMBOL".')
-        if tiers and not each.keys().isdisjoint({"maker", "taker"}):
-            raise SettingsError(f"{where} has fee rates of its own beside fees.tiers; leave one of them out.")
+        _check_own_rates(each, where, tiers=tiers)
         read_brackets(f"{where}: brackets", each.get("brackets", []))
-        check_rates(each.get("maker", _NO), each.get("taker", _NO), f"{where}: ")
         check_range(each.get("roi_lb", _NO), each.get("roi_ub", _NO), f"{where}: ")
     return tuple(each for _, each in tables)
+
+
+def _check_own_rates(said: Mapping[str, Any], where: str, *, tiers: bool) -> None:
+    if tiers and not said.keys().isdisjoint({"maker", "taker"}):
+        raise SettingsError(f"{where} has fee rates of its own beside fees.tiers; leave one of them out.")
+    check_rates(said.get("maker", _NO), said.get("taker", _NO), f"{where}: ")
+
+
+def _accounts(listed: Any, path: Path, *, tiers: bool) -> tuple[Mapping[str, Any], ...]:
+    """The tables [[accounts]], each with its balances."""
+    plain = [_without(each, "balances") for each in listed] if isinstance(listed, list) else listed
+    found: list[Mapping[str, Any]] = []
+    for place, (where, said) in enumerate(read_tables("accounts", plain, ACCOUNT_KEYS, path)):
+        venue = said.get("venue")
+        if not venue or venue in [each["venue"] for each in found]:
+            raise SettingsError(
+                f"{where} names no venue, or one that has an account already; write one for each venue."
+            )
+        if said.get("name", venue) in [each.get("name", each["venue"]) for each in found]:
+            raise SettingsError(f"{where} is called as another one is; give it a name of its own.")
+        _check_own_rates(said, where, tiers=tiers)
+        held = listed[place].get("balances")
+        if held is not None:
+            if not isinstance(held, dict):
+                raise SettingsError(f"{where} has balances that are no table; write balances = {{ USDT = 1000 }}.")
+            said["balances"] = {name: Key(name, _NO, "", 0).accept(value, where) for name, value in held.items()}
+        found.append(said)
+    return tuple(found)
 
 
 def _check(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from veloz.backtest.keys import DEFINES, OF_INSTRUMENT, SettingsError, text_of
+from veloz.backtest.keys import DEFINES, OF_ACCOUNT, OF_INSTRUMENT, SettingsError, text_of
 from veloz.backtest.settings import Settings
 from veloz.contracts.codes import Product
 from veloz.contracts.instrument import InstrumentBody
@@ -20,6 +20,7 @@ from veloz.instruments.units import SCALE_MAX, read_decimal
 MONEY_SCALE: Final = 8
 COIN_SCALE: Final = 12  # of coins that inverse contracts gain and lose in: an execution moves very little of one
 QUANTA_MAX: Final = 10**15  # of one step of a price or a quantity
+DEFAULT_MONEY: Final = Decimal(1_000_000)
 COUNT_MAX: Final = 1 << 62
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "EUR", "USD", "BTC", "ETH", "BNB")
 PRODUCTS: Final = {"spot": Product.SPOT, "linear": Product.LINEAR, "inverse": Product.INVERSE}
@@ -39,6 +40,21 @@ class Asset:
 
 
 @dataclass(frozen=True)
+class Account:
+    """An account of a run: it trades on one venue, and each venue has one."""
+
+    number: int
+    market: int  # codes.Market
+    name: str
+    said: Mapping[str, Any]  # by its own table [[accounts]]
+    balances: Mapping[str, Decimal]
+
+    def setting(self, settings: Settings, name: str) -> Any:
+        """A setting of `keys.OF_ACCOUNT`: what its own table says, else what holds for all."""
+        return self.said.get(name, settings[OF_ACCOUNT[name]])
+
+
+@dataclass(frozen=True)
 class Traded:
     """An instrument of a run: its number is the recording's."""
 
@@ -47,11 +63,13 @@ class Traded:
     base: str
     quote: str
     settle: str
-    said: Mapping[str, Any] = field(default_factory=dict)  # by its own table [[instruments]]
+    said: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # by its own table [[instruments]], else by that of its account
     guessed: bool = False  # its multiplier is what the venue's contracts have, as nothing says it
 
     def setting(self, settings: Settings, name: str) -> Any:
-        """A setting of `keys.OF_INSTRUMENT`: what its own table says, else what holds for all."""
+        """A setting of `keys.OF_INSTRUMENT`: what its own table or that of its account says, else what holds for all."""
         return self.said.get(name, settings[OF_INSTRUMENT[name]])
 
     @property
@@ -73,6 +91,17 @@ class World:
     listed: tuple[Traded, ...]  # all that the data hold, traded or not
     assets: dict[str, Asset]
     reporting: str
+    accounts: tuple[Account, ...]
+
+    def account_of(self, each: Traded) -> Account:
+        """Who trades an instrument."""
+        return next(account for account in self.accounts if account.market == each.instrument.market)
+
+    def label(self, each: Traded) -> str:
+        """A traded instrument's symbol; with its venue where two have it."""
+        known = each.instrument
+        shared = sum(other.instrument.symbol == known.symbol for other in self.traded) > 1
+        return f"{known.venue}:{known.symbol}" if shared else known.symbol
 
     def named(self, symbol: str) -> Traded:
         """A traded instrument by `SYMBOL` or `venue:SYMBOL`. Raises SettingsError."""
@@ -102,12 +131,53 @@ def make_world(instruments: Sequence[Instrument], settings: Settings) -> World:
         listed.append(replace(_traded(meant), said=own, guessed=guessed))
     traded = tuple(each for each in listed if each.number in chosen)
     reporting = settings["account.reporting"] or traded[0].money
+    accounts = _accounts_of(traded, settings)
+    traded = tuple(_of_account(each, accounts) for each in traded)
     known = dict.fromkeys(name for each in listed for name in (each.base, each.quote, each.settle))
-    if reporting not in known and reporting not in settings.balances:
+    held = dict.fromkeys(name for account in accounts for name in account.balances)
+    if reporting not in known and reporting not in held:
         raise SettingsError(
             f"account.reporting is {reporting!r}, which nothing here is paid in; there are {', '.join(known)}."
         )
-    return World(traded, tuple(listed), _assets(listed, settings, reporting), reporting)
+    _require_rates(traded, listed, settings, reporting)
+    return World(traded, tuple(listed), _assets(listed, [*held, *settings.rates], reporting), reporting, accounts)
+
+
+def _require_rates(traded: Sequence[Traded], listed: Sequence[Traded], settings: Settings, reporting: str) -> None:
+    """See that what is gained and lost can be told in one asset."""
+    pairs = [{each.base, each.quote} for each in listed if each.product is Product.SPOT]
+    for each in traded:
+        money = each.money
+        if money != reporting and {money, reporting} not in pairs and money not in settings.rates:
+            raise SettingsError(
+                f"{each.instrument.symbol} gains and loses in {money}, and the data do not say what that is worth in {reporting}; "
+                f"write account.rates.{money}, or another account.reporting."
+            )
+
+
+def _accounts_of(traded: Sequence[Traded], settings: Settings) -> tuple[Account, ...]:
+    """An account for each venue."""
+    markets = {each.instrument.market: each.instrument.venue for each in traded}
+    tables = {each["venue"]: each for each in settings.accounts}
+    for venue in tables:
+        if venue not in markets.values():
+            raise SettingsError(
+                f"[[accounts]] has one of {venue}, where nothing is traded; there are {', '.join(sorted(markets.values()))}."
+            )
+    found = []
+    for number, (market, venue) in enumerate(sorted(markets.items()), 1):
+        said = tables.get(venue, {})
+        name = said.get("name") or (venue if len(markets) > 1 else settings["account.name"])
+        every = {each.money: DEFAULT_MONEY for each in traded if each.instrument.market == market}
+        found.append(Account(number, market, name, said, said.get("balances", settings.balances or every)))
+    return tuple(found)
+
+
+def _of_account(each: Traded, accounts: Sequence[Account]) -> Traded:
+    """The instrument with what its account's own table says, where its own says nothing."""
+    account = next(one for one in accounts if one.market == each.instrument.market)
+    said = {name: value for name, value in account.said.items() if name in OF_INSTRUMENT}
+    return replace(each, said={**said, **each.said})
 
 
 def find_instrument(known: Iterable[Instrument], symbol: str) -> Instrument:
@@ -254,11 +324,11 @@ def _split(symbol: str, product: Product) -> tuple[str, str] | None:
     return None
 
 
-def _assets(traded: Sequence[Traded], settings: Settings, reporting: str) -> dict[str, Asset]:
+def _assets(traded: Sequence[Traded], more: Sequence[str], reporting: str) -> dict[str, Asset]:
     names = [reporting]
     for each in traded:
         names += [each.base, each.quote, each.settle]
-    names += sorted(settings.balances)
+    names += sorted(more)
     coins = {each.settle for each in traded if each.product is Product.INVERSE}
     finest: dict[str, int] = {}
     for each in traded:

@@ -74,7 +74,7 @@ def write_intents(
     Args:
         state: State. Read only.
         instruments: i8: numbers of the strategy's instruments.
-        who: i8[4]: the strategy's number, its account, sequence number of what woke it, engine time in ns.
+        who: i8[4]: the strategy's number, its account (`_account_for`), sequence number of what woke it, engine time in ns.
         said: i8: words of OUT rows.
         n: So many of them count.
         cancels: Nothing but cancels is written; everything is checked.
@@ -92,7 +92,8 @@ def write_intents(
             return -(ONE + I(k) * _FAULT_STEP + fault)
     for k in range(n):
         if not cancels or drafts[k]["form"] == sdk.CANCEL:
-            place = _write(drafts[k], who, rows, place)
+            own = _account_for(state, who[1], I(drafts[k]["instrument"]))
+            place = _write(drafts[k], who, own, rows, place)
     return place
 
 
@@ -123,10 +124,22 @@ def _fault_of(state: State, instruments: np.ndarray, strategy: I, draft: np.void
 
 
 @kernel
-def _write(draft: np.void, who: np.ndarray, rows: np.ndarray, at: I) -> I:
+def _account_for(state: State, account: I, instrument: I) -> I:
+    """The account that trades an instrument: the strategy's own; where it is of another venue, the first one there."""
+    market = state.instruments[instrument]["market"]
+    if state.accounts[account]["market"] == market:
+        return account
+    for other in range(ONE, state.accounts.shape[0]):
+        if state.accounts[other]["known"] != ZERO and state.accounts[other]["market"] == market:
+            return I(other)
+    return account
+
+
+@kernel
+def _write(draft: np.void, who: np.ndarray, account: I, rows: np.ndarray, at: I) -> I:
     """The rows of one intent without fault; how many rows there are now."""
     form, instrument = draft["form"], I(draft["instrument"])
-    own = (who[1] << _S_ACCOUNT) | (who[0] << _S_STRATEGY)
+    own = (account << _S_ACCOUNT) | (who[0] << _S_STRATEGY)
     spec = own | (draft["tif"] << _S_TIF) | (draft["reduce_only"] << _S_REDUCE)
     price, qty = I(draft["price"]), I(draft["qty"])
     if form == sdk.QUOTE:

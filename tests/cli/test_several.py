@@ -1,0 +1,166 @@
+"""Several instruments and venues in one run, through the command: accounts, strategies over them, and the same again by replay."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from tests.backtest.made import BODY, level, make_recording_of, of, trade
+from tests.cli.conftest import Run
+
+SPOT = msgspec.structs.replace(BODY, venue="binance_spot", product="spot", settle="")
+ETH = msgspec.structs.replace(BODY, symbol="ETHUSDT", base="ETH")
+COIN = msgspec.structs.replace(
+    BODY, venue="binance_coinm", symbol="BTCUSD_PERP", product="inverse", quote="USD", settle="BTC", qty_scale=0, lot="1",
+    multiplier="100",
+)  # fmt: skip
+QUOTES = "qty = 0.01\nhalf_spread = 0.1\nmax_position = 0.1\ninterval_ns = 20000000"
+BOTH = '''
+from veloz.strategies import sdk
+
+
+class Both(sdk.Strategy):
+    """Buys on the first venue what it sells on the second, at every print of the first."""
+
+    written_for = "1.0"
+    params = (sdk.Param("qty", "qty", default="0.010"),)
+    wakes = sdk.Wakes(events=(sdk.On("md.trade", 0),))
+
+    def on_event(self, view, event):
+        here, there = view.instruments
+        qty = view.params.qty
+        return [sdk.Order(here, sell=False, qty=qty, price=1_001), sdk.Order(there, sell=True, qty=qty, price=1_000)]
+'''
+
+
+def swaying(instrument: int, *, later_ms: float = 0) -> list[np.ndarray]:
+    """A book from which prints take one side, then the other."""
+    rows = [level(0, 1_000, 50), level(0, 1_001, 50, ask=True)]
+    for k in range(1, 40):
+        rows.append(trade(50 * k + later_ms, 998 if k % 2 else 1_003, 40, sold=bool(k % 2)))
+    return [of(instrument, row) for row in rows]
+
+
+def by_time(*parts: list[np.ndarray]) -> list[np.ndarray]:
+    return sorted((row for part in parts for row in part), key=lambda row: int(row["ts_recv"][0]))
+
+
+def ran(veloz: Run, tmp_path: Path, data: Path, text: str, *words: object) -> dict[str, Any]:
+    """The answer of a run whose replay comes to the same."""
+    config, result = tmp_path / "run.toml", tmp_path / "result"
+    config.write_text(text)
+    told = veloz("backtest", config, "--data", data, "--journal", result, "--out", tmp_path / "out", "--json", *words)
+    assert told.code == 0, told.err + told.out
+    again = veloz("replay", "--journal", result, "--verify", "--trust-journal-code", "--json")
+    assert (again.code, again.json["state_hash"]) == (0, told.json["state_hash"])
+    return told.json  # type: ignore[no-any-return]
+
+
+def rows_of(veloz: Run, tmp_path: Path, kind: str) -> list[dict[str, Any]]:
+    dumped = veloz("journal", "dump", "--journal", tmp_path / "result", "--kind", kind).out
+    return [json.loads(line) for line in dumped.splitlines()]
+
+
+def test_two_instruments_share_the_margin_of_one_account(veloz: Run, tmp_path: Path) -> None:
+    data = make_recording_of([BODY, ETH], tmp_path / "data", *by_time(swaying(1), swaying(2, later_ms=7)))
+    text = "[[strategies]]\nname = '{0}'\ninstruments = '{0}'\n[strategies.params]\n" + QUOTES
+    config = "[account]\nmargin = true\nbrackets = ['0 0.01']\nbalances = { USDT = 1000 }\n"
+    told = ran(veloz, tmp_path, data, config + "\n".join(text.format(name) for name in ("BTCUSDT", "ETHUSDT")))
+    assert told["position"].keys() == {"BTCUSDT", "ETHUSDT"}
+    assert {row["instrument"] for row in rows_of(veloz, tmp_path, "order.filled")} == {"BTCUSDT", "ETHUSDT"}
+    assert len(rows_of(veloz, tmp_path, "account.opened")) == 1
+
+
+VENUES = """
+[[accounts]]
+venue = "binance_spot"
+name = "cash"
+maker = 0.001
+taker = 0.001
+balances = { USDT = 5000, BTC = 2 }
+[[accounts]]
+venue = "binance_usdm"
+name = "margin"
+leverage = 3
+"""
+
+
+def test_a_strategy_trades_on_two_venues_with_an_account_on_each(veloz: Run, tmp_path: Path) -> None:
+    (tmp_path / "both.py").write_text(BOTH)
+    data = make_recording_of([BODY, SPOT], tmp_path / "data", *by_time(swaying(1), swaying(2, later_ms=3)))
+    text = f'[strategy]\nname = "both.py:Both"\nform = "python"\n{VENUES}'
+    told = ran(veloz, tmp_path, data, text)
+    assert told["position"].keys() == {"binance_usdm:BTCUSDT", "binance_spot:BTCUSDT"}
+    assert float(told["position"]["binance_usdm:BTCUSDT"]) > 0 > float(told["position"]["binance_spot:BTCUSDT"])
+    accounts = {row["account"]: row["body"]["name"] for row in rows_of(veloz, tmp_path, "account.opened")}
+    assert sorted(accounts.values()) == ["cash", "margin"]
+    fills = {(row["source"], row["meta"]["account"]) for row in rows_of(veloz, tmp_path, "order.filled")}
+    assert len(fills) == 2
+    rates = {row["account"]: row["maker_ppm"] for row in rows_of(veloz, tmp_path, "account.fees")}
+    assert sorted(rates.values()) == ["0.0002", "0.001"]
+
+
+def test_each_venue_has_an_account_without_being_told(veloz: Run, tmp_path: Path) -> None:
+    rows = by_time(swaying(1), swaying(2, later_ms=3), swaying(3, later_ms=5))
+    data = make_recording_of([BODY, SPOT, COIN], tmp_path / "data", *rows)
+    text = "[[strategies]]\nname = '{0}'\ninstruments = '{0}'\n[strategies.params]\n" + QUOTES
+    names = ("binance_usdm:BTCUSDT", "binance_spot:BTCUSDT")
+    coin = "[[strategies]]\ninstruments = 'BTCUSD_PERP'\nname = 'coin'\n[strategies.params]\nqty = 1\nhalf_spread = 0.1\nmax_position = 5"
+    told = ran(veloz, tmp_path, data, "\n".join([*(text.format(name) for name in names), coin]))
+    opened = {row["body"]["name"] for row in rows_of(veloz, tmp_path, "account.opened")}
+    assert opened == {"binance_spot", "binance_usdm", "binance_coinm"}
+    assert told["position"].keys() == {*names, "BTCUSD_PERP"}
+    assert told["fills"] > 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[accounts]]\nname = "a"', "names no venue"),
+        ('[[accounts]]\nvenue = "nowhere"', "venue is nowhere"),
+        ('[[accounts]]\nvenue = "binance_spot"\n[[accounts]]\nvenue = "binance_spot"', "has an account already"),
+        ('[[accounts]]\nvenue = "ftx"', "where nothing is traded"),
+        ('[[accounts]]\nvenue = "binance_spot"\nbalances = 3', "balances that are no table"),
+        ('[[accounts]]\nvenue = "binance_spot"\nbalances = { USDT = -1 }', "at least 0"),
+        ('[[accounts]]\nvenue = "binance_spot"\nname = "x"\n[[accounts]]\nvenue = "binance_usdm"\nname = "x"', "a name of its own"),
+        ('[account]\nreporting = "USDT"\n[[instruments]]\nsymbol = "BTCUSD_PERP"', "write account.rates.BTC"),
+    ],
+)  # fmt: skip
+def test_accounts_that_cannot_be_are_one_sentence(veloz: Run, tmp_path: Path, text: str, said: str) -> None:
+    data = make_recording_of([BODY, COIN], tmp_path / "data", *by_time(swaying(1), swaying(2)))
+    (tmp_path / "run.toml").write_text(text)
+    told = veloz("backtest", tmp_path / "run.toml", "--data", data, "--journal", tmp_path / "result", "--json")
+    assert (told.code, (tmp_path / "result").exists()) == (2, False), told
+    assert said in f"{told.json['error']['message']} {told.json['error']['hint']}".replace("Write", "write").replace(
+        "Give a", "give a"
+    )
+
+
+def test_files_of_several_venues_are_one_recording(veloz: Run, tmp_path: Path, sample: Path) -> None:
+    """As `veloz ingest` takes them: `venue=PATH`, merged by when they were heard."""
+    import gzip
+
+    files = []
+    for venue in ("binance_usdm", "binance_spot"):
+        source = next((sample.parent.parent / venue).glob("*.gz"))
+        files.append(tmp_path / f"{venue}.gz")
+        with gzip.open(source) as whole, gzip.open(files[-1], "wb") as out:
+            for _, line in zip(range(300), whole, strict=False):
+                out.write(line)
+    text = "[[strategies]]\nname = '{0}'\ninstruments = '{0}:BTCUSDT'\n[strategies.params]\n" + QUOTES
+    (tmp_path / "run.toml").write_text("\n".join(text.format(venue) for venue in ("binance_usdm", "binance_spot")))
+    words = [f"{file.name.partition('.')[0]}={file}" for file in files]
+    told = veloz("backtest", tmp_path / "run.toml", "--data", *words, "--journal", tmp_path / "result", "--json")
+    assert told.code == 0, told
+    assert told.json["position"].keys() == {"binance_usdm:BTCUSDT", "binance_spot:BTCUSDT"}
+
+
+def test_two_journals_are_not_one(veloz: Run, tmp_path: Path) -> None:
+    paths = [make_recording_of([BODY], tmp_path / name, *swaying(1)) for name in ("one", "two")]
+    (tmp_path / "run.toml").write_text("")
+    told = veloz("backtest", tmp_path / "run.toml", "--data", *paths, "--journal", tmp_path / "result", "--json")
+    assert (told.code, (tmp_path / "result").exists()) == (2, False)
+    assert "is a journal, and a run is on one" in told.json["error"]["message"]
