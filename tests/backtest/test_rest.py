@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from tests.backtest.stage import ACCOUNT, INSTRUMENT, Stage, ask, bid, bought, market, row, rules, sold
-from veloz.backtest.exchange import request_of, send
-from veloz.backtest.machine import DONE
-from veloz.backtest.rules import FeeIn, Latency
+from veloz.backtest.exchange import advance, new_venue, next_arrival_ns, request_of, send, take
+from veloz.backtest.machine import ARRIVED, DONE
+from veloz.backtest.rules import FeeIn, Latency, Rules
 from veloz.contracts import registry, terms
-from veloz.contracts.terms import OrderType, SelfTrade, TimeInForce, TriggerBy
-from veloz.reducers.words import I
+from veloz.contracts.terms import Action, OrderType, SelfTrade, TimeInForce, TriggerBy
+from veloz.reducers.words import RAW, I
 
 BOOK = [bid(1, 999, 50), bid(1, 998, 50), ask(1, 1001, 50), ask(1, 1002, 50)]
 AT_ONCE = {"entry": Latency(ns=0), "response": Latency(ns=0), "accounts": True}
@@ -230,3 +230,34 @@ def test_a_fee_in_a_third_asset_is_worth_its_share() -> None:
         (int(each["price"]), int(each["qty"])) for each in heard if int(each["head"]) & 0xFFFF == registry.FEE.number
     ]
     assert fees == [(50_009, 9)]
+
+
+def test_each_account_earns_its_own_rates_and_has_its_own_requests() -> None:
+    """Two markets of two accounts: what one trades moves nothing for the other."""
+    other = INSTRUMENT + 1
+    tiers, lag = ((0, 100, 1_000), (50_000, -50, 500)), Latency(ns=0)
+    told = Rules(accounts=True, tiers=tiers, requests_most=3, entry=lag, response=lag)
+    venue = new_venue([market(account=1), market(instrument=other, account=2)], told)
+    book = [ask(1, 1001, 500), ask(1, 1001, 500)]
+    rows, signal, heard = np.array(book, RAW), np.zeros(1, np.int64), []
+    rows["head"][1] += 1 << 32
+    for k in range(4):
+        for number in (INSTRUMENT, other)[: 1 if k < 2 else 2]:
+            spec = terms.pack(terms.SPEC, type=OrderType.MARKET, account=number)
+            words = {"key": 1 + k + 10 * number, "instrument": number, "account": number, "qty": 3, "spec": spec}
+            assert send(venue, request_of({**words, "action": Action.PLACE}), I(10 + k)) == DONE
+    at, out = 0, np.zeros(64, RAW)
+    while True:
+        at = int(advance(venue, rows, I(at), I(100), signal))
+        if signal[0] != ARRIVED:
+            break
+        heard.append(out[: int(take(venue, next_arrival_ns(venue), out))].copy())
+    rows = np.concatenate(heard)
+    kinds, names = rows["head"] & 0xFFFF, rows["head"] >> 32
+    fees = {
+        name: rows["price"][(kinds == registry.FEE.number) & (names == name)].tolist() for name in (INSTRUMENT, other)
+    }
+    assert fees == {INSTRUMENT: [30_030_000, 30_030_000, 15_015_000], other: [30_030_000, 30_030_000]}
+    rates = rows[kinds == registry.FEES.number]
+    assert [(int(each["venue_seq"]), int(each["qty"])) for each in rates] == [(1, 1_000), (1, 500), (2, 1_000), (2, 500)]
+    assert (kinds == registry.REJECTED.number).sum() == 1

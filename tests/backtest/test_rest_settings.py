@@ -6,8 +6,9 @@ import pytest
 
 from tests.backtest.test_run import QUOTER, settings_of
 from veloz.backtest.keys import SettingsError
-from veloz.backtest.port import Exchange, rules_of
+from veloz.backtest.port import Exchange, markets_of, rules_of
 from veloz.backtest.result import Kept
+from veloz.backtest.rules import FeeIn
 from veloz.backtest.settings import read_settings
 from veloz.backtest.setup import make_plan, make_run
 
@@ -49,3 +50,48 @@ def test_the_books_of_the_exchange_and_the_desk_say_the_same(recording: Path, tm
             if ours.positions["strategy"][at] == -1
         ]
         assert own == theirs.positions[name][: int(theirs.desk[0]["positions_used"])].tolist()
+
+
+def test_requests_and_isolated_margin_are_read() -> None:
+    rules = rules_of(read_settings("[match]\nrequests_most = 300\nrequests_ns = 1_000_000_000"))
+    assert (rules.requests_most, rules.window_ns) == (300, 10**9)
+    assert rules_of(read_settings("")).requests_most == 0
+
+
+def test_isolated_contracts_are_so_in_both_books(recording: Path, tmp_path: Path) -> None:
+    plan = make_plan(settings_of(QUOTER, tmp_path, "account.margin=true", "account.isolated=true"), recording)
+    exchange = Exchange(plan)
+    run = make_run(plan, exchange, Kept())
+    assert exchange.clerk is not None
+    for state in (run.desk.state, exchange.clerk.state):
+        used = state.positions[: int(state.desk[0]["positions_used"])]
+        assert [int(each["isolated"]) for each in used if each["leverage"]] == [1]
+
+
+BNB = "[account]\nreporting = 'USDT'\nbalances = { USDT = 1000, BNB = 2 }\nrates = { BNB = 600.5 }\n[fees]\nasset = 'BNB'\n"
+
+
+def test_a_third_asset_pays_at_the_rate_that_is_told(recording: Path, tmp_path: Path) -> None:
+    plan = make_plan(settings_of(BNB, tmp_path), recording)
+    told = markets_of(plan)[0]
+    assert (told.fee_in, told.third, told.third_scale) == (FeeIn.THIRD, plan.world.assets["BNB"].number, 8)
+    assert (told.third_rate, told.third_rate_scale) == (6_005, 1)
+    ours = make_run(plan, Exchange(plan), Kept()).desk.state.assets[told.third]
+    assert (int(ours["num"]), int(ours["den"])) == (6_005, 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[fees]\nasset = 'BNB'", "holds nothing; write account.balances.BNB"),
+        ("[account]\nbalances = { USDT = 1, BNB = 1 }\n[fees]\nasset = 'BNB'", "write account.rates.BNB"),
+        (BNB.replace("600.5", "0"), "above 0"),
+        (BNB.replace("600.5", "1e-13"), "at most 12 decimals"),
+        ("[account]\nrates = { USDT = 1 }", "everything is told in; leave it out"),
+        ("[match]\nrequests_most = -1", "at least 0"),
+        ("[match]\nrequests_ns = 0", "at least 1"),
+    ],
+)
+def test_what_fees_and_requests_cannot_be(recording: Path, tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        markets_of(make_plan(settings_of(text, tmp_path), recording))

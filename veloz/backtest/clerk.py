@@ -63,6 +63,7 @@ def book_rows(state: State, rows: np.ndarray, begin: I) -> I:
             continue
         if lacks_room(state):
             return I(at)
+        state.desk[0]["event_ns"] = now
         if kind in (_K_FUNDING, _K_CHANGED):
             fold_account(state, I(kind), row, ONE, now)
             continue
