@@ -259,5 +259,10 @@ def test_each_account_earns_its_own_rates_and_has_its_own_requests() -> None:
     }
     assert fees == {INSTRUMENT: [30_030_000, 30_030_000, 15_015_000], other: [30_030_000, 30_030_000]}
     rates = rows[kinds == registry.FEES.number]
-    assert [(int(each["venue_seq"]), int(each["qty"])) for each in rates] == [(1, 1_000), (1, 500), (2, 1_000), (2, 500)]
+    assert [(int(each["venue_seq"]), int(each["qty"])) for each in rates] == [
+        (1, 1_000),
+        (1, 500),
+        (2, 1_000),
+        (2, 500),
+    ]
     assert (kinds == registry.REJECTED.number).sum() == 1

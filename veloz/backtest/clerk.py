@@ -175,7 +175,9 @@ class Clerk:
 
     def _failing_apart(self, account: int) -> list[int]:
         """Where open positions stand that their own margin does not bear any more."""
-        failing = []
+        failing: list[int] = []
+        if not self.state.balances["apart"][account * ASSETS_MAX : (account + 1) * ASSETS_MAX].any():
+            return failing
         for place in self._open(account):
             margin, position = self._apart(account, place), self.state.positions[place]
             if margin >= 0 and margin + int(position["unrealized"]) <= int(position["maintenance"]):
