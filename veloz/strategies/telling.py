@@ -126,6 +126,8 @@ def _fault_of(state: State, instruments: np.ndarray, strategy: I, draft: np.void
 @kernel
 def _account_for(state: State, account: I, instrument: I) -> I:
     """The account that trades an instrument: the strategy's own; where it is of another venue, the first one there."""
+    if not ZERO <= instrument < state.instruments.shape[0] or not ZERO <= account < state.accounts.shape[0]:
+        return account
     market = state.instruments[instrument]["market"]
     if state.accounts[account]["market"] == market:
         return account
