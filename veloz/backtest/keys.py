@@ -98,7 +98,7 @@ class Key:
         if self.above and value <= 0:
             raise SettingsError(f"{self.name} is {shown(value)} in {where}; it is above 0, or left out.")
         if self.least is not None and value < self.least:
-            raise SettingsError(f"{self.name} must be at least {self.least}, and {where} says {value}.")
+            raise SettingsError(f"{self.name} must be at least {self.least}, and {where} says {value}; write more.")
 
 
 _TYPES: Final = {

@@ -9,7 +9,7 @@ from veloz.backtest.prices import Ladder
 from veloz.backtest.rules import HFTBACKTEST, Compat, Delay, FeeIn, Latency, Market, Matching, Queue, Rules
 from veloz.backtest.schedules import read_tiers
 from veloz.backtest.settings import Settings
-from veloz.backtest.world import Traded, World
+from veloz.backtest.world import Traded, World, exact_of, fee_price
 from veloz.contracts.codes import Product
 from veloz.reducers.fold import fold
 from veloz.reducers.state import State, new_state
@@ -89,35 +89,16 @@ def _market(world: World, each: Traded, ladder: Ladder, settings: Settings) -> M
 
 
 def _third_of(world: World, each: Traded, settings: Settings) -> dict[str, Any]:
-    """What fees are paid in, where that is a third asset: at the price of a traded instrument of the two, else at the rate that is told.
-
-    Raises:
-        SettingsError: Nobody knows what the asset is worth, or the account has none of it.
-    """
-    name = settings["fees.asset"]
-    if name in ("", each.money) or each.product is Product.INVERSE:
+    """What fees are paid in, where that is a third asset."""
+    priced = fee_price(world, each, settings)
+    if priced is None:
         return {}
-    account = world.account_of(each)
-    if name not in account.balances:
-        raise SettingsError(
-            f"fees.asset is {name}, of which account {account.name} holds nothing; write account.balances.{name}."
-        )
-    told = {"fee_in": FeeIn.THIRD, "third": world.assets[name].number, "third_scale": world.assets[name].scale}
-    pairs = [
-        other.number
-        for other in world.traded
-        if (other.product, other.base, other.quote) == (Product.SPOT, name, each.money)
-    ]
-    if pairs:
-        return {**told, "third_instrument": pairs[0]}
-    if name not in settings.rates or each.money != world.reporting:
-        raise SettingsError(
-            f"fees.asset is {name}, and nothing says what it is worth in {each.money}; trade {name}{each.money} too, or write "
-            f"account.rates.{name} beside account.reporting = {each.money}."
-        )
-    rate = settings.rates[name]
-    places = max(-int(rate.normalize().as_tuple().exponent), 0)
-    return {**told, "third_rate": int(rate.scaleb(places)), "third_rate_scale": places}
+    asset = world.assets[settings["fees.asset"]]
+    told = {"fee_in": FeeIn.THIRD, "third": asset.number, "third_scale": asset.scale}
+    if isinstance(priced, int):
+        return {**told, "third_instrument": priced}
+    num, places = exact_of(priced)
+    return {**told, "third_rate": num, "third_rate_scale": places}
 
 
 def _notional(each: Traded, scale: int, least: int) -> int:

@@ -13,10 +13,10 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from veloz.backtest.keys import SettingsError, ppm_of, text_of
+from veloz.backtest.keys import SettingsError, ppm_of
 from veloz.backtest.schedules import count_of, read_brackets
 from veloz.backtest.settings import Runs, Settings
-from veloz.backtest.world import COUNT_MAX, Account, Asset, Traded, World
+from veloz.backtest.world import Account, Asset, Traded, World, exact_of
 from veloz.contracts import registry
 from veloz.contracts.account import NameBody
 from veloz.contracts.codes import Product, Refusal, StrategyAction
@@ -31,7 +31,6 @@ from veloz.strategies.loader import Library, Refused
 from veloz.strategies.parameters import convert
 from veloz.strategies.sdk import Param
 
-RATE_PLACES: Final = 12
 OWNER: Final = 1  # whose commands they are
 _WORDS: Final = tuple(ROW.names or ())[len(HEAD) :]
 
@@ -221,14 +220,11 @@ def _bear(rows: Rows, money: Asset, each: Traded, settings: Settings, account: i
 
 
 def _state_rate(rows: Rows, world: World, name: str, rate: Decimal) -> None:
-    """What a unit of an asset is worth: one unit of money is 10 to the power of its scale."""
+    """What a unit of an asset is worth."""
     if name == world.reporting:
         raise SettingsError(f"account.rates.{name} is of the asset that everything is told in; leave it out.")
-    places = max(-int(rate.normalize().as_tuple().exponent), 0)
-    num, den = int(rate.scaleb(places)), 10**places
-    if not (places <= RATE_PLACES and num < COUNT_MAX):
-        raise SettingsError(f"account.rates.{name} is {text_of(rate)}; write at most {RATE_PLACES} decimals, and less.")
-    rows.add(registry.RATE, asset=world.assets[name].number, num=num, den=den)
+    num, places = exact_of(rate)
+    rows.add(registry.RATE, asset=world.assets[name].number, num=num, den=10**places)
 
 
 def _limit(rows: Rows, world: World, text: str) -> None:

@@ -147,9 +147,9 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Mapping[str, Any], p
         elif name.startswith(_FREE[0]):
             params[name.removeprefix(_FREE[0])] = _param(name, value, where)
         elif name.startswith(_FREE[1]):
-            balances[name.removeprefix(_FREE[1])] = Key(name, _NO, "", 0).accept(value, where)
+            balances[_asset_of(name, _FREE[1], where)] = Key(name, _NO, "", 0).accept(value, where)
         elif name.startswith(_FREE[2]):
-            rates[name.removeprefix(_FREE[2])] = Key(name, _NO, "", above=True).accept(value, where)
+            rates[_asset_of(name, _FREE[2], where)] = Key(name, _NO, "", above=True).accept(value, where)
         else:
             raise SettingsError(f"{where} sets {name}, which is no setting{_way_out(name)}.")
     strategies = _strategies(listed["strategies"], params, path) or (
@@ -160,6 +160,13 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Mapping[str, Any], p
     settings = Settings(values, strategies, balances, path.parent, rates, instruments, accounts)
     _check(settings)
     return settings
+
+
+def _asset_of(name: str, prefix: str, where: str) -> str:
+    asset = name.removeprefix(prefix)
+    if not asset:
+        raise SettingsError(f"{where} names no asset; write {prefix}USDT, or the like.")
+    return asset
 
 
 def _way_out(name: str) -> str:

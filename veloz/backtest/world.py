@@ -20,6 +20,7 @@ from veloz.instruments.units import SCALE_MAX, read_decimal
 MONEY_SCALE: Final = 8
 COIN_SCALE: Final = 12  # of coins that inverse contracts gain and lose in: an execution moves very little of one
 QUANTA_MAX: Final = 10**15  # of one step of a price or a quantity
+RATE_PLACES: Final = 12
 DEFAULT_MONEY: Final = Decimal(1_000_000)
 COUNT_MAX: Final = 1 << 62
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "EUR", "USD", "BTC", "ETH", "BNB")
@@ -140,7 +141,45 @@ def make_world(instruments: Sequence[Instrument], settings: Settings) -> World:
             f"account.reporting is {reporting!r}, which nothing here is paid in; there are {', '.join(known)}."
         )
     _require_rates(traded, listed, settings, reporting)
-    return World(traded, tuple(listed), _assets(listed, [*held, *settings.rates], reporting), reporting, accounts)
+    assets = _assets(listed, [*held, *settings.rates], reporting)
+    world = World(traded, tuple(listed), assets, reporting, accounts)
+    for one in traded:
+        fee_price(world, one, settings)
+    return world
+
+
+def fee_price(world: World, each: Traded, settings: Settings) -> int | Decimal | None:
+    """What a third asset that fees are paid in is worth: the number of a traded instrument that says so, or a rate; None: there is none.
+
+    Raises:
+        SettingsError: Nobody knows, or the account has none of it.
+    """
+    name = settings["fees.asset"]
+    if name in ("", each.money) or each.product is Product.INVERSE:
+        return None
+    account = world.account_of(each)
+    if name not in account.balances:
+        raise SettingsError(
+            f"fees.asset is {name}, of which account {account.name} holds nothing; write account.balances.{name}."
+        )
+    for other in world.traded:
+        if (other.product, other.base, other.quote) == (Product.SPOT, name, each.money):
+            return other.number
+    if name in settings.rates and each.money == world.reporting:
+        return settings.rates[name]
+    raise SettingsError(
+        f"fees.asset is {name}, and nothing says what it is worth in {each.money}; trade {name}{each.money} too, or write "
+        f"account.rates.{name} with account.reporting = {each.money}."
+    )
+
+
+def exact_of(rate: Decimal) -> tuple[int, int]:
+    """A rate as a whole number and its decimals. Raises SettingsError."""
+    places = max(-int(rate.normalize().as_tuple().exponent), 0)
+    count = int(rate.scaleb(places))
+    if places > RATE_PLACES or count >= COUNT_MAX:
+        raise SettingsError(f"account.rates says {text_of(rate)}; write at most {RATE_PLACES} decimals, and less.")
+    return count, places
 
 
 def _require_rates(traded: Sequence[Traded], listed: Sequence[Traded], settings: Settings, reporting: str) -> None:
