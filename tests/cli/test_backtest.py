@@ -1,5 +1,6 @@
 """`veloz backtest` as people and scripts call it: the shipped file, files to import, and every refusal one sentence."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -144,3 +145,22 @@ def rows_of(path: Path) -> bytes:
 
     with Reader.open(path) as reader:
         return b"".join(batch.rows.tobytes() for batch in reader.scan())
+
+
+def test_lines_that_are_missing_in_a_recording_are_a_gap_in_both_reports(
+    veloz: Run, quoter: Path, short: Path, tmp_path: Path
+) -> None:
+    """A recorder that lost a stretch of messages: the books' own numbers say so."""
+    torn = tmp_path / "torn.gz"
+    with gzip.open(short) as whole, gzip.open(torn, "wb") as out:
+        for number, line in enumerate(whole):
+            if not 500 <= number < 560:
+                out.write(line)
+    sound = veloz("backtest", quoter, "--data", short, "--journal", tmp_path / "sound", "--json").json
+    told = veloz("backtest", quoter, "--data", torn, "--journal", tmp_path / "result", "--json").json
+    assert sound["gaps"] == []
+    assert [(gap["symbol"], gap["what"]) for gap in told["gaps"]] == [("BTCUSDT", "depth messages are missing")]
+    assert any("have gaps: 1" in warning for warning in told["warnings"])
+    gaps = json.loads(Path(told["report_json"]).read_text())["gaps"]
+    assert [(gap["symbol"], gap["what"]) for gap in gaps] == [("BTCUSDT", "depth messages are missing (1)")]
+    assert "depth messages are missing" in Path(told["report"]).read_text()
