@@ -147,3 +147,27 @@ def test_what_is_rounded_need_not_be_whole(tmp_path: Path) -> None:
     """The middle of a book lies between ticks, and a greatest position between lots keeps float noise out of comparisons."""
     words = ("strategy.qty=0.01", "strategy.half_spread=0.05", "strategy.max_position=0.0255", "instrument.lot=0.005")
     assert plan_of(make_recording(tmp_path / "data", *ROWS), "", *words).world.traded
+
+
+PERPETUAL = msgspec.structs.replace(
+    BODY, venue="other", symbol="BTC-PERPETUAL", base="", quote="", settle="", tick="0.1", lot="0.001"
+)
+
+
+def test_an_instrument_whose_name_tells_no_assets_is_told_them(tmp_path: Path) -> None:
+    data = make_recording(tmp_path / "data", *ROWS, body=PERPETUAL)
+    with pytest.raises(SettingsError, match="does not tell its assets"):
+        plan_of(data, "[strategy]\nqty = 0.01")
+    for said in ("[instrument]", '[[instruments]]\nsymbol = "BTC-PERPETUAL"'):
+        plan = plan_of(data, f'{said}\nbase = "BTC"\nquote = "USD"\n[strategy]\nqty = 0.01')
+        (one,) = plan.world.traded
+        assert (one.base, one.quote, one.money, plan.world.reporting) == ("BTC", "USD", "USD", "USD")
+    words = ("instrument.base=BTC", "instrument.quote=USD", "strategy.qty=0.01")
+    assert plan_of(data, "", *words).world.reporting == "USD"
+
+
+def test_what_is_not_traded_need_not_tell_its_assets(tmp_path: Path) -> None:
+    data = make_recording_of([PERPETUAL, ETH], tmp_path / "data", *PAIR)
+    plan = plan_of(data, '[instrument]\nsymbol = "ETHUSDT"\n[strategy]\nqty = 0.01')
+    assert [each.instrument.symbol for each in plan.world.traded] == ["ETHUSDT"]
+    assert plan.world.reporting == "USDT"

@@ -56,6 +56,21 @@ def test_a_run_its_replay_and_its_verification(veloz: Run, quoter: Path, short: 
     } <= set(kinds)
 
 
+def test_an_order_of_a_result_is_not_explained_without_its_data(
+    veloz: Run, quoter: Path, short: Path, tmp_path: Path
+) -> None:
+    data, result = tmp_path / "recording", tmp_path / "result"
+    veloz("ingest", short, "--venue", "binance_usdm", "--journal", data, "--set", "ingest.snapshot=false")
+    assert veloz("backtest", quoter, "--data", data, "--journal", result, "--json").code == 0
+    dump = veloz("journal", "dump", "--journal", result, "--kind", "order.filled", "--limit", 1)
+    words = ("why", json.loads(dump.out)["order"], "--journal", result, "--json")
+    assert veloz(*words).code == 0
+    data.rename(tmp_path / "elsewhere")
+    gone = veloz(*words)
+    assert (gone.code, gone.json["error"]["code"]) == (2, "no_data")
+    assert "are not there" in gone.json["error"]["message"]
+
+
 def test_the_figures_are_those_of_the_rows(veloz: Run, quoter: Path, short: Path, tmp_path: Path) -> None:
     """Added up with decimals from what the journal tells."""
     result = tmp_path / "result"

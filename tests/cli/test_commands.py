@@ -126,10 +126,11 @@ def test_replay_from_a_time(veloz: Run, sample_journal: Path) -> None:
     assert told["records"] == told["to_seq"] - told["from_seq"] + 1
 
 
-def test_book_of_what_was_never_seen_is_empty(veloz: Run, sample_journal: Path) -> None:
+def test_book_of_what_was_never_seen_is_one_sentence(veloz: Run, sample_journal: Path) -> None:
     ran = veloz("book", "--journal", sample_journal, "--instrument", "NOSUCH", "--json")
-    assert ran.code == 0
-    assert (ran.json["synced"], ran.json["bids"], ran.json["asks"]) == (False, [], [])
+    assert (ran.code, ran.json["error"]["code"]) == (2, "no_instrument")
+    assert "never seen NOSUCH" in ran.json["error"]["message"]
+    assert "BTCUSDT" in ran.json["error"]["hint"]
     first = veloz("book", "--journal", sample_journal, "--instrument", "BTCUSDT", "--at", 2, "--json").json
     assert first["synced"] is False
 

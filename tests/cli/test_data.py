@@ -68,7 +68,7 @@ def test_event_files_come_in_by_their_product_alone(veloz: Run, tmp_path: Path) 
     ("words", "said"),
     [
         (("info", "nothing"), "There is no dataset nothing"),
-        (("import", "/nowhere.npz", "--product", "spot"), "Nothing says which venue"),
+        (("import", "/nowhere.npz", "--product", "spot"), "There is no file /nowhere.npz"),
         (("import", "FILE"), "Nothing says which venue"),
         (("import", "FILE", "--product", "perp"), "perp is no product"),
         (("import", "FILE", "--product", "spot", "--tick", "-1"), "--tick -1 is no decimal above 0"),

@@ -129,7 +129,7 @@ def make_world(instruments: Sequence[Instrument], settings: Settings) -> World:
         own = said.get(each.number, {}) if each.number in chosen else {}
         meant = _change(each, own) if each.number in chosen else each
         guessed = meant.multiplier_e8 != each.multiplier_e8 and "multiplier" not in own
-        listed.append(replace(_traded(meant), said=own, guessed=guessed))
+        listed.append(replace(_traded(meant, wanted=each.number in chosen), said=own, guessed=guessed))
     traded = tuple(each for each in listed if each.number in chosen)
     reporting = settings["account.reporting"] or traded[0].money
     accounts = _accounts_of(traded, settings)
@@ -339,12 +339,13 @@ def _require_bounds(known: Instrument, said: Mapping[str, str]) -> None:
         raise SettingsError(f"instrument.min_notional {said['notional_min']} is too great to be counted; write less.")
 
 
-def _traded(instrument: Instrument) -> Traded:
+def _traded(instrument: Instrument, *, wanted: bool = True) -> Traded:
+    """An instrument with its assets. One that is only listed may keep them to itself: they are then called as it is."""
     body = instrument.body
     product = PRODUCTS.get(body.product, Product.LINEAR)
     base, quote = body.base, body.quote
     if not base or not quote:
-        split = _split(body.symbol, product)
+        split = _split(body.symbol, product) or (None if wanted else (body.symbol, body.symbol))
         if split is None:
             raise SettingsError(f"{body.symbol} does not tell its assets; give instrument.base and instrument.quote.")
         base, quote = base or split[0], quote or split[1]

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from veloz.cli.main import add_common
-from veloz.cli.outcome import EXIT_OK, CommandError, print_json, say
+from veloz.cli.outcome import EXIT_OK, CommandError, print_json
 from veloz.cli.place import add_journal, check_range, journal_dir, parse_seq
 
 
@@ -30,6 +30,12 @@ def run(args: argparse.Namespace) -> int:
     _, at = check_range(path, 1, args.at)
     names = read_names(path, at)
     found = names.find(args.instrument)
+    if not found:
+        every = sorted({names.symbol(number) for number in range(1, len(names.catalogue) + 1)})
+        known = f"It knows {', '.join(every)}." if every else "It knows none yet."
+        raise CommandError(
+            f"The journal at {path} has never seen {args.instrument} up to row {at}.", code="no_instrument", hint=known
+        )
     if len(found) > 1:
         spelled = " or ".join(names.full_name(ix) for ix in found)
         raise CommandError(
@@ -38,26 +44,23 @@ def run(args: argparse.Namespace) -> int:
     answer: dict[str, Any] = {
         "instrument": args.instrument, "seq": at, "synced": False, "bids": [], "asks": [], "update_id": 0,
     }  # fmt: skip
-    if found:
-        warm_for(path, at)
-        with Bar("fold") as bar:
-            folded = (
-                recall(path, last=at, use_snapshot=False, on_progress=bar.update)
-                if args.no_snapshot
-                else recall_newest(path, at, bar.update)
-            )
-        depth = args.depth or read_settings(args.set).value("book.depth")
-        synced, bids, asks, update_id = top(folded.state, found[0], depth)
-        answer["instrument"] = names.symbol(found[0])
-        if synced:
-            answer.update(
-                synced=True,
-                update_id=int(update_id),
-                bids=names.decimals(found[0], at, bids),
-                asks=names.decimals(found[0], at, asks),
-            )
-    elif not args.json:
-        say(f"veloz: this journal has never seen {args.instrument}.")
+    warm_for(path, at)
+    with Bar("fold") as bar:
+        folded = (
+            recall(path, last=at, use_snapshot=False, on_progress=bar.update)
+            if args.no_snapshot
+            else recall_newest(path, at, bar.update)
+        )
+    depth = args.depth or read_settings(args.set).value("book.depth")
+    synced, bids, asks, update_id = top(folded.state, found[0], depth)
+    answer["instrument"] = names.symbol(found[0])
+    if synced:
+        answer.update(
+            synced=True,
+            update_id=int(update_id),
+            bids=names.decimals(found[0], at, bids),
+            asks=names.decimals(found[0], at, asks),
+        )
     if args.json:
         print_json(answer)
     else:

@@ -59,10 +59,6 @@ def split_inputs(files: list[str], venue: str | None) -> list[tuple[str, Path]]:
             raise CommandError(
                 f"No venue is called {named}.", code="unknown_venue", hint=f"Venues are {', '.join(VENUES)}."
             )
-        if not named and not Path(path).exists():
-            raise CommandError(
-                f"Nothing says which venue {word} is from.", code="no_venue", hint="Give --venue V or venue=PATH."
-            )
         if not Path(path).exists():
             raise CommandError(f"There is no file {path}.", code="no_such_file", hint="Check the path.")
         inputs.append((named, Path(path)))

@@ -18,7 +18,7 @@ from veloz.contracts import registry as r
 from veloz.contracts.layout import ROW
 from veloz.history.dump import Writer
 from veloz.history.names import Names, read_catalogue, read_lexicon
-from veloz.history.results import DataMissing, find_data, naming_of
+from veloz.history.results import find_data, naming_of
 from veloz.history.sentences import Sentences
 from veloz.instruments.lexicon import Lexicon
 
@@ -53,6 +53,7 @@ def find_chain(path: Path, text: str, last: int | None = None) -> Chain:
 
     Raises:
         NoSuchOrder: No row is about it.
+        DataMissing: It is a backtest's, and the data it was run on are not at hand.
         journal.ReadError: The journal cannot be read.
     """
     with Reader.open(path) as reader, reader.view() as view:
@@ -77,17 +78,14 @@ def find_chain(path: Path, text: str, last: int | None = None) -> Chain:
 def _add_data(view: View, chain: Chain) -> None:
     """In a backtest's result: beside the row that says how far the data were folded, the row of the data that was the last of them.
 
-    Data that are not at hand are left out: the chain is whole without them.
+    Raises:
+        DataMissing: They are not at hand, or are others.
     """
     marks = [entry for entry in chain.entries if entry["kind"] == r.DATA_FOLDED.name]
-    naming = naming_of(view) if marks else None
+    naming = naming_of(view)
     if naming is None:
         return
-    try:
-        path = find_data(naming)
-    except DataMissing:
-        return
-    with Reader.open(path) as reader, reader.view() as data:
+    with Reader.open(find_data(naming)) as reader, reader.view() as data:
         catalogue = read_catalogue(data, naming.last_seq)
         writer = Writer(Names(catalogue), Lexicon())
         for entry in marks:

@@ -98,3 +98,15 @@ def test_without_optuna_one_sentence_says_what_to_install(way: object, monkeypat
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(SweepError, match=r"needs optuna, .*install the extra: veloz\[ml\]"):
         way(space(), 10, 0)  # type: ignore[operator]
+
+
+def test_a_grid_is_counted_before_anything_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A range of nanoseconds has a thousand million points: to list them takes all memory there is."""
+    wide = space("interval_ns = {low = 10_000_000, high = 1_000_000_000, log = true}")
+
+    def list_all(self: object) -> None:
+        raise AssertionError("the points were listed")
+
+    monkeypatch.setattr("veloz.backtest.optimizer.space.Range.all", list_all)
+    with pytest.raises(SweepError, match="more than 100 points"):
+        next(search.grid(wide, 100, 0))

@@ -59,7 +59,7 @@ def grid(space: Space, trials: int, seed: int) -> Search:
     """Every point. `trials` is the most there may be; nothing is drawn."""
     points = 1
     for each in space.dimensions:
-        points *= len(each.all())
+        points *= len(each.all()) if each.size is None else each.size  # where there is no end, it says so
         if points > min(trials, GRID_MAX):
             raise SweepError(
                 f"The grid has more than {min(trials, GRID_MAX)} points, which optimize.trials allows; allow more, "
