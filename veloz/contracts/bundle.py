@@ -10,6 +10,7 @@ compiler may keep what it has read, which makes it as fast as arrays passed by t
 
 import hashlib
 import itertools
+from functools import cached_property
 from typing import Any, ClassVar, Final
 
 import numba
@@ -51,13 +52,10 @@ class Bundle:
         """Where the table lies: what `opener_at` finds the bundle by, as long as the bundle lives."""
         return int(self.table.ctypes.data)
 
-    @property
+    @cached_property
     def table(self) -> np.ndarray:
         """i8[n]: of every array its address and its lengths."""
-        kept: np.ndarray | None = self.__dict__.get("_table")
-        if kept is None:
-            kept = self.__dict__["_table"] = _tabulate(self)
-        return kept
+        return _tabulate(self)
 
 
 def _tabulate(bundle: Any) -> np.ndarray:

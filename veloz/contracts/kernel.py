@@ -114,16 +114,23 @@ class Entry:
     def __init__(self, function: Callable[..., Any], opened: list[type[Bundle] | None]) -> None:
         self.kernel = _compiled(function)
         self._numba_type_ = types.Dispatcher(self.kernel)  # what a kernel that names this object calls
-        self._bundles = tuple(place for place, bundle in enumerate(opened) if bundle is not None)
         self._crossing = _compiled(_crossing(function, self.kernel, opened))
+        self._call = _with_tables(self._crossing, opened)
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any) -> Any:
         """Call it with tables in place of bundles."""
-        given = list(args)
-        for place in self._bundles:
-            given[place] = given[place].table
-        return self._crossing(*given)
+        return self._call(*args)
+
+
+def _with_tables(crossing: Callable[..., Any], opened: list[type[Bundle] | None]) -> Callable[..., Any]:
+    """A function that gives `crossing` the tables of bundles."""
+    names = [f"a{place}" for place in range(len(opened))]
+    given = [f"{name}.table" if bundle else name for name, bundle in zip(names, opened, strict=True)]
+    made: Callable[..., Any] = eval(
+        f"lambda {', '.join(names)}: crossing({', '.join(given)})", {"crossing": crossing}
+    )  # pure: as below
+    return made
 
 
 def _crossing(function: Callable[..., Any], inner: Any, opened: list[type[Bundle] | None]) -> Callable[..., Any]:

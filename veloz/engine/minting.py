@@ -5,14 +5,14 @@ saying the same. An `order.cancel_requested` row needs an order that the state k
 import contract says so), and `Request` cannot be made any other way.
 """
 
-from collections.abc import Sequence
+from struct import Struct
 from typing import Final, Never, NoReturn, Protocol, SupportsIndex, final
 
 import numpy as np
 
 from veloz.contracts.bundle import reader
 from veloz.contracts.kernel import cold, entry, kernel
-from veloz.contracts.layout import WORD, words_of
+from veloz.contracts.layout import WORD
 from veloz.contracts.terms import Action, client_id
 from veloz.engine.making import A_AMEND, A_CANCEL, A_PLACE, K_AMEND, K_APPROVED, K_CANCEL, K_DRAFTED, K_REQUESTED
 from veloz.reducers.bits import M_ACTION, S_ACTION, part
@@ -23,6 +23,7 @@ from veloz.reducers.words import INSTRUMENT_SHIFT, KIND_MASK, ONE, RAW, WORD_MAS
 _SEAL: Final = object()  # who holds it makes requests; it never leaves this file
 _ACTIONS: Final = {int(action): action for action in Action}
 REQUEST_WORDS: Final = 14  # of a request in numbers
+_PARTS: Final = Struct(f"<{REQUEST_WORDS}q")
 _REQUEST: Final = I(REQUEST_WORDS)
 _rows_in: Final = reader(RAW)
 _OUTSIDE, _NO_ORDER, _OTHER, _NOT_APPROVED, _NOT_DRAFTED, _CHANGED, _NOT_IN_STATE = (I(-1 - n) for n in range(7))
@@ -78,10 +79,10 @@ class Request:
     callback_ppm: int
     expire_ns: int
 
-    def __init__(self, seal: object, parts: Sequence[int]) -> None:
+    def __init__(self, seal: object, parts: tuple[int, ...]) -> None:
         if seal is not _SEAL:
             raise UnapprovedError("Requests are made by the outbox, out of approved rows, and nowhere else.")
-        _put_parts(self, tuple(parts))
+        _put_parts(self, parts)
 
     @property
     def client_id(self) -> str:
@@ -126,14 +127,12 @@ def mint(step: Decided, state: State) -> list[Request]:
     Raises:
         UnapprovedError: A row asks for something that was not approved.
     """
-    rows = words_of(step.rows)
-    made = np.empty(len(step.rows) * REQUEST_WORDS, WORD)
-    n = int(confirm(state, rows, step.inputs, step.first_seq, made))
+    made = bytearray(len(step.rows) * _PARTS.size)
+    n = int(confirm(state, step.rows.view(WORD), step.inputs, step.first_seq, np.frombuffer(made, WORD)))
     if n < 0:
-        seq, key = made[:2].tolist()
+        seq, key, *_ = _PARTS.unpack_from(made)
         raise UnapprovedError(_FAULTS[n].format(seq=seq, key=key))
-    words = made[: n * REQUEST_WORDS].tolist()
-    return [Request(_SEAL, words[at : at + REQUEST_WORDS]) for at in range(0, len(words), REQUEST_WORDS)]
+    return [Request(_SEAL, parts) for parts in _PARTS.iter_unpack(memoryview(made)[: n * _PARTS.size])]
 
 
 @entry

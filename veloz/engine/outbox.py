@@ -43,7 +43,7 @@ class Outbox:
         made = mint(step, state)
         last = step.first_seq + len(step.rows) - 1
         self._held = last
-        self._waiting.extend((last, request) for request in made)
+        self._waiting.extend([(last, request) for request in made])
         return len(made)
 
     def release(self, durable_seq: int) -> list[Request]:

@@ -33,6 +33,7 @@ _DONE, _GROW_OUT, _ASK_MINDS, _ASK_STATEMENTS, _HEAR_MIND = (
 _INPUTS, _FIRST_SEQ, _ALONE, _MADE, _NOW = (
     (CURSOR.names or ()).index(name) for name in ("inputs", "first_seq", "alone", "made", "now")
 )
+_AT_REST: Final = memoryview(np.zeros(1, CURSOR).view(WORD))  # type: ignore[arg-type]
 _DECISIONS: Final = np.isin(np.arange(1 << 8), [kind.number for kind in DECISIONS])
 
 
@@ -100,7 +101,7 @@ class Engine:
         self.raised: dict[int, str] = {}  # by strategy, in the step under way
         self.work = new_work(OUT_FIRST)
         self._out_bytes = _bytes_of(self.work.out)
-        self._at = self.work.cursor.view(WORD)
+        self._at = memoryview(self.work.cursor.view(WORD))  # type: ignore[arg-type]
 
     def take(
         self,
@@ -125,7 +126,7 @@ class Engine:
         words, said = np.frombuffer(whole, WORD), _NOTHING
         self.raised.clear()
         at = self._at
-        at.fill(0)
+        at[:] = _AT_REST
         at[_INPUTS], at[_FIRST_SEQ], at[_ALONE] = kept, first_seq or 0, self.minds is None
         crew: Crew = getattr(self.minds, "crew", _NOBODY)
         while (why := int(take_step(self.state, shown, words, said, self.work, crew))) != _DONE:
@@ -143,7 +144,7 @@ class Engine:
             bodies: Of them.
         """
         at = self._at
-        made, first, kept = int(at[_MADE]), int(at[_FIRST_SEQ]), int(at[_INPUTS])
+        made, first, kept = at[_MADE], at[_FIRST_SEQ], at[_INPUTS]
         if made:
             whole = whole + self._out_bytes[: made * ROW_BYTES]
         made_rows = np.frombuffer(whole, ROW)
@@ -164,7 +165,7 @@ class Engine:
             bodies: Of them.
             said: What was said before.
         """
-        rows, first_seq = np.frombuffer(words, ROW), int(self._at[_FIRST_SEQ])
+        rows, first_seq = np.frombuffer(words, ROW), self._at[_FIRST_SEQ]
         if why == _ASK_MINDS:
             return self._ask(rows, bodies, first_seq)
         if why == _ASK_STATEMENTS:
@@ -192,7 +193,7 @@ class Engine:
     def _ask(self, rows: np.ndarray, bodies: list[Body], first_seq: int) -> np.ndarray:
         """What the strategies want: the words of rows."""
         assert self.minds is not None
-        wakes = self.minds.wake(self.state, rows, first_seq, int(self._at[_NOW]), bodies)
+        wakes = self.minds.wake(self.state, rows, first_seq, self._at[_NOW], bodies)
         self.raised.update({wake.strategy: wake.text for wake in wakes if wake.text})
         return words_of(*(wake.rows for wake in wakes))
 
