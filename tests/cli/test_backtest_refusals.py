@@ -1,6 +1,9 @@
 """What cannot be run is one sentence with the thing, the reason and the way out; exit 2; and nothing lies where nothing lay."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -171,7 +174,7 @@ def test_files_that_are_no_configuration(veloz: Run, world: Path, tmp_path: Path
 def test_a_disk_that_fills_leaves_nothing(
     veloz: Run, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk in the middle of the result: exit 74 as for every journal that froze, and no part of a result."""
+    """A full disk in the middle of the result: exit 3, and no part of a result."""
     import errno
 
     from journal.store import Store
@@ -184,9 +187,84 @@ def test_a_disk_that_fills_leaves_nothing(
     monkeypatch.setattr(Store, "commit", full)
     before = lying(tmp_path)
     ran = veloz("backtest", config, "--data", world / "data", "--journal", tmp_path / "result", "--json")
-    assert ran.code == 74, ran
+    assert ran.code == 3, ran
     assert ran.json["error"]["code"] == "disk_full"
+    assert "nothing of" in ran.json["error"]["message"]
     assert lying(tmp_path) == before
+
+
+def test_a_report_that_finds_no_room_leaves_the_result(
+    veloz: Run, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of the two files does not fit: the sentence says what stands, and no half of a report lies there."""
+    import errno
+
+    write = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if path.name == "report.html.part":
+            write(path, data[:100])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return write(path, data)
+
+    config = world / "run.toml"
+    config.write_text(GOOD)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    result, out = tmp_path / "result", tmp_path / "out"
+    ran = veloz("backtest", config, "--data", world / "data", "--journal", result, "--out", out, "--json")
+    assert ran.code == 3, ran
+    assert f"stands whole in {result}" in ran.json["error"]["message"]
+    assert not out.exists()
+    assert veloz("replay", "--journal", result, "--verify", "--json").code == 0
+
+
+def test_a_run_that_was_killed_says_so(veloz: Run, world: Path, tmp_path: Path) -> None:
+    config, result = world / "run.toml", tmp_path / "result"
+    config.write_text(GOOD)
+    words = ["backtest", str(config), "--data", str(world / "data"), "--journal", str(result), "--json"]
+    killed = """
+import os, sys
+from veloz.backtest.runner import Run
+from veloz.cli.main import main
+def finish(run):
+    run._sink.commit()
+    os.kill(os.getpid(), 9)
+Run.finish = finish
+sys.argv = ["veloz", *sys.argv[1:]]
+main()
+"""
+    env = {**os.environ, "NUMBA_DISABLE_JIT": "1", "VELOZ_DATA_DIR": str(tmp_path / "data")}
+    assert (
+        subprocess.run([sys.executable, "-c", killed, *words], env=env, check=False, capture_output=True).returncode
+        == -9
+    )
+    again = veloz(*words)
+    error = again.json["error"]
+    assert (again.code, "never ended" in error["message"]) == (2, True)
+    assert f"rm -r {result}" in error["hint"]
+    told = veloz("replay", "--journal", result, "--verify", "--json")
+    assert (told.code, told.json["ended"]) == (0, False)
+    assert "never ended" in told.err
+    shutil.rmtree(result)
+    assert veloz(*words).code == 0
+    assert veloz("replay", "--journal", result, "--json").json["ended"]
+
+
+def test_an_interrupt_says_that_nothing_was_kept(
+    veloz: Run, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from veloz.backtest.runner import Run as Playing
+
+    def stop(run: Playing) -> None:
+        raise KeyboardInterrupt
+
+    config = world / "run.toml"
+    config.write_text(GOOD)
+    monkeypatch.setattr(Playing, "finish", stop)
+    ran = veloz("backtest", config, "--data", world / "data", "--journal", tmp_path / "result", "--json")
+    assert ran.code == 130
+    assert "No result was kept" in ran.json["error"]["hint"]
+    assert not (tmp_path / "result").exists()
 
 
 def test_filters_that_the_data_do_not_state_are_told(veloz: Run, world: Path, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """`veloz data`: datasets are made once, known by their head hash, examined, and written as Parquet."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +110,55 @@ def test_every_row_is_in_its_parquet_file(veloz: Run, tmp_path: Path, monkeypatc
     assert {*bars["instrument"]} == {"binance_spot:AAAUSDT"}
     assert ({*bars["close"].tolist()}, {*bars["price_scale"].tolist()}) == ({55}, {1})
     assert "not empty" in veloz("data", "export", "AAA_USDT-1m", "--out", tmp_path / "out's").err
+
+
+def test_a_full_disk_leaves_no_dataset(veloz: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from journal.store import Store
+
+    def full(store: Store, changes: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Store, "commit", full)
+    file = candles(tmp_path / "AAA_USDT-1m.json")
+    ran = veloz("data", "import", file, "--product", "spot", "--name", "deep/one", "--json", *QUIET)
+    assert (ran.code, ran.json["error"]["code"]) == (3, "disk_full")
+    assert not (tmp_path / "data").exists()
+
+
+class Full:
+    """A DuckDB whose second file finds the disk full."""
+
+    class Error(Exception):
+        """As DuckDB's own."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def connect(self) -> "Full":
+        return self
+
+    def __enter__(self) -> "Full":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def register(self, name: str, columns: object) -> None: ...
+
+    def execute(self, text: str) -> None:
+        path = Path(text.partition("'")[2].partition("'")[0])
+        path.write_bytes(b"half")
+        self.written += 1
+        if self.written > 1:
+            raise self.Error("IO Error: Could not write file: No space left on device")
+
+
+def test_an_export_that_finds_no_room_leaves_nothing(
+    veloz: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = candles(tmp_path / "AAA_USDT-1m.json")
+    veloz("data", "import", file, "--product", "spot", *QUIET)
+    monkeypatch.setattr(parquet, "load_duckdb", Full)
+    ran = veloz("data", "export", "AAA_USDT-1m", "--out", tmp_path / "deep" / "out", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (3, "not_writable")
+    assert "No space left" in ran.json["error"]["message"]
+    assert not (tmp_path / "deep").exists()

@@ -17,7 +17,8 @@ with progress.Bar("counting", unit="rows") as bar:
     for done in range(40):
         bar.update(done * 1000, 40_000)
         time.sleep(0.02)
-with progress.waiting("thinking"):
+with progress.waiting("thinking") as note:
+    note("part 1 of 2")
     time.sleep(1.3)
 """
 
@@ -50,6 +51,7 @@ def test_the_bar_shows_share_and_rate() -> None:
     assert "rows/s" in seen
     assert "98 %" in seen
     assert "thinking …" in seen
+    assert "part 1 of 2" in seen
 
 
 def test_nothing_is_drawn_where_nobody_looks(capfd: object) -> None:

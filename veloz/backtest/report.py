@@ -31,15 +31,20 @@ def write_report(result: RunResult, folder: Path) -> Report:
 
     Raises:
         ValueError: The result is none; nothing is written.
-        OSError: They cannot be written.
+        OSError: They cannot be written; what stood there still does, and nothing else.
     """
     metrics = measure(result)
     texts = {JSON_NAME: json_of(result, metrics), HTML_NAME: page_of(result, metrics).encode()}
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        half = folder / f"{name}.part"
-        half.write_bytes(text)
-        half.replace(folder / name)
+    halves = {name: folder / f"{name}.part" for name in texts}
+    try:
+        for name, half in halves.items():
+            half.write_bytes(texts[name])
+        for name, half in halves.items():
+            half.replace(folder / name)
+    finally:
+        for half in halves.values():
+            half.unlink(missing_ok=True)
     return Report(folder / JSON_NAME, folder / HTML_NAME, metrics)
 
 

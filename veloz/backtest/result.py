@@ -12,6 +12,7 @@ from journal.limits import ROWS_MAX
 from veloz.contracts.layout import ROW
 from veloz.engine.step import Body, Step
 from veloz.history.ordering import joined
+from veloz.history.results import UNFINISHED, is_unfinished
 
 MAP_BYTES: Final = 64 << 30  # address space, not disk
 BATCH_ROWS: Final = 8_192
@@ -23,6 +24,11 @@ class Taken(ValueError):
 
 def require_free(path: Path) -> None:
     """See that a result may be written at a path. Raises Taken."""
+    if is_unfinished(path):
+        raise Taken(
+            f"The run at {path} never ended, or still goes on; "
+            f"take that directory away (rm -r {path}) and run the same again, or name a new one by --journal."
+        )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise Taken(f"{path} is not empty, and a result begins a journal of its own; name a new directory.")
 
@@ -43,6 +49,7 @@ class Recorder:
         self.path = path
         self._made = [each for each in (path, *path.parents) if not each.exists()]
         self._writer = Writer.open(path, map_size_bytes=MAP_BYTES)
+        (path / UNFINISHED).touch()
         self._rows: list[np.ndarray] = []
         self._bodies: list[Body] = []
         self._waiting = 0
@@ -90,6 +97,7 @@ class Recorder:
         try:
             self.flush()
             self._writer.flush()
+            (self.path / UNFINISHED).unlink(missing_ok=True)
         finally:
             self._writer.close()
 

@@ -6,11 +6,22 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from veloz.cli.failures import new_journal, nothing_kept
 from veloz.cli.main import add_common
-from veloz.cli.outcome import EXIT_OK, EXIT_USAGE, EXIT_WORLD, CommandError, print_json, print_table, say
+from veloz.cli.outcome import (
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_USAGE,
+    EXIT_WORLD,
+    CommandError,
+    print_json,
+    print_table,
+    say,
+)
 
 if TYPE_CHECKING:
     from veloz.backtest.ledger import Ledger
@@ -48,15 +59,23 @@ def run(args: argparse.Namespace) -> int:
     """Run, write the result and its reports, print what came of it."""
     begun = time.perf_counter()
     own, ours = split_overrides(args.set)
-    answer = run_backtest(
-        Path(args.config),
-        own,
-        ours,
-        journal=args.journal and Path(args.journal),
-        data=args.data,
-        out=args.out and Path(args.out),
-        paper=args.paper,
-    )
+    try:
+        answer = run_backtest(
+            Path(args.config),
+            own,
+            ours,
+            journal=args.journal and Path(args.journal),
+            data=args.data,
+            out=args.out and Path(args.out),
+            paper=args.paper,
+        )
+    except KeyboardInterrupt:
+        raise CommandError(
+            "Stopped.",
+            code="stopped",
+            hint="No result was kept; the same command begins the run again. In a terminal, q ends a run and keeps what it did.",
+            exit_code=EXIT_INTERRUPTED,
+        ) from None
     answer["seconds"] = time.perf_counter() - begun
     for warning in answer["warnings"]:
         say(f"veloz: {warning}")
@@ -106,6 +125,7 @@ def run_backtest(
     from veloz.backtest.result import Taken, require_free
     from veloz.backtest.settings import read_file
     from veloz.backtest.setup import make_plan
+    from veloz.cli.progress import waiting
     from veloz.daemon.config import read_settings
 
     own = read_settings(list(program))
@@ -120,7 +140,8 @@ def run_backtest(
         first, last = _range(recording, settings["data.from"], settings["data.to"])
         if paper:
             return _rehearse(settings, recording, first, last, place)
-        plan = make_plan(settings, recording, first, last)
+        with waiting("looking through the data"):
+            plan = make_plan(settings, recording, first, last)
     except (SettingsError, Taken) as error:
         raise refusal(error) from None
     named = out or (Path(settings["report.dir"]) if settings["report.dir"] else None)
@@ -254,7 +275,8 @@ def _import(inputs: Sequence[tuple[str, Path]], settings: Any, own: "Settings") 
         say(f"importing {', '.join(str(path) for path in paths)} into {place}")
         there = place.exists()
         try:
-            ingest_files(list(inputs), place, given=_given(paths, settings), unsafe_fs=True)
+            with new_journal(place):
+                ingest_files(list(inputs), place, given=_given(paths, settings), unsafe_fs=True)
         except CommandError:
             if not there:
                 shutil.rmtree(place, ignore_errors=True)
@@ -304,12 +326,13 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     from veloz.backtest.report import write_report
     from veloz.backtest.result import Recorder
     from veloz.cli.keys import Keys, Steered
-    from veloz.cli.progress import Bar
+    from veloz.cli.progress import Bar, waiting
     from veloz.engine.warm import warm, warm_step, warm_trading
 
-    for prepare in (warm, warm_trading, warm_step):
-        prepare()
-    _warm_run(plan)
+    with waiting("compiling and loading what runs need") as note:
+        for number, prepare in enumerate((warm, warm_trading, warm_step, partial(_warm_run, plan)), 1):
+            note(f"part {number} of 4")
+            prepare()
     span = plan.found.last_recv_ns + plan.named.shift_ns - plan.begin_ns
     ledger = Ledger(plan.world, plan.settings["report.equity_ns"], span)
     recorder = Recorder(place)
@@ -319,14 +342,24 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
             Steered(played, keys, bar).play()
         played.finish()
         recorder.close()
-    except BaseException:
+    except BaseException as error:
         recorder.drop()
+        if getattr(error, "code", "") == "disk_full":
+            raise nothing_kept(place) from error
         raise
     answer = answer_of(plan, played, ledger)
     outcome = outcome_of(
         plan, played, ledger, place, ", ".join(each.name for each in plan.settings.strategies), answer["warnings"]
     )
-    written = write_report(outcome, out)
+    try:
+        written = write_report(outcome, out)
+    except OSError as error:
+        raise CommandError(
+            f"The result stands whole in {place}, but its reports cannot be written in {out}: {error.strerror}.",
+            code="no_report",
+            hint="`veloz replay`, `why` and `journal` read it as it is; for reports make room and run again with another --journal.",
+            exit_code=EXIT_WORLD,
+        ) from error
     answer["metrics"], answer["journal"] = measure(outcome).as_dict(), str(place)
     answer["report"], answer["report_json"] = str(written.html), str(written.json)
     return answer

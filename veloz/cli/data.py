@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from veloz.cli.failures import new_journal
 from veloz.cli.ingest import add_instrument_words, ingest_as_said, split_inputs
 from veloz.cli.main import add_common
-from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table, say
+from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, EXIT_WORLD, CommandError, print_json, print_table, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +109,8 @@ def _import(args: argparse.Namespace) -> int:
             f"{name!r} is no name of a dataset.", code="bad_name", hint="Give --name, like --name btcusdt."
         )
     path = folder / name
-    answer = ingest_as_said(args, inputs, path)
+    with new_journal(path):
+        answer = ingest_as_said(args, inputs, path)
     more = {name: answer[name] for name in ("added", "kinds", "damaged", "warnings", "seconds")}
     _show(args, f"imported into {path}", [describe_dataset(path, name)], **more)
     return EXIT_FAILED_CHECK if answer["damaged"] else EXIT_OK
@@ -117,7 +119,7 @@ def _import(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     from veloz.cli.progress import Bar
     from veloz.contracts.registry import find_kinds
-    from veloz.history.parquet import export_parquet, load_duckdb
+    from veloz.history.parquet import NotWritten, export_parquet, load_duckdb
     from veloz.ingest.datasets import describe_dataset
 
     path, out = _place(args), Path(args.out)
@@ -136,8 +138,16 @@ def _export(args: argparse.Namespace) -> int:
             code="missing_extra",
             hint="Install the extra: pip install 'veloz[report]'.",
         )
-    with Bar("export") as bar:
-        rows, files = export_parquet(path, out, kinds, bar.update)
+    try:
+        with Bar("export") as bar:
+            rows, files = export_parquet(path, out, kinds, bar.update)
+    except NotWritten as error:
+        raise CommandError(
+            f"The files cannot be written in {out}, and nothing of them is left: {error}.",
+            code="not_writable",
+            hint="Make room there, or name another folder by --out.",
+            exit_code=EXIT_WORLD,
+        ) from error
     told = describe_dataset(path, _name(_folder(args), path))
     _show(args, f"exported {path}", [told], out=str(out), rows=rows, parquet=[str(file) for file in files])
     return EXIT_OK

@@ -1,5 +1,10 @@
 """What went wrong, for people: every exception of the rooms below as one sentence and an exit code."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
 from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_FROZEN, EXIT_USAGE, EXIT_WORLD, CommandError
 
 
@@ -70,3 +75,35 @@ def _sentence(text: str) -> str:
 def _where(error: BaseException) -> dict[str, object]:
     seq = getattr(error, "seq", None)
     return {} if seq is None else {"first_bad_seq": seq}
+
+
+@contextmanager
+def new_journal(path: Path) -> Iterator[None]:
+    """Around what makes a journal: where the disk fills meanwhile, nothing is left of one that was not there before.
+
+    Raises:
+        CommandError: The disk is full, and nothing of it is left.
+    """
+    import journal
+
+    made = [each for each in (path, *path.parents) if not each.exists()]
+    try:
+        yield
+    except journal.JournalError as error:
+        if error.code != "disk_full" or not made:
+            raise
+        shutil.rmtree(path, ignore_errors=True)
+        for each in made[1:]:
+            with suppress(OSError):
+                each.rmdir()
+        raise nothing_kept(path) from error
+
+
+def nothing_kept(path: Path) -> CommandError:
+    """The sentence for a disk that was full before a journal was whole."""
+    return CommandError(
+        f"The disk is full: nothing of {path} was kept.",
+        code="disk_full",
+        hint="Make room, and run the command again.",
+        exit_code=EXIT_WORLD,
+    )

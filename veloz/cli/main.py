@@ -6,7 +6,16 @@ import os
 import sys
 from collections.abc import Sequence
 
-from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, EXIT_USAGE, EXIT_WORLD, CommandError, print_error, say
+from veloz.cli.outcome import (
+    EXIT_FAILED_CHECK,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_USAGE,
+    EXIT_WORLD,
+    CommandError,
+    print_error,
+    say,
+)
 
 # name, one line of help, module below veloz.cli. Each module has add_arguments(parser) and run(args) -> exit code.
 COMMANDS = (
@@ -23,9 +32,7 @@ COMMANDS = (
     ("config", "what a setting is and why", "config"),
     ("doctor", "is this machine fit for it", "doctor"),
 )
-
-
-EXIT_INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
+GO_ON = ("ingest", "data", "optimize")  # commands that take up what they left, when they are run again
 
 
 class _Parser(argparse.ArgumentParser):
@@ -93,9 +100,9 @@ def main() -> None:
         print_error(error, as_json=as_json)
         code = error.exit_code
     except KeyboardInterrupt:
-        stopped = CommandError(
-            "Stopped.", code="stopped", hint="What was committed is safe; the same command continues."
-        )
+        goes_on = any(word in GO_ON for word in argv[:1])
+        hint = "What was committed is safe; the same command continues." if goes_on else "Run the command again."
+        stopped = CommandError("Stopped.", code="stopped", hint=hint)
         print_error(stopped, as_json=as_json)
         code = EXIT_INTERRUPTED
     except BrokenPipeError:

@@ -10,6 +10,7 @@ EXIT_FAILED_CHECK = 1
 EXIT_USAGE = 2
 EXIT_WORLD = 3
 EXIT_FROZEN = 74
+EXIT_INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
 
 
 class CommandError(Exception):

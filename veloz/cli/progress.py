@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
@@ -82,26 +82,33 @@ class Bar:
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Show that something goes on, and for how long, where there is nothing to count. Quiet for two seconds, as the bar."""
-    ended = threading.Event()
-    ticker = threading.Thread(target=_tick, args=(what, ended), daemon=True)
+def waiting(what: str) -> Iterator[Callable[[str], None]]:
+    """Show that something goes on, and for how long, where there is nothing to count. Quiet for two seconds, as the bar.
+
+    Yields:
+        Takes what is being done of it at the moment, in a word or two.
+    """
+    ended, notes = threading.Event(), [""]
+    ticker = threading.Thread(target=_tick, args=(what, notes, ended), daemon=True)
     if sys.stderr.isatty():
         ticker.start()
     try:
-        yield
+        yield notes.append
     finally:
         ended.set()
         if ticker.is_alive():
             ticker.join()
 
 
-def _tick(what: str, ended: threading.Event) -> None:
-    begun = time.monotonic()
+def _tick(what: str, notes: list[str], ended: threading.Event) -> None:
+    begun, width = time.monotonic(), 0
     if ended.wait(QUIET_S):
         return
     while not ended.wait(0.5):
-        sys.stderr.write(f"\r{what} … {time.monotonic() - begun:.0f} s ")
+        note = f", {notes[-1]}" if notes[-1] else ""
+        line = f"{what} … {time.monotonic() - begun:.0f} s{note} "
+        width = max(width, len(line))
+        sys.stderr.write(f"\r{line:{width}}")
         sys.stderr.flush()
-    sys.stderr.write("\r" + " " * (len(what) + 20) + "\r")
+    sys.stderr.write("\r" + " " * width + "\r")
     sys.stderr.flush()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from veloz.cli.code import CODE, TRUST, read_code
 from veloz.cli.main import add_common
-from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table
+from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table, say
 from veloz.cli.place import add_journal, check_range, journal_dir, parse_seq, parse_time
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fold, compare, print."""
+    from veloz.history.results import is_unfinished
+
     begun = time.perf_counter()
     path = journal_dir(args)
     first, last = check_range(path, _first(args, path), args.last)
@@ -63,6 +65,11 @@ def run(args: argparse.Namespace) -> int:
         trust=args.trust_journal_code,
     )
     answer["seconds"] = time.perf_counter() - begun
+    answer["ended"] = not is_unfinished(path)
+    if not answer["ended"]:
+        say(
+            f"veloz: The run of this result never ended, or still goes on: what it wrote up to row {last} is all there is."
+        )
     if args.json:
         print_json(answer)
     else:

@@ -4,7 +4,9 @@ DuckDB writes them; it is an extra (`report`), and nothing else here needs it.
 """
 
 import importlib
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -20,6 +22,10 @@ from veloz.instruments.catalogue import Catalogue
 
 ROWS_A_FILE: Final = 1 << 20
 Progress = Callable[[int, int], None]
+
+
+class NotWritten(Exception):
+    """A file cannot be written: its place is full, or forbidden. Nothing of the export is left."""
 
 
 def load_duckdb() -> ModuleType | None:
@@ -108,10 +114,31 @@ def export_parquet(path: Path, out: Path, kinds: set[int] | None, told: Progress
 
     Returns:
         Rows and files written.
+
+    Raises:
+        NotWritten: One of them cannot be.
     """
     duckdb = load_duckdb()
     assert duckdb is not None, "who calls this has looked"
+    made = [each for each in (out, *out.parents) if not each.exists()]
     sinks: dict[int, _Sink] = {}
+    try:
+        return _export(path, sinks, kinds, told, lambda kind, known: _Sink(duckdb, BY_NUMBER[kind], out, known))
+    except BaseException as error:
+        for kind in sinks:
+            shutil.rmtree(out / BY_NUMBER[kind].name, ignore_errors=True)
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
+        if isinstance(error, OSError | duckdb.Error):
+            raise NotWritten(" ".join(str(error).split()).rstrip(".")) from error
+        raise
+
+
+def _export(
+    path: Path, sinks: dict[int, _Sink], kinds: set[int] | None, told: Progress, make: Callable[[int, Catalogue], _Sink]
+) -> tuple[int, list[Path]]:
+    """The same into sinks that are made as their kinds come."""
     done = 0
     with Reader.open(path) as reader:
         with reader.view() as view:
@@ -123,7 +150,7 @@ def export_parquet(path: Path, out: Path, kinds: set[int] | None, told: Progress
                     continue
                 at = np.flatnonzero(rows["kind"] == kind)
                 if kind not in sinks:
-                    sinks[kind] = _Sink(duckdb, BY_NUMBER[kind], out, catalogue)
+                    sinks[kind] = make(kind, catalogue)
                 sinks[kind].add(rows[at], at + batch.first)
                 done += len(at)
             told(batch.first + len(rows) - 1, head)

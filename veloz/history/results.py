@@ -22,6 +22,7 @@ from veloz.history.dataset import Chunk, Cursor, clear_end, desk_chunks
 from veloz.reducers.fold import fold
 from veloz.reducers.state import State
 
+UNFINISHED: Final = "unfinished"  # a file beside a result, as long as its run goes on
 _BODY: Final = msgspec.msgpack.Decoder(DataBody)
 
 
@@ -41,6 +42,11 @@ class Naming:
     gated: bool
     paper: bool  # the venue's clock was the receive stamp
     body: DataBody
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether the run of a result has not ended: what stands there is its beginning."""
+    return (path / UNFINISHED).exists()
 
 
 def naming_of(view: View) -> Naming | None:
