@@ -10,6 +10,8 @@ import pytest
 
 from tests.backtest.made import BODY, level, make_recording_of, of, trade
 from tests.cli.conftest import Run
+from veloz.contracts import registry as r
+from veloz.contracts.layout import FIRST, LAST, STEP_END
 
 SPOT = msgspec.structs.replace(BODY, venue="binance_spot", product="spot", settle="")
 ETH = msgspec.structs.replace(BODY, symbol="ETHUSDT", base="ETH")
@@ -164,3 +166,108 @@ def test_two_journals_are_not_one(veloz: Run, tmp_path: Path) -> None:
     told = veloz("backtest", tmp_path / "run.toml", "--data", *paths, "--journal", tmp_path / "result", "--json")
     assert (told.code, (tmp_path / "result").exists()) == (2, False)
     assert "is a journal, and a run is on one" in told.json["error"]["message"]
+
+
+def marks(instrument: int, *told: tuple[float, int]) -> list[np.ndarray]:
+    """Marks at moments, at eight decimals."""
+    rows = []
+    for at_ms, price in told:
+        row = trade(at_ms, 0, 0)
+        row["kind"], row["version"], row["flags"] = r.MARK.number, r.MARK.version, FIRST | LAST | STEP_END
+        words = row.view(r.MARK.view)
+        words["settle_e8"], words["mark_e8"] = 0, price * 10**7
+        rows.append(of(instrument, row))
+    return rows
+
+
+HOLDS = '''
+from veloz.strategies import sdk
+
+
+class Holds(sdk.Strategy):
+    """Buys of every instrument once, as much as it is told."""
+
+    written_for = "1.0"
+    params = (sdk.Param("qty", "qty", default="10"),)
+    wakes = sdk.Wakes(events=("md.mark",))
+
+    def __init__(self):
+        self.done = False
+
+    def on_event(self, view, event):
+        if self.done:
+            return None
+        self.done = True
+        return [sdk.Order(each, sell=False, qty=view.params.qty, price=1_010) for each in view.instruments]
+'''
+
+
+@pytest.mark.parametrize(("isolated", "left"), [("", "0"), ("true", "10")])
+def test_what_margin_does_not_bear_is_closed_by_the_venue(veloz: Run, tmp_path: Path, isolated: str, left: str) -> None:
+    """10 at 100 of each; one falls to 85. A wallet of 160 that both share does not bear it, and neither stays; of one whose margin is its own,
+    1001 ÷ 10, the other hears nothing, and what it lost beyond that is not the wallet's.
+    """
+    (tmp_path / "holds.py").write_text(HOLDS)
+    books = [
+        of(number, each) for number in (1, 2) for each in (level(0, 1_000, 50_000), level(0, 1_001, 50_000, ask=True))
+    ]
+    fallen = [
+        level(500, 1_000, 0),
+        level(500, 850, 50_000),
+        level(500, 1_001, 0, ask=True),
+        level(500, 851, 50_000, ask=True),
+    ]
+    told = marks(1, (10, 1_000), (600, 850), (900, 850))
+    data = make_recording_of(
+        [BODY, ETH], tmp_path / "data", *by_time(books, fallen, told, marks(2, (11, 1_000), (901, 1_000)))
+    )
+    wallet = 1_000 if isolated else 160
+    text = f"[account]\nmargin = true\nleverage = 20\nbrackets = ['0 0.02']\nbalances = {{ USDT = {wallet} }}\n"
+    text += (
+        f"[[instruments]]\nsymbol = 'BTCUSDT'\nleverage = {10 if isolated else 20}\nisolated = {isolated or 'false'}\n"
+    )
+    text += "[[instruments]]\nsymbol = 'ETHUSDT'\n[strategy]\nname = 'holds.py:Holds'\nform = 'python'\n"
+    answer = ran(veloz, tmp_path, data, text)
+    assert answer["position"] == {"BTCUSDT": "0", "ETHUSDT": left}
+    why = [row["meta"].get("why", "") for row in rows_of(veloz, tmp_path, "order.filled")]
+    assert why.count("LIQUIDATION") == (1 if isolated else 2)
+    paid = [row["delta"] for row in rows_of(veloz, tmp_path, "account.changed")]
+    assert paid == (["51.325"] if isolated else [])  # 15.1 · 10 lost and 0.425 of fees, less 100.1
+
+
+def test_fees_in_a_third_asset_at_the_price_of_its_own_market(veloz: Run, tmp_path: Path) -> None:
+    """0.01 at 100 and 0.1 %, the third asset at 1003 ÷ 10: the balance of it pays, and the equity knows what it is worth."""
+    bnb = msgspec.structs.replace(SPOT, symbol="BNBUSDT", base="BNB")
+    data = make_recording_of([SPOT, bnb], tmp_path / "data", *by_time(swaying(1), swaying(2, later_ms=-40)))
+    text = (
+        "[account]\nbalances = { USDT = 1000, BTC = 1, BNB = 1 }\n[fees]\nasset = 'BNB'\nmaker = 0.001\ntaker = 0.001\n"
+    )
+    text += "[[strategies]]\ninstruments = 'BTCUSDT'\n[strategies.params]\n" + QUOTES
+    answer = ran(veloz, tmp_path, data, text)
+    fees = rows_of(veloz, tmp_path, "order.fee")
+    assert answer["fills"] == len(fees) > 1
+    assert {row["asset"] for row in fees} == {"BNB"}
+    assert 0 < float(answer["fees"]) < 0.002 * answer["fills"]
+
+
+def test_a_venue_that_takes_few_requests_rejects_the_rest(veloz: Run, tmp_path: Path) -> None:
+    data = make_recording_of([BODY], tmp_path / "data", *swaying(1))
+    text = "[match]\nrequests_most = 2\nrequests_ns = 1_000_000_000\n[strategy]\n" + QUOTES
+    ran(veloz, tmp_path, data, text)
+    assert len(rows_of(veloz, tmp_path, "order.rejected")) > 1
+    assert len(rows_of(veloz, tmp_path, "order.filled")) > 1
+
+
+def test_several_venues_on_paper_are_backtested_to_the_same(veloz: Run, tmp_path: Path) -> None:
+    data = make_recording_of([BODY, SPOT], tmp_path / "data", *by_time(swaying(1), swaying(2, later_ms=3)))
+    names = ("binance_usdm:BTCUSDT", "binance_spot:BTCUSDT")
+    text = "[[strategies]]\nname = '{0}'\ninstruments = '{0}'\n[strategies.params]\n" + QUOTES
+    (tmp_path / "run.toml").write_text("\n".join(text.format(name) for name in names))
+    words = ["backtest", tmp_path / "run.toml", "--data"]
+    live = veloz(*words, data, "--journal", tmp_path / "live", "--paper", "--json")
+    assert live.code == 0, live
+    again = veloz(*words, tmp_path / "live", "--journal", tmp_path / "result", "--json").json
+    for key in ("orders", "fills", "position", "cash", "fees", "equity_end"):
+        assert live.json[key] == again[key]
+    assert live.json["fills"] > 1
+    assert live.json["position"].keys() == set(names)
