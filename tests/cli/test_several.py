@@ -204,8 +204,8 @@ class Holds(sdk.Strategy):
 
 @pytest.mark.parametrize(("isolated", "left"), [("", "0"), ("true", "10")])
 def test_what_margin_does_not_bear_is_closed_by_the_venue(veloz: Run, tmp_path: Path, isolated: str, left: str) -> None:
-    """10 at 100 of each; one falls to 85. A wallet of 160 that both share does not bear it, and neither stays; of one whose margin is its own,
-    1001 ÷ 10, the other hears nothing, and what it lost beyond that is not the wallet's.
+    """10 at 100 of each; one falls to 85. A wallet of 160 that both share does not bear it, and neither stays; where margins are apart, of
+    1001 ÷ 10 each, the other stays, and what was lost beyond its own is not the wallet's.
     """
     (tmp_path / "holds.py").write_text(HOLDS)
     books = [
@@ -271,3 +271,13 @@ def test_several_venues_on_paper_are_backtested_to_the_same(veloz: Run, tmp_path
         assert live.json[key] == again[key]
     assert live.json["fills"] > 1
     assert live.json["position"].keys() == set(names)
+
+
+def test_what_went_otherwise_than_meant_is_told(veloz: Run, tmp_path: Path) -> None:
+    """A strategy that raises, and a tick that the data do not keep."""
+    (tmp_path / "both.py").write_text(BOTH)
+    data = make_recording_of([BODY], tmp_path / "data", *swaying(1))
+    text = '[instrument]\ntick = 0.5\n[strategy]\nname = "both.py:Both"\nform = "python"\n'
+    told = ran(veloz, tmp_path, data, text)["warnings"]
+    assert any("Strategy both was disabled" in each for each in told)
+    assert any("40 of 41 prices of BTCUSDT in the data are no multiples of its tick 0.5" in each for each in told)

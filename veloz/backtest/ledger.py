@@ -15,7 +15,7 @@ from veloz.backtest.walk import Seat
 from veloz.backtest.world import Traded, World
 from veloz.contracts import terms
 from veloz.contracts.codes import Product
-from veloz.contracts.registry import FEE, FILLED, REQUESTED
+from veloz.contracts.registry import DISABLED, FEE, FILLED, REQUESTED
 from veloz.engine.step import Step
 from veloz.engine.verify import copy_state
 from veloz.instruments.units import decimal_text
@@ -30,7 +30,7 @@ COIN_PLACES: Final = 18
 SECOND_NS: Final = 1_000_000_000
 POINTS_MAX: Final = 50_000
 MULTIPLIER: Final = Decimal(10**8)
-_WATCHED: Final = (FILLED.number, FEE.number, REQUESTED.number)
+_WATCHED: Final = (FILLED.number, FEE.number, REQUESTED.number, DISABLED.number)
 
 
 class Trade(NamedTuple):
@@ -89,6 +89,7 @@ class Ledger:
         self._next_ns = 0
         self.orders = 0
         self.trades: list[Trade] = []
+        self.disabled: list[int] = []  # numbers of strategies that did what they may not
         self.curve: list[Point] = []
         self._closed = new_state()  # as the end was valued
 
@@ -117,6 +118,7 @@ class Ledger:
 
     def _read(self, first_seq: int, rows: np.ndarray) -> None:
         self.orders += int((rows["kind"] == REQUESTED.number).sum())
+        self.disabled += rows[rows["kind"] == DISABLED.number].view(DISABLED.view)["strategy"].tolist()
         for at in np.flatnonzero(rows["kind"] == FILLED.number).tolist():
             row = rows[at].view(FILLED.view)
             meta = terms.unpack(terms.META, int(row["meta"]))

@@ -44,6 +44,11 @@ class Prices:
         np.add.at(counts, place, np.concatenate([counts for _, counts in self._parts]))
         return values, counts
 
+    def beside(self, tick: int) -> tuple[int, int]:
+        """How many prices are no multiples of a tick, and of how many."""
+        values, counts = self._total() if self._parts else (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        return int(counts[values % tick != 0].sum()), int(counts.sum())
+
     def median(self) -> int:
         """The lower median; 0 where there was none."""
         values, counts = self._total() if self._parts else (np.zeros(0, np.int64), np.zeros(0, np.int64))

@@ -432,11 +432,11 @@ def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
         "gaps": [gap._asdict() for gap in gaps],
         "config_hash": plan.settings.digest,
         "data_hash": plan.named.head,
-        "warnings": _warnings(plan, played, len(gaps)),
+        "warnings": _warnings(plan, played, len(gaps), ledger.disabled),
     }
 
 
-def _warnings(plan: "Plan", played: "Run", gaps: int) -> list[str]:
+def _warnings(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -> list[str]:
     found = []
     if plan.named.shift_ns:
         found.append(
@@ -458,6 +458,18 @@ def _warnings(plan: "Plan", played: "Run", gaps: int) -> list[str]:
                 f"The data state no {' and no '.join(lacks)} of {body.symbol}: one unit of the last decimal was taken. "
                 f"Give {' and '.join(f'instrument.{name}' for name in lacks)}, or import with --instruments."
             )
+        seen = plan.found.prices.get(each.number)
+        off, of = seen.beside(each.instrument.tick) if seen else (0, 0)
+        if off:
+            found.append(
+                f"{off:,} of {of:,} prices of {body.symbol} in the data are no multiples of its tick "
+                f"{each.instrument.price_text(each.instrument.tick)}: the venue counted each at the nearest one."
+            )
+    for number in dict.fromkeys(disabled):
+        found.append(
+            f"Strategy {plan.settings.strategies[number - 1].name} was disabled on its way: look at "
+            "`veloz journal dump --kind strategy.disabled`."
+        )
     if played.why:
         found.append(f"The run ended early: {played.why}.")
     if not plan.settings["gate.enabled"]:
