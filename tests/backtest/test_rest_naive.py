@@ -18,7 +18,7 @@ from veloz.contracts import layout, registry, terms
 from veloz.contracts.account import NameBody
 from veloz.contracts.codes import Product
 from veloz.contracts.instrument import InstrumentBody
-from veloz.contracts.terms import Action, OrderType, SelfTrade, TimeInForce, TriggerBy
+from veloz.contracts.terms import Action, OrderType, PositionSide, SelfTrade, TimeInForce, TriggerBy
 from veloz.reducers.fold import fold
 from veloz.reducers.state import State, new_state
 from veloz.reducers.words import RAW
@@ -47,7 +47,7 @@ def brackets_of(size: int) -> dict[int, list[tuple[Fraction, Fraction, Fraction]
     return {name: [(floor * unit, rate, cum * unit) for floor, rate, cum in BRACKETS[name]] for name in NAMES}
 
 
-def books_with(wallet: Fraction, size: int) -> State:
+def books_with(wallet: Fraction, size: int, hedge: bool) -> State:
     """What the exchange's own books begin as."""
     rows = Rows(1)
     rows.add(registry.STARTED, epoch=1)
@@ -63,7 +63,7 @@ def books_with(wallet: Fraction, size: int) -> State:
             definition=1,
         )  # fmt: skip
         rows.add(registry.ASSETS, number, product=product, base=BNB, quote=USDT, settle=USDT)
-    rows.add(registry.OPENED, body=NameBody(name="main"), account=ACCOUNT, market=2, reporting=USDT)
+    rows.add(registry.OPENED, body=NameBody(name="main"), account=ACCOUNT, market=2, hedge=int(hedge), reporting=USDT)
     for number, tiers in brackets_of(size).items():
         for tier, (floor, rate, cum) in enumerate(tiers):
             rows.add(
@@ -80,9 +80,9 @@ def books_with(wallet: Fraction, size: int) -> State:
 class Pair:
     """Both exchanges, on one clock. `size`: of a contract, in the quote; 0: contracts are linear."""
 
-    def __init__(self, wallet: Fraction, third: bool, margin: bool, size: int = 0) -> None:
+    def __init__(self, wallet: Fraction, third: bool, margin: bool, size: int = 0, hedge: bool = False) -> None:
         self.naive = DecimalExchange(list(NAMES), wallet, TIERS, brackets_of(size), size)
-        self.naive.third, self.naive.margin = (4 if third else None), margin
+        self.naive.third, self.naive.margin, self.hedge = (4 if third else None), margin, hedge
         fees: dict[str, Any] = (
             {"fee_in": FeeIn.THIRD, "third": BNB, "third_scale": SCALE, "third_instrument": 4} if third else {}
         )
@@ -107,7 +107,7 @@ class Pair:
         rules = Rules(
             accounts=True, margin=margin, tiers=tiers, entry=at_once, response=at_once, messages=16
         )  # fmt: skip
-        self.driven = Driven(traded, rules, books_with(wallet, size))
+        self.driven = Driven(traded, rules, books_with(wallet, size, hedge))
         self.heard = [np.zeros(0, RAW)]
         for number in NAMES if margin else ():
             self.naive.see_mark(50, number, Fraction(1000), Fraction(0), 0)
@@ -132,7 +132,8 @@ class Pair:
         spec = terms.pack(
             terms.SPEC, sell=int(words["side"] == "sell"), type=OrderType[words["kind"].upper()], account=ACCOUNT,
             tif=TimeInForce[words["tif"]], stp=SelfTrade[words["stp"].upper()], reduce_only=int(words["reduce"]),
-            trigger_by=TriggerBy[words["by"].upper()], action=Action[words["action"].upper()],
+            trigger_by=TriggerBy[words["by"].upper()],
+            position_side=PositionSide[words["position"].upper()], action=Action[words["action"].upper()],
         )  # fmt: skip
         request: Any = SimpleNamespace(
             seq=1, key=words["key"], instrument=words["name"], account=ACCOUNT, action=Action[words["action"].upper()],
@@ -143,14 +144,16 @@ class Pair:
         self.run(np.zeros(0, RAW), at)
 
 
-def order_of(number: int, at: int, event: tuple[Any, ...]) -> dict[str, Any]:
+def order_of(number: int, at: int, event: tuple[Any, ...], hedge: bool) -> dict[str, Any]:
     """A new order."""
     _, name, tick, qty, side, kind, tif, stp, reduce, far = event
+    position = ("long" if reduce else "short") if hedge else "both"
     if kind in WAITS and tif in ("GTX", "IOC", "FOK"):
         tif = "GTC"
     return {
         "action": "place", "key": number + 1, "name": name, "side": side, "kind": kind, "tif": tif, "stp": stp.name.lower(),
-        "reduce": reduce and far > 4, "qty": qty + 1, "price": LOW + tick if kind.endswith("limit") else 0,
+        "reduce": reduce and far > 4 and not hedge, "position": position,
+        "qty": qty + 1, "price": LOW + tick if kind.endswith("limit") else 0,
         "by": "mark" if far % 2 else "last", "trigger": LOW + far if kind in WAITS else 0,
         "activation": LOW + far if kind == "trailing_stop" and qty % 2 else 0,
         "callback": Fraction(1 + far, 1000) if kind == "trailing_stop" else Fraction(0), "expire": at + 17 * far if tif == "GTD" else 0,
@@ -180,7 +183,7 @@ def play(session: list[Any], pair: Pair, jump: int) -> None:
             pair.market(at, registry.MARK.number, 0, name, 0, mark * 10**7, mark * 10**7, int(rate * 10**8), due)
         else:
             if what == "place":
-                words = orders[number + 1] = order_of(number, at, event)
+                words = orders[number + 1] = order_of(number, at, event, pair.hedge)
             elif not orders:
                 continue
             else:
@@ -230,7 +233,7 @@ def compare(pair: Pair) -> None:
     assert sorted(fees) == sorted(naive.fees)
     assert funding == naive.funding
     held = [int(each) for each in pair.driven.venue.held]
-    assert held == [naive.books[3].held, 0, 0, naive.books[4].held, 0, 0]
+    assert held == [*naive.books[3].held.values(), *naive.books[4].held.values()]
     if pair.driven.clerk is not None:
         compare_books(pair)
 
@@ -243,9 +246,9 @@ def compare_books(pair: Pair) -> None:
     balance = clerk.state.balances[ACCOUNT * 1024 + USDT]
     owned = Fraction(int(balance["total"]) + int(balance["unrealized"]), 10**SCALE)
     assert abs(owned - naive.equity()) <= Fraction(1 + len(naive.told), 10**SCALE)  # an average cost is rounded
-    maintenance = sum(naive.maintenance(book) for book in naive.books.values() if book.held and book.mark)
+    maintenance = sum(naive.maintenance(*each) for each in naive.positions())
     rounded = Fraction(int(balance["maintenance"]), 10**SCALE) - maintenance
-    assert abs(rounded) <= (Fraction(len(NAMES), 10**SCALE) if naive.size else 0)  # coin has no last decimal
+    assert abs(rounded) <= (Fraction(2 * len(NAMES), 10**SCALE) if naive.size else 0)  # coin has no last decimal
 
 
 @settings(max_examples=80 if config.DISABLE_JIT else 1_300, phases=(Phase.generate,))
@@ -260,6 +263,15 @@ def test_the_same_as_an_exchange_of_fractions(session: list[Any], third: bool) -
 @given(SESSION, st.integers(1, 400), st.integers(0, 20))
 def test_the_same_with_inverse_contracts(session: list[Any], size: int, jump: int) -> None:
     pair = Pair(Fraction(10_000), False, margin=False, size=size)
+    play(session, pair, jump)
+    compare(pair)
+
+
+@settings(max_examples=60 if config.DISABLE_JIT else 700, phases=(Phase.generate,))
+@given(SESSION, st.integers(5, 300), st.integers(0, 20), st.booleans(), st.booleans())
+def test_the_same_in_hedge_mode(session: list[Any], wallet: int, jump: int, margin: bool, inverse: bool) -> None:
+    unit = Fraction(1, 100) if inverse else Fraction(1)
+    pair = Pair(wallet * unit, False, margin, size=SIZE if inverse else 0, hedge=True)
     play(session, pair, jump)
     compare(pair)
 

@@ -1,7 +1,7 @@
 """An exchange with an account, in plain dicts and fractions: everything but the book is worked out anew whenever it is asked for.
 
-Two or more contracts that settle in one asset, all linear or all inverse, one-way mode, no time on the wires. Prices are counted in tenths,
-quantities in ones.
+Two or more contracts that settle in one asset, all linear or all inverse, no time on the wires. Positions are "both"
+in one-way mode, "long" and "short" in hedge mode. Prices are counted in tenths, quantities in ones.
 """
 
 from fractions import Fraction
@@ -23,7 +23,8 @@ class Book(NaiveVenue):
         super().__init__()
         self.house, self.name = house, name
         self.waiting: list[dict[str, Any]] = []
-        self.held, self.last, self.mark = 0, 0, Fraction(0)
+        self.held = {"both": 0, "long": 0, "short": 0}
+        self.last, self.mark = 0, Fraction(0)
         self.rate, self.funding_at = Fraction(0), 0
         self.flow = Fraction(0)  # money that executions brought in
 
@@ -31,14 +32,18 @@ class Book(NaiveVenue):
         self.house.told.append((at, order["key"], what, price, qty))
 
     def closable(self, order: dict[str, Any]) -> int:
-        return max(-SIGN[order["side"]] * self.held, 0)
+        return max(-SIGN[order["side"]] * self.held[order["position"]], 0)
+
+    def closes(self, order: dict[str, Any]) -> bool:
+        """Whether an order may only close."""
+        return order["reduce"] or (order["position"], order["side"]) in (("long", "sell"), ("short", "buy"))
 
     def open_of(self, order: dict[str, Any]) -> int:
-        return min(order["leaves"], self.closable(order)) if order["reduce"] else order["leaves"]
+        return min(order["leaves"], self.closable(order)) if self.closes(order) else order["leaves"]
 
     def fill(self, at: int, order: dict[str, Any], price: int, qty: int, maker: bool = True) -> None:
         order["leaves"] -= qty
-        self.held += SIGN[order["side"]] * qty
+        self.held[order["position"]] += SIGN[order["side"]] * qty
         value = self.house.worth(Fraction(price), qty)
         self.flow -= self.house.way * SIGN[order["side"]] * value
         self.house.charge(value, qty, maker)
@@ -126,7 +131,7 @@ class Book(NaiveVenue):
                 self.say(at, order, "rejected")
             else:
                 self.waiting.append(order)
-        elif order["reduce"] and not self.closable(order):
+        elif self.closes(order) and not self.closable(order):
             self.say(at, order, "rejected")
         else:
             order["qty"] = order["leaves"] = self.open_of(order)
@@ -138,7 +143,7 @@ class Book(NaiveVenue):
             self.orders.remove(known)
             self.say(at, known, "canceled")
             return
-        if known["reduce"]:
+        if self.closes(known):
             leaves = min(leaves, self.closable(known))
             if not leaves:
                 self.orders.remove(known)
@@ -247,7 +252,7 @@ class Book(NaiveVenue):
         for order in [each for each in self.waiting if each["fired"]]:
             self.waiting.remove(order)
             order["kind"] = "limit" if order["kind"].endswith("limit") else "market"
-            if order["reduce"] and not self.closable(order):
+            if self.closes(order) and not self.closable(order):
                 self.say(at, order, "expired")
                 continue
             left = self.open_of(order)
@@ -257,7 +262,7 @@ class Book(NaiveVenue):
 
     def trim(self, at: int) -> None:
         for order in self.open_orders("buy") + self.open_orders("sell"):
-            if order["reduce"]:
+            if self.closes(order):
                 left = self.open_of(order)
                 order["qty"] -= order["leaves"] - left
                 order["leaves"] = left
@@ -302,14 +307,19 @@ class DecimalExchange:
 
     def equity(self) -> Fraction:
         paid = sum(amount for asset, amount in self.fees if asset == "money")
-        moved = sum((book.flow + self.way * self.holding(book) for book in self.books.values()), Fraction(0))
+        moved = sum((book.flow for book in self.books.values()), Fraction(0))
+        moved += sum((self.way * self.holding(*each) for each in self.positions()), Fraction(0))
         return self.wallet + moved + self.insured + Fraction(sum(self.funding) - paid, MONEY)
 
-    def holding(self, book: Book) -> Fraction:
-        return self.worth(book.mark, book.held) if book.held and book.mark else Fraction(0)
+    def positions(self) -> list[tuple[Book, str]]:
+        """What is open."""
+        return [(book, side) for book in self.books.values() for side, qty in book.held.items() if qty]
 
-    def maintenance(self, book: Book) -> Fraction:
-        notional = abs(self.holding(book))
+    def holding(self, book: Book, side: str) -> Fraction:
+        return self.worth(book.mark, book.held[side]) if book.mark else Fraction(0)
+
+    def maintenance(self, book: Book, side: str) -> Fraction:
+        notional = abs(self.holding(book, side))
         found = [each for each in self.brackets[book.name] if each[0] <= notional][-1]
         return max(notional * found[1] - found[2], Fraction(0))
 
@@ -322,23 +332,24 @@ class DecimalExchange:
                 book.say(at, order, "canceled")
             book.orders, book.waiting = [], []
         while self.fails():
-            worst = min(
-                (book for book in self.books.values() if book.held),
-                key=lambda book: (-self.maintenance(book), book.name),
-            )
+            # Of equal ones the first, and they stand in order.
+            worst, position = min(self.positions(), key=lambda each: -self.maintenance(*each))
             self.forced += 1
-            side = "sell" if worst.held > 0 else "buy"
-            order = {"key": -1, "side": side, "leaves": abs(worst.held), "kind": "market", "price": 0, "stp": "none"}
+            held = worst.held[position]
+            side = "sell" if held > 0 else "buy"
+            order = {
+                "key": -1, "side": side, "leaves": abs(held), "kind": "market", "price": 0, "stp": "none", "position": position,
+            }  # fmt: skip
             if worst.best[OTHER[side]] is not None:
                 worst._take(at, order, worst._crossed(order)[0], [])
             if order["leaves"]:
                 worst.fill(at, order, floor(worst.mark), order["leaves"], maker=False)
-        if self.equity() < 0 and not any(book.held for book in self.books.values()):
+        if self.equity() < 0 and not self.positions():
             self.insured -= self.equity()
 
     def fails(self) -> bool:
-        held = [book for book in self.books.values() if book.held]
-        return bool(held) and self.equity() <= sum(self.maintenance(book) for book in held)
+        held = self.positions()
+        return bool(held) and self.equity() <= sum(self.maintenance(*each) for each in held)
 
     def own(self, at: int) -> None:
         """What is due by itself at a moment."""
@@ -346,8 +357,9 @@ class DecimalExchange:
         for book in books:
             if 0 < book.funding_at <= at:
                 book.funding_at = 0
-                if book.held and book.rate and book.mark:
-                    self.funding.append(floor(-self.holding(book) * book.rate * MONEY))
+                for side, held in book.held.items():
+                    if held and book.rate and book.mark:
+                        self.funding.append(floor(-self.holding(book, side) * book.rate * MONEY))
         for book in books:
             book.expire(at)
         for book in books:
