@@ -56,12 +56,17 @@ def make_recording_of(bodies: Sequence[InstrumentBody], path: Path, *rows: np.nd
     """A journal of rows, behind the instruments they are of, which are numbered from 1."""
     with Writer.open(path, map_size_bytes=1 << 24) as writer:
         for number, body in enumerate(bodies, 1):
-            known = define(body, number)
-            listed = np.zeros(1, r.LISTED.view)
-            listed["kind"], listed["version"], listed["instrument"] = r.LISTED.number, 1, number
-            listed["flags"], listed["ts_recv"], listed["definition"] = STEP_END, BEGIN, 1
-            listed["scales"], listed["tick"], listed["lot"] = known.scales, known.tick, known.lot
-            listed["multiplier_e8"] = known.multiplier_e8
-            writer.append(listed, bodies=[(0, msgspec.msgpack.encode(body))])
+            state_instrument(writer, body, number)
         writer.append(np.concatenate(rows))
     return path
+
+
+def state_instrument(writer: Writer, body: InstrumentBody, number: int, version: int = 1) -> None:
+    """List an instrument; from version 2 on, change it."""
+    known, kind = define(body, number, version), r.LISTED if version == 1 else r.CHANGED
+    stated = np.zeros(1, kind.view)
+    stated["kind"], stated["version"], stated["instrument"] = kind.number, 1, number
+    stated["flags"], stated["ts_recv"], stated["definition"] = STEP_END, BEGIN, version
+    stated["scales"], stated["tick"], stated["lot"] = known.scales, known.tick, known.lot
+    stated["multiplier_e8"] = known.multiplier_e8
+    writer.append(stated, bodies=[(0, msgspec.msgpack.encode(body))])

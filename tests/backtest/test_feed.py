@@ -130,8 +130,9 @@ def test_a_feed_hands_out_both_sides_of_a_real_recording(recording: Path) -> Non
     with Reader.open(recording) as reader, reader.view() as view:
         head = view.head()[0]
     found = survey(recording, 1, head)
-    shift = found.shift_ns(5)
-    assert shift == 5 - found.least_lag_ns > 0
+    shift = found.shift_ns(found.instruments, 5)
+    assert shift == 5 - found.least_lag_ns(found.instruments) > 0
+    assert found.shift_ns([], 5) == 0, "rows of what is not traded move nothing"
     feed = Feed(recording, 1, head, shift_ns=shift, back_ns=found.back_ns)
     desk, venue, asked = 0, 0, found.first_event_ns
     newest = 0

@@ -143,6 +143,17 @@ class Desk:
         self._fold(chunk.rows[lo:hi])
         self._note(chunk, hi)
 
+    def fold_known(self, chunk: Chunk, begin: int, first_seq: int) -> int:
+        """Fold the steps of a chunk that end in front of the first row that counts; the next step.
+
+        Args:
+            chunk, begin: From which step on.
+            first_seq: Number of that row in the recording.
+        """
+        end = max(begin, int(np.searchsorted(chunk.seqs[chunk.ends - 1], first_seq)))
+        self.fold_steps(chunk, begin, end)
+        return end
+
     def ask(self, chunk: Chunk, step: int, inputs: np.ndarray) -> Step | None:
         """Fold one step of the recording and decide; None where the result has no step of it.
 

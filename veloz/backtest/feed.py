@@ -5,7 +5,7 @@ departs from the order of the rows, prices, silences. Memory holds what lies bet
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -49,10 +49,13 @@ class Survey:
     venue_rows: int = 0
     instruments: set[int] = field(default_factory=set)
     kinds: set[tuple[int, int]] = field(default_factory=set)  # (kind, instrument) of every row
-    least_lag_ns: int = _FAR  # receive − event, where a row has both
+    least_lags_ns: dict[int, int] = field(
+        default_factory=dict
+    )  # of each instrument: receive − event, where a row has both
     most_lag_ns: int = -_FAR
     back_ns: int = 0  # a row's venue time is at most this much below that of a row before it
     applied: bool = False  # somebody else has put it in order, and both clocks hold as they stand
+    known_ns: int = 0  # the newest receive stamp in front of the rows that count
     first_recv_ns: int = _FAR
     first_event_ns: int = _FAR
     last_recv_ns: int = 0
@@ -64,11 +67,16 @@ class Survey:
     silences_n: int = 0
     gaps: GapFinder = field(default_factory=GapFinder)
 
-    def shift_ns(self, base_ns: int) -> int:
-        """What receive stamps are moved by: the least lag becomes `base_ns` where it is below 0, unless the stamps hold as they stand."""
-        if self.applied:
-            return 0
-        return base_ns - self.least_lag_ns if self.least_lag_ns < 0 else 0
+    def least_lag_ns(self, traded: Iterable[int]) -> int:
+        """The least of some instruments."""
+        return min((self.least_lags_ns.get(each, _FAR) for each in traded), default=_FAR)
+
+    def shift_ns(self, traded: Iterable[int], base_ns: int) -> int:
+        """What receive stamps are moved by: the least lag of what is traded becomes `base_ns` where it is below 0, unless the stamps
+        hold as they stand.
+        """
+        least = 0 if self.applied else self.least_lag_ns(traded)
+        return base_ns - least if least < 0 else 0
 
     def middles(self, *, first: bool) -> dict[int, int]:
         """A price in the middle of each instrument's; `first`: of those that were known when it had begun."""
@@ -77,7 +85,9 @@ class Survey:
         return {instrument: self.median(instrument) for instrument in self.prices.keys() | self.opens.keys()}
 
     def begin_ns(self, shift_ns: int) -> int:
-        """The smallest stamp, receive stamps moved."""
+        """The smallest stamp, receive stamps moved; where rows in front of them are known, the desk's first one behind those."""
+        if self.known_ns:
+            return max(self.first_recv_ns, self.known_ns) + shift_ns
         return min(self.first_event_ns, self.first_recv_ns + shift_ns)
 
     def median(self, instrument: int) -> int:
@@ -96,12 +106,13 @@ class Survey:
         return all(kind in _BARS for kind, _ in self.kinds)
 
 
-def survey(path: Path, first: int, last: int, *, receive: bool = False) -> Survey:
+def survey(path: Path, first: int, last: int, *, folded_from: int = 0, receive: bool = False) -> Survey:
     """Walk over a recording once.
 
     Args:
         path: Its journal.
         first, last: Rows that count.
+        folded_from: The first row that is folded in front of them; 0: none is.
         receive: The venue's clock is the receive stamp.
 
     Raises:
@@ -109,24 +120,33 @@ def survey(path: Path, first: int, last: int, *, receive: bool = False) -> Surve
     """
     found, clock, newest = Survey(), VenueClock(0, receive=receive), -_FAR
     _note_listed(found.gaps, path, first - 1)
-    for _, rows in SlabReader(path, first, last):
+    for begin, rows in SlabReader(path, folded_from or first, last):
         words = words_of(rows)
-        found.gaps.see(words.view(ROW).reshape(-1))
-        found.first_prices.see(words)
         kinds = words[:, HEAD] & _KIND
-        words = words[(kinds > 0) & (kinds <= VENUE_TRADE.number)]
-        if not len(words):
-            continue
-        _note_stamps(found, words)
-        _note_prices(found, words)
-        seen = venue_words(words)
-        found.venue_rows += len(seen)
+        market = (kinds > 0) & (kinds <= VENUE_TRADE.number)
+        known = max(0, min(first - begin, len(words)))
+        if known:
+            found.known_ns = max(found.known_ns, int(words[:known][market[:known], TS_RECV].max(initial=0)))
+        if known < len(words):
+            _note(found, words[known:], market[known:])
+        seen = venue_words(words[market])
         if len(seen):
             times = clock.times(seen)
             peak = np.maximum(np.maximum.accumulate(times), newest)
             found.back_ns = max(found.back_ns, int((peak - times).max()))
             newest = int(peak[-1])
     return found
+
+
+def _note(found: Survey, words: np.ndarray, market: np.ndarray) -> None:
+    """Rows that count."""
+    found.gaps.see(words.view(ROW).reshape(-1))
+    found.first_prices.see(words)
+    words = words[market]
+    if len(words):
+        _note_stamps(found, words)
+        _note_prices(found, words)
+        found.venue_rows += len(venue_words(words))
 
 
 def _note_listed(gaps: GapFinder, path: Path, last: int) -> None:
@@ -149,8 +169,11 @@ def _note_stamps(found: Survey, words: np.ndarray) -> None:
     found.longest_ns = max(found.longest_ns, int(lengths.max(initial=0)))
     both = stated > 0
     if both.any():
-        lags = received[both] - stated[both]
-        found.least_lag_ns = min(found.least_lag_ns, int(lags.min()))
+        lags, those = received[both] - stated[both], words[both, HEAD] >> _INSTRUMENT
+        least = np.full(int(those.max()) + 1, _FAR, np.int64)
+        np.minimum.at(least, those, lags)
+        for each in np.flatnonzero(least < _FAR).tolist():
+            found.least_lags_ns[each] = min(found.least_lags_ns.get(each, _FAR), int(least[each]))
         found.most_lag_ns = max(found.most_lag_ns, int(lags.max()))
         found.first_event_ns = min(found.first_event_ns, int(stated[both].min()))
     found.first_recv_ns = min(found.first_recv_ns, int(received.min()))

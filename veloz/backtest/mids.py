@@ -65,7 +65,7 @@ def _folded(state: State, rows: np.ndarray) -> State:
 def _blocks(path: Path, naming: Naming, back_ns: int) -> Iterator[np.ndarray]:
     """The venue's rows as a desk would fold them that stood beside the venue: RAW[n]."""
     order = VenueOrder(VenueClock(naming.shift_ns, receive=naming.paper), back_ns)
-    for _, rows in SlabReader(path, naming.first_seq, naming.last_seq):
+    for _, rows in SlabReader(path, naming.folded_from, naming.last_seq):
         yield from _beside(order.add(rows))
     yield from _beside(order.rest())
 

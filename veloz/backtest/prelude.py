@@ -89,6 +89,7 @@ class Named:
     paper: bool
     path: str
     head: str
+    folded_from: int = 0  # as in `DataBody`
 
 
 def world_rows(world: World, settings: Settings, named: Named, now_ns: int, limits: str) -> Rows:
@@ -121,7 +122,8 @@ def _name(rows: Rows, settings: Settings, named: Named) -> None:
     rows.add(
         registry.DATA_NAMED,
         body=DataBody(
-            path=named.path, head=named.head, config=settings.canonical(), config_hash=settings.digest, seed=settings["seed"]
+            path=named.path, head=named.head, config=settings.canonical(), config_hash=settings.digest, seed=settings["seed"],
+            folded_from=named.folded_from,
         ),
         first_data_seq=named.first_seq, last_data_seq=named.last_seq, shift_ns=named.shift_ns,
         gated=int(settings["gate.enabled"]), venue_clock=int(named.paper),

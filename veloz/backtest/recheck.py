@@ -114,11 +114,20 @@ class Recheck:
         """A step that has data in front of it."""
         said = rows[0].view(DATA_FOLDED.view)
         previous, until = int(said["previous_seq"]), int(said["data_seq"])
+        if not self._desk.data_seq:
+            self._fold_known()
         self._fold_to(first_seq, min(previous, until))
         if previous >= until:
             return self._desk.take(int(said["ts_recv"]), rows[1:inputs], [(at - 1, body) for at, body in bodies])
         chunk = self._here()
         return None if chunk is None else self._ask(chunk, rows[1:inputs])
+
+    def _fold_known(self) -> None:
+        """What stands in front of the rows that count."""
+        while (chunk := self._here()) is not None:
+            self._at = self._desk.fold_known(chunk, self._at, self._naming.first_seq)
+            if self._at < len(chunk.ends):
+                return
 
     def _here(self) -> Chunk | None:
         """The chunk that holds the next step of the recording."""

@@ -143,6 +143,22 @@ class Run(Walk):
         self._hand = Hand()
         self._sent = self._hand.sent
         self._seconds = 0.0
+        self._known = 0  # rows of the recording in front of those that count
+
+    def fold_to(self, first_seq: int, begin_ns: int) -> None:
+        """Fold what stands in front of the rows that count: desk and venue know it, and nobody is asked.
+
+        Args:
+            first_seq: The first row that counts.
+            begin_ns: When the run begins: the venue goes no further.
+        """
+        while (chunk := self._next_chunk()) is not None:
+            end = self.desk.fold_known(chunk, self._hand.at, first_seq)
+            self._hand.at = end
+            self._advance(min(int(chunk.times[end - 1]) if end else 0, begin_ns) - 1)
+            if end < len(chunk.ends):
+                break
+        self._known = self.desk.data_rows
 
     # --- controls ---------------------------------------------------------------------------------------------------------
 
@@ -166,7 +182,7 @@ class Run(Walk):
     @property
     def progress(self) -> Progress:
         """How far it is."""
-        return Progress(self.desk.data_rows, self._total, self.desk.now_ns, self._seconds)
+        return Progress(self.desk.data_rows - self._known, self._total, self.desk.now_ns, self._seconds)
 
     def _go(self, reached: "Reached | None", events: int) -> bool:
         self.paused, done, begun = False, 0, time.perf_counter()

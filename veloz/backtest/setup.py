@@ -60,7 +60,7 @@ def make_plan(
     data: Path,
     first: int = 1,
     last: int | None = None,
-    walk: Callable[[Path, int, int, bool], Survey] | None = None,
+    walk: Callable[[Path, int, int, int, bool], Survey] | None = None,
 ) -> Plan:
     """Walk over the data and see whether the settings can be run on them.
 
@@ -74,14 +74,15 @@ def make_plan(
         SettingsError: They cannot.
         journal.ReadError: The recording cannot be read.
     """
-    head, digest, instruments, paper_run = read_recording(data, last)
+    head, digest, listed, paper_run = read_recording(data, first, last)
     if last is None or last > head:
         last = head
     if last < first:
         raise SettingsError(f"The data at {data} hold no row of the range that is asked for; choose another one.")
-    world = make_world(instruments, settings)
+    world = make_world([each.instrument for each in listed], settings)
+    folded_from = fold_from(listed, world, first)
     paper = settings["data.clock"] == "receive" or (paper_run is not None and not settings["data.clock"])
-    found = (walk or _survey)(data, first, last, paper)
+    found = (walk or _survey)(data, first, last, folded_from, paper)
     if not found.rows:
         raise SettingsError(f"The data at {data} hold no row of a market; import a recording first.")
     for each in world.traded:
@@ -90,18 +91,21 @@ def make_plan(
                 f"The data hold no row of {each.instrument.symbol}; choose another instrument or range."
             )
     _check_suits(settings["match.model"], world, found)
-    shift = 0 if paper else found.shift_ns(settings["latency.feed_base_ns"])
-    if not paper and found.least_lag_ns + shift < 0 and found.least_lag_ns < 0:
+    traded = [each.number for each in world.traded]
+    shift = 0 if paper else found.shift_ns(traded, settings["latency.feed_base_ns"])
+    least = found.least_lag_ns(traded)
+    if not paper and least + shift < 0 and least < 0:
         raise SettingsError(
-            f"The data reach the desk up to {-found.least_lag_ns} ns before the venue; "
+            f"The data reach the desk up to {-least} ns before the venue; "
             "their stamps are taken as they stand, so correct them first."
         )
     library, sources = library_of(settings)
     limits = limits_of(settings)
-    named = Named(first, last, shift, paper, str(data.resolve()), digest)
+    named = Named(first, last, shift, paper, str(data.resolve()), digest, folded_from if found.known_ns else 0)
     begin = found.begin_ns(shift)
     if paper:
-        begin = found.first_recv_ns if paper_run is None or paper_run.seq < first else paper_run.ts_ns
+        live = paper_run is not None and paper_run.seq >= first
+        begin = paper_run.ts_ns if paper_run is not None and live else max(found.first_recv_ns, found.known_ns)
     world_rows(world, settings, named, begin, limits)
     strategy_rows(world, settings.strategies, library, sources, begin)
     ladders = ladders_of(world, found.middles(first=paper), settings)
@@ -115,21 +119,29 @@ class Began(NamedTuple):
     ts_ns: int
 
 
+class Listed(NamedTuple):
+    """An instrument over the rows that count."""
+
+    instrument: Instrument  # its newest version; its quanta are those of the first row
+    counted_from: int  # the first row from which on it is counted in these quanta
+    counted_until: int  # the last one; 0: to the end of the rows that count
+
+
 class Recording(NamedTuple):
     """What a recording is, before its rows are looked at."""
 
     head: int
     digest: str  # names it
-    instruments: list[Instrument]  # as they were first listed
+    listed: list[Listed]
     paper: Began | None  # the run on paper that recorded it
 
 
-def read_recording(data: Path, last: int | None = None) -> Recording:
+def read_recording(data: Path, first: int = 1, last: int | None = None) -> Recording:
     """See what a recording is.
 
     Args:
         data: Its journal.
-        last: Last row of it that counts; None: to its head.
+        first, last: Rows of it that count; None: to its head.
 
     Raises:
         SettingsError: It is none.
@@ -146,7 +158,7 @@ def read_recording(data: Path, last: int | None = None) -> Recording:
         batch = view.batch_at(min(last or head, head))
         assert batch is not None
         catalogue = read_catalogue(view, batch.last)
-        listed = [_as_listed(catalogue.versions(each.number)) for each in catalogue]
+        listed = [_as_listed(catalogue.versions(each.number), first, min(last or head, head)) for each in catalogue]
         return Recording(head, batch.digest.hex(), listed, paper_began(view, batch.last))
 
 
@@ -160,23 +172,42 @@ def paper_began(view: View, last: int) -> Began | None:
     return None
 
 
-def _as_listed(versions: Sequence[tuple[int, Instrument]]) -> Instrument:
-    """The first version of an instrument, with what later ones say that changes no quantum.
+def _as_listed(versions: Sequence[tuple[int, Instrument]], first: int, last: int) -> Listed:
+    """An instrument as the first row that counts has it, with what later versions say that changes no quantum."""
+    at = max((k for k, (seq, _) in enumerate(versions) if seq <= first), default=0)
+    scales, begin = versions[at][1].scales, at
+    while begin and versions[begin - 1][1].scales == scales:
+        begin -= 1
+    newest, until = versions[at][1], 0
+    for seq, each in versions[at + 1 :]:
+        if seq > last:
+            break
+        if each.scales != scales:
+            until = seq - 1
+            break
+        newest = each
+    return Listed(newest, versions[begin][0] if begin else 1, until)
+
+
+def fold_from(listed: Sequence[Listed], world: World, first: int) -> int:
+    """The first row that can be folded in front of those that count: from there on everything traded is counted alike.
 
     Raises:
-        SettingsError: Its quanta change.
+        SettingsError: Quanta of what is traded change within the rows that count.
     """
-    first, newest = versions[0][1], versions[-1][1]
-    for seq, each in versions:
-        if each.scales != first.scales:
+    traded = {each.number for each in world.traded}
+    mine = [each for each in listed if each.instrument.number in traded]
+    for each in mine:
+        if each.counted_until:
             raise SettingsError(
-                f"The data count {first.symbol} in other quanta from row {seq} on; run the two parts apart, by data.from and data.to."
+                f"The data count {each.instrument.symbol} in other quanta from row {each.counted_until + 1} on; "
+                "run the two parts apart, by data.from and data.to."
             )
-    return newest
+    return min(max((each.counted_from for each in mine), default=1), first)
 
 
-def _survey(data: Path, first: int, last: int, receive: bool) -> Survey:
-    return survey(data, first, last, receive=receive)
+def _survey(data: Path, first: int, last: int, folded_from: int, receive: bool) -> Survey:
+    return survey(data, first, last, folded_from=folded_from, receive=receive)
 
 
 def library_of(settings: Settings) -> tuple[Library, dict[str, str]]:
@@ -257,8 +288,9 @@ def make_run(
         asks_always: As in `Desk`.
     """
     named = plan.named
+    begin = named.folded_from or named.first_seq
     feed = Feed(
-        plan.data, named.first_seq, named.last_seq, shift_ns=named.shift_ns, back_ns=plan.found.back_ns, receive=named.paper
+        plan.data, begin, named.last_seq, shift_ns=named.shift_ns, back_ns=plan.found.back_ns, receive=named.paper
     )  # fmt: skip
     desk = Desk(Host(plan.library), asks_always=asks_always)
     run = Run(desk, venue, feed, total=plan.found.rows, sink=sink, watchers=watchers)
@@ -267,4 +299,6 @@ def make_run(
         strategy_rows(plan.world, plan.settings.strategies, plan.library, plan.sources, plan.begin_ns),
     ):
         run.begin(rows.rows(), rows.bodies)
+    if named.folded_from:
+        run.fold_to(named.first_seq, plan.begin_ns)
     return run

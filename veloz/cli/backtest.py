@@ -439,8 +439,9 @@ def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
 def _warnings(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -> list[str]:
     found = []
     if plan.named.shift_ns:
+        least = plan.found.least_lag_ns(each.number for each in plan.world.traded)
         found.append(
-            f"Receive stamps of the data lie up to {-plan.found.least_lag_ns / 1e6:,.3f} ms before the venue's: "
+            f"Receive stamps of the data lie up to {-least / 1e6:,.3f} ms before the venue's: "
             f"all of them were moved by {plan.named.shift_ns / 1e6:,.3f} ms."
         )
     if gaps:

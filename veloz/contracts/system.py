@@ -79,6 +79,9 @@ class DataBody(msgspec.Struct, frozen=True, kw_only=True):
     config: str  # canonical JSON of the run's settings
     config_hash: str
     seed: int = 0
+    folded_from: int = (
+        0  # rows from here on to the first that counts were folded in front of it, and nobody was asked; 0: none were
+    )
 
 
 class DataFolded(msgspec.Struct, frozen=True, kw_only=True, tag="system.data_folded.v1"):

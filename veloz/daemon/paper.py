@@ -17,7 +17,7 @@ from veloz.backtest.prelude import Named, paper_rows, strategy_rows
 from veloz.backtest.prices import FirstPrices, Ladder, ladders_of
 from veloz.backtest.result import Recorder
 from veloz.backtest.settings import Settings
-from veloz.backtest.setup import library_of, limits_of, read_recording
+from veloz.backtest.setup import fold_from, library_of, limits_of, read_recording
 from veloz.backtest.walk import Looker, Taker, Walk
 from veloz.backtest.world import World, make_world
 from veloz.contracts.layout import ROW, STEP_END
@@ -162,9 +162,10 @@ def plan_rehearsal(settings: Settings, data: Path, first: int = 1, last: int | N
     """
     if not settings["gate.enabled"]:
         raise SettingsError("gate.enabled is false, and a run on paper is a live run; leave the risk gate on.")
-    found = read_recording(data, last)
+    found = read_recording(data, first, last)
     last = min(last or found.head, found.head)
-    world = make_world(found.instruments, settings)
+    world = make_world([each.instrument for each in found.listed], settings)
+    fold_from(found.listed, world, first)
     library, sources = library_of(settings)
     limits = limits_of(settings)
     begin_ns, prices = _first_prices(data, first, last, {each.number for each in world.traded})

@@ -43,6 +43,11 @@ class Naming:
     paper: bool  # the venue's clock was the receive stamp
     body: DataBody
 
+    @property
+    def folded_from(self) -> int:
+        """The first row that is folded; those in front of `first_seq` only make the market known."""
+        return self.body.folded_from or self.first_seq
+
 
 def is_unfinished(path: Path) -> bool:
     """Whether the run of a result has not ended: what stands there is its beginning."""
@@ -99,7 +104,7 @@ def open_data(naming: Naming) -> Cursor:
 
 def data_chunks(naming: Naming) -> Iterator[Chunk]:
     """Its steps. Raises DataMissing."""
-    return desk_chunks(find_data(naming), naming.first_seq, naming.last_seq, naming.shift_ns)
+    return desk_chunks(find_data(naming), naming.folded_from, naming.last_seq, naming.shift_ns)
 
 
 def split(first_seq: int, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -89,7 +89,7 @@ class Backtests:
     def __init__(self, text: str, path: str, overrides: Sequence[str], data: str, data_hash: str, periods: int) -> None:
         self._text, self._path, self._overrides = text, Path(path), tuple(overrides)
         self._data, self._periods = Path(data), periods
-        self._surveys: dict[tuple[int, int, bool], Survey] = {}
+        self._surveys: dict[tuple[int, int, int, bool], Survey] = {}
         self.data_hash = data_hash
         self.code_hash = digest_sources(*ROOMS)
         for prepare in (warm, warm_trading, warm_step):
@@ -153,13 +153,13 @@ class Backtests:
         except SettingsError as error:
             raise Refused(str(error)) from None
 
-    def _walk(self, data: Path, first: int, last: int, receive: bool) -> Survey:
+    def _walk(self, data: Path, first: int, last: int, folded_from: int, receive: bool) -> Survey:
         """What rows hold: trials of the same rows walk over them once."""
-        rows = first, last, receive
+        rows = first, last, folded_from, receive
         if rows not in self._surveys:
             if len(self._surveys) >= SURVEYS_MAX:
                 self._surveys.clear()
-            self._surveys[rows] = survey(data, first, last, receive=receive)
+            self._surveys[rows] = survey(data, first, last, folded_from=folded_from, receive=receive)
         return self._surveys[rows]
 
     def _play(self, plan: Plan, begin_ns: int, end_ns: int) -> Outcome:
