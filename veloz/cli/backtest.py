@@ -4,7 +4,7 @@ import argparse
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -330,7 +330,8 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     from veloz.engine.warm import warm, warm_step, warm_trading
 
     with waiting("compiling and loading what runs need") as note:
-        for number, prepare in enumerate((warm, warm_trading, warm_step, partial(_warm_run, plan)), 1):
+        parts: tuple[Callable[[], object], ...] = warm, warm_trading, warm_step, partial(_warm_run, plan)
+        for number, prepare in enumerate(parts, 1):
             note(f"part {number} of 4")
             prepare()
     span = plan.found.last_recv_ns + plan.named.shift_ns - plan.begin_ns
