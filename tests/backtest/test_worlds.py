@@ -171,3 +171,10 @@ def test_what_is_not_traded_need_not_tell_its_assets(tmp_path: Path) -> None:
     plan = plan_of(data, '[instrument]\nsymbol = "ETHUSDT"\n[strategy]\nqty = 0.01')
     assert [each.instrument.symbol for each in plan.world.traded] == ["ETHUSDT"]
     assert plan.world.reporting == "USDT"
+
+
+def test_a_strategy_trades_what_the_run_does(tmp_path: Path) -> None:
+    data = make_recording_of([BODY, ETH], tmp_path / "data", *PAIR)
+    text = "[instrument]\nsymbol = 'BTCUSDT'\n[[strategies]]\ninstruments = 'ETHUSDT'\n"
+    with pytest.raises(SettingsError, match="wants 'ETHUSDT', which is not traded here; there are BTCUSDT"):
+        plan_of(data, text)

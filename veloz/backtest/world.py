@@ -106,7 +106,8 @@ class World:
 
     def named(self, symbol: str) -> Traded:
         """A traded instrument by `SYMBOL` or `venue:SYMBOL`. Raises SettingsError."""
-        number = find_instrument([each.instrument for each in self.traded], symbol).number
+        known = [each.instrument for each in self.traded]
+        number = find_instrument(known, symbol, "A strategy wants", "which is not traded here; there are").number
         return next(each for each in self.traded if each.number == number)
 
 
@@ -219,8 +220,18 @@ def _of_account(each: Traded, accounts: Sequence[Account]) -> Traded:
     return replace(each, said={**said, **each.said})
 
 
-def find_instrument(known: Iterable[Instrument], symbol: str) -> Instrument:
+def find_instrument(
+    known: Iterable[Instrument],
+    symbol: str,
+    who: str = "instrument.symbol is",
+    why: str = "which the data do not hold; they hold",
+) -> Instrument:
     """An instrument by `SYMBOL` or `venue:SYMBOL`.
+
+    Args:
+        known: Those there are.
+        symbol: The one that is wanted.
+        who, why: What to say around a symbol that is not among them.
 
     Raises:
         SettingsError: There is none, or there are several.
@@ -230,7 +241,7 @@ def find_instrument(known: Iterable[Instrument], symbol: str) -> Instrument:
     found = [each for each in every if each.symbol == name and (not colon or each.venue == venue)]
     if not found:
         there = ", ".join(sorted({each.symbol for each in every}))
-        raise SettingsError(f"instrument.symbol is {symbol!r}, which the data do not hold; they hold {there}.")
+        raise SettingsError(f"{who} {symbol!r}, {why} {there}.")
     if len(found) > 1:
         raise SettingsError(f"{symbol} is traded on several venues of the data; write it as venue:{symbol}.")
     return found[0]
