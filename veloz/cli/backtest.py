@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from veloz.cli.failures import new_journal, nothing_kept
+from veloz.cli.figures import print_figures
 from veloz.cli.main import add_common
 from veloz.cli.outcome import (
     EXIT_INTERRUPTED,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from veloz.ingest.given import Given
 
 TABLES = (".npz", ".npy", ".csv", ".zip", ".json", ".parquet")
+APART = ("metrics", "warnings")  # told in their own way
 WARM_EVENTS = 512  # so many compile all that a run needs
 
 
@@ -82,9 +84,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer)
     else:
-        print_table(
-            f"backtest of {args.config}", {name: value for name, value in answer.items() if value not in ([], {})}
-        )
+        told = {name: value for name, value in answer.items() if value not in ([], {}) and name not in APART}
+        print_table(f"backtest of {args.config}", told)
+        if answer.get("metrics"):
+            print_figures(answer["metrics"], answer["reporting"])
     return EXIT_OK
 
 

@@ -84,10 +84,33 @@ def _list(args: argparse.Namespace) -> int:
 
     folder = _folder(args)
     told = [describe_dataset(path, _name(folder, path)) for path in find_datasets(folder)]
-    _show(args, f"datasets in {folder}", told)
-    if not told:
+    if args.json:
+        _show(args, "", told)
+    elif told:
+        _print_list(f"datasets in {folder}", told)
+    else:
         say(f"veloz: {folder} holds no datasets yet; `veloz data import FILE` makes one.")
     return EXIT_OK
+
+
+def _print_list(title: str, told: list[dict[str, Any]]) -> None:
+    """A line for each dataset."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from veloz.cli.outcome import format_moment
+
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("name", style="cyan", overflow="fold")
+    for name in ("records", "from", "to", "instruments"):
+        table.add_column(name, justify="right" if name == "records" else "left", no_wrap=True)
+    for each in told:
+        moments = (each[name] for name in ("first_ts_ns", "last_ts_ns"))
+        begin, end = ("" if ts is None else format_moment(ts)[:16] for ts in moments)
+        symbols = [name.partition(":")[2] for name in each["instruments"]]
+        more = f" and {len(symbols) - 1} more" if len(symbols) > 1 else ""
+        table.add_row(each["name"], f"{each['records']:,}", begin, end, (symbols or ["none"])[0] + more)
+    Console().print(table)
 
 
 def _info(args: argparse.Namespace) -> int:

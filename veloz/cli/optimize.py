@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SHOWN = 12  # lines of the table for people; --json and the file have all
 FIGURES_SHOWN = 4  # metrics beside the objective
+TOGETHER = "settings"  # the column of all settings, where each has no room for one
 PREFIX = "optimize."
 
 
@@ -241,24 +242,55 @@ def show(answer: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    lines = answer["table"][:SHOWN]
-    table = Table(title=f"{answer['trials']:,} trials, the best first", title_justify="left", title_style="bold")
-    names = list(lines[0]["params"]) if lines else []
-    figures = [name for name in (lines[0]["metrics"] if lines else {}) if name != answer["objective"]][:FIGURES_SHOWN]
-    walks = "folds" in answer
-    short = [name.rpartition(".")[2] for name in names]
-    heads = short if len(set(short)) == len(short) else names
-    for name in ("trial", *(["fold"] if walks else []), *heads, answer["objective"], *figures):
-        table.add_column(name, justify="right", style="bold" if name == answer["objective"] else "")
-    for line in lines:
-        worth = line.get("refused") or _number(line["metrics"].get(answer["objective"]))
-        fold = [f"{line['fold']} {line['part']}"] if walks else []
-        told = [_number(line["metrics"].get(name)) for name in figures]
-        table.add_row(str(line["trial"]), *fold, *(str(line["params"][name]) for name in names), worth, *told)
-    Console().print(table)
-    if walks:
+    console, lines = Console(), answer["table"][:SHOWN]
+    table = Table(
+        title=f"the best {len(lines):,} of {answer['trials']:,} trials", title_justify="left", title_style="bold"
+    )
+    columns = _columns(answer, lines, console.width)
+    for name, _ in columns:
+        whole = name != TOGETHER
+        table.add_column(
+            name, justify="right" if whole else "left", style="bold" if name == answer["objective"] else "",
+            no_wrap=whole, overflow="fold",
+        )  # fmt: skip
+    for row in zip(*(cells for _, cells in columns), strict=True):
+        table.add_row(*row)
+    console.print(table)
+    if "folds" in answer:
         _show_folds(answer)
     print_table("the best", _about_best(answer))
+
+
+def _columns(
+    answer: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], width: int
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Columns of the table, (name, cells): figures are left out where the terminal is too narrow, then settings share a column."""
+    objective = answer["objective"]
+    names = list(lines[0]["params"]) if lines else []
+    figures = [name for name in (lines[0]["metrics"] if lines else {}) if name != objective][:FIGURES_SHOWN]
+    short = [name.rpartition(".")[2] for name in names]
+    heads = short if len(set(short)) == len(short) else names
+    begin = [("trial", tuple(str(line["trial"]) for line in lines))]
+    if "folds" in answer:
+        begin.append(("fold", tuple(f"{line['fold']} {line['part']}" for line in lines)))
+    apart = [
+        (head, tuple(str(line["params"][name]) for line in lines)) for head, name in zip(heads, names, strict=True)
+    ]
+    worth = [(objective, tuple(line.get("refused") or _number(line["metrics"].get(objective)) for line in lines))]
+    more = [(name, tuple(_number(line["metrics"].get(name)) for line in lines)) for name in figures]
+    while more and _width([*begin, *apart, *worth, *more]) > width:
+        more.pop()
+    if _width([*begin, *apart, *worth]) <= width:
+        return [*begin, *apart, *worth, *more]
+    told = (
+        ", ".join(f"{head} {line['params'][name]}" for head, name in zip(heads, names, strict=True)) for line in lines
+    )
+    return [*begin, *worth, (TOGETHER, tuple(told))]
+
+
+def _width(columns: Sequence[tuple[str, tuple[str, ...]]]) -> int:
+    """Cells of a terminal that a table of these columns takes: two blanks and a line for each, and one line more."""
+    return 1 + sum(3 + max(map(len, (name, *cells))) for name, cells in columns)
 
 
 def _number(value: Any) -> str:

@@ -11,6 +11,8 @@ EXIT_USAGE = 2
 EXIT_WORLD = 3
 EXIT_FROZEN = 74
 EXIT_INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
+SECOND_NS = 10**9
+NANOS_MOMENT = 10**17  # 1973: from here on a number of nanoseconds is a date
 
 
 class CommandError(Exception):
@@ -55,9 +57,56 @@ def print_table(title: str, pairs: Mapping[str, Any]) -> None:
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs.items():
-        shown = format_moment(value) if name.endswith("ts_ns") and isinstance(value, int) else format_value(value)
-        table.add_row(name.replace("_", " "), shown)
+        plain = name.removesuffix("_ts_ns").removesuffix("_ns")
+        table.add_row(plain.replace("_", " ") or name, format_named(name, value))
     Console().print(table)
+
+
+def format_named(name: str, value: Any) -> str:
+    """A value as people read it, by what its name says it is: a moment, a time, or neither."""
+    if name.endswith("_ns") and isinstance(value, int):
+        return format_moment(value) if name.endswith("ts_ns") or abs(value) >= NANOS_MOMENT else format_duration(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_plain_name(k)} {format_named(str(k), v)}" for k, v in value.items()) or "none"
+    if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+        return "\n".join(format_named(name, each) for each in value)
+    return format_value(value)
+
+
+def _plain_name(name: Any) -> str:
+    return str(name).removesuffix("_ns")
+
+
+def format_duration(ns: int) -> str:
+    """A time as text, in the two units that suit it."""
+    sign, rest = ("-" if ns < 0 else ""), abs(ns)
+    if rest < SECOND_NS:
+        for name, size in (("ms", 10**6), ("µs", 10**3)):
+            if rest >= size:
+                return f"{sign}{rest / size:.4g} {name}"
+        return f"{sign}{rest} ns"
+    if rest < 60 * SECOND_NS:
+        return f"{sign}{rest / SECOND_NS:.4g} s"
+    seconds = round(rest / SECOND_NS)
+    for (name, size), (small, part) in (
+        (("d", 86_400), ("h", 3_600)), (("h", 3_600), ("min", 60)), (("min", 60), ("s", 1)),
+    ):  # fmt: skip
+        if seconds >= size:
+            return f"{sign}{seconds // size} {name} {seconds % size // part} {small}"
+    return f"{sign}{seconds} s"
+
+
+def format_fraction(value: float) -> str:
+    """A number with the digits that mean something: never 0 for what is not."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return str(value)
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if abs(value) >= 1:
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    return f"{value:.3g}"
 
 
 def format_moment(ts_ns: int) -> str:
@@ -75,7 +124,7 @@ def format_value(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+        return format_fraction(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {format_value(v)}" for k, v in value.items()) or "none"
     if isinstance(value, list) and len(value) == 2 and all(isinstance(each, int) for each in value):

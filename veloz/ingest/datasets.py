@@ -6,6 +6,7 @@ from typing import Any, Final
 from journal import Reader
 from veloz.history.gaps import GapFinder, find_gaps
 from veloz.history.names import read_catalogue
+from veloz.history.results import read_naming
 from veloz.history.summary import count_kinds
 from veloz.ingest.progress import Record, read_records
 from veloz.ingest.tally import FIRST_TS, LAST_TS, RECORDS
@@ -14,11 +15,11 @@ FILE: Final = "data.mdb"
 
 
 def find_datasets(folder: Path) -> list[Path]:
-    """Journals in a folder and in the folders within it, by name."""
+    """Journals of recordings in a folder and in the folders within it, by name: results of backtests lie there too, and are none."""
     if not folder.is_dir():
         return []
     found = {path.parent for pattern in (FILE, f"*/{FILE}", f"*/*/{FILE}") for path in folder.glob(pattern)}
-    return sorted(found)
+    return sorted(path for path in found if read_naming(path) is None)
 
 
 def place_of(folder: Path, word: str) -> Path:

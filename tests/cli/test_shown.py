@@ -1,0 +1,113 @@
+"""What people are shown: numbers with the digits that mean something, times as text, tables that fit their terminal."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Run
+from veloz.backtest.definitions import DEFINITIONS
+from veloz.cli.figures import print_figures
+from veloz.cli.optimize import show
+from veloz.cli.outcome import format_duration, format_fraction, format_named
+
+DAY_NS = 86_400 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (-0.0000012, "-1.2e-06"),
+        (0.01234, "0.0123"),
+        (1.5, "1.5"),
+        (100.0, "100"),
+        (-12345.6, "-12,346"),
+    ],
+)
+def test_a_fraction_is_never_nothing_where_it_is_something(value: float, said: str) -> None:
+    assert format_fraction(value) == said
+
+
+@pytest.mark.parametrize(
+    ("ns", "said"),
+    [
+        (0, "0 ns"), (950, "950 ns"), (12_500, "12.5 µs"), (10_000_000, "10 ms"), (1_271_371_000, "1.271 s"), (-2 * 10**9, "-2 s"),
+        (118 * 10**9, "1 min 58 s"), (3_660 * 10**9, "1 h 1 min"), (3 * DAY_NS + 5 * 3_600 * 10**9, "3 d 5 h"),
+    ],
+)  # fmt: skip
+def test_a_time_is_told_in_what_suits_it(ns: int, said: str) -> None:
+    assert format_duration(ns) == said
+
+
+def test_moments_are_dates_wherever_they_stand() -> None:
+    begin = 1_700_000_000 * 10**9
+    assert format_named("began_ns", begin) == "2023-11-14 22:13:20.000000000 UTC"
+    told = format_named("gaps", [{"what": "bars", "begin_ns": begin, "length_ns": 60 * 10**9}])
+    assert told == "what bars, begin 2023-11-14 22:13:20.000000000 UTC, length 1 min 0 s"
+
+
+def test_figures_stand_in_their_groups_and_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    values: dict[str, Any] = {
+        each.name: {"money": "-28.2638532", "ns": 118 * 10**9, "count": 1234}.get(each.unit, -0.0000283)
+        for each in DEFINITIONS
+    }
+    print_figures({**values, "sharpe": None}, "USDT")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for each in DEFINITIONS:
+        assert sum(each.label in line for line in lines) >= 1, each.label
+    assert any(line.startswith("Risk (USDT)") for line in lines)
+    said = " ".join(lines)
+    assert "-0.00283 %" in said
+    assert "1 min 58 s" in said
+    assert "—" in said
+
+
+@pytest.mark.parametrize("settings", [3, 9])
+def test_a_table_of_trials_fits_its_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, settings: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    params = {f"strategy.parameter_{k}": 1234567 + k for k in range(settings)}
+    lines = [
+        {
+            "trial": k,
+            "params": params,
+            "metrics": {"sharpe": -0.0000123, "net_pnl": "-1.00012", "calmar": 1.0, "fees": "22.5"},
+        }
+        for k in range(30)
+    ]
+    show({
+        "trials": 500, "table": lines, "objective": "sharpe", "best": None, "judged": {"trials": 500}, "deflated_sharpe": None,
+        "overfit_probability": None, "results": "here", "trials_per_second": 1.0, "remembered": 0,
+    })  # fmt: skip
+    said = capsys.readouterr().out
+    assert "the best 12 of 500 trials" in said
+    assert max(map(len, said.splitlines())) <= 80
+    for k in range(settings):
+        assert f"parameter_{k}" in said
+        assert str(1234567 + k) in said
+    assert "-1.23e-05" in said
+
+
+def test_a_result_is_no_dataset(veloz: Run, short: Path, root: Path, tmp_path: Path) -> None:
+    quiet = ("--set", "ingest.snapshot=false")
+    veloz("data", "import", short, "--venue", "binance_usdm", "--name", "short", *quiet)
+    config = root / "configs" / "quoter.toml"
+    result = tmp_path / "data" / "result"
+    ran = veloz("backtest", config, "--data", tmp_path / "data" / "short", "--journal", result)
+    assert ran.code == 0
+    assert "Net profit" in ran.out
+    assert "Sharpe" in ran.out
+    assert "net_pnl" not in ran.out
+    told = veloz("data", "list", "--json").json
+    assert [each["name"] for each in told["datasets"]] == ["short"]
+    shown = veloz("data", "list").out
+    (line,) = [line for line in shown.splitlines() if "BTCUSDT" in line]
+    assert "short" in line
+    assert "2024-08-08 " in line
