@@ -9,7 +9,7 @@ import numpy as np
 from journal import Writer
 from veloz.contracts import registry as r
 from veloz.contracts.instrument import InstrumentBody
-from veloz.contracts.layout import APPLIED, ASK, FIRST, LAST, ROW, STEP_END
+from veloz.contracts.layout import APPLIED, ASK, CLOSED, FIRST, LAST, ROW, STEP_END
 from veloz.instruments.instrument import define
 
 MS = 1_000_000
@@ -29,6 +29,21 @@ def level(at_ms: float, price: int, qty: int, *, ask: bool = False, lag_ms: floa
 def trade(at_ms: float, price: int, qty: int, *, sold: bool = False, lag_ms: float = 1) -> np.ndarray:
     """A print."""
     return _row(r.TRADE, FIRST | LAST | STEP_END | (ASK if sold else 0), at_ms, lag_ms, int(at_ms * 1000), price, qty)
+
+
+def print_of(at_ms: float, price: int, qty: int, *, sold: bool = False, lag_ms: float = 1) -> np.ndarray:
+    """An aggregated trade."""
+    match_ns = BEGIN + round((at_ms - lag_ms) * MS)
+    flags = FIRST | LAST | STEP_END | (ASK if sold else 0)
+    return _row(r.AGGTRADE, flags, at_ms, lag_ms, int(at_ms * 1000), price, qty, match_ns, 1)
+
+
+def bar(minute: int, prices: tuple[int, int, int, int], volume: int) -> np.ndarray:
+    """The two rows of a bar of one minute, known when it is over: open, high, low, close."""
+    opened, high, low, close = prices
+    begin_ns, over_ms = BEGIN + minute * 60_000 * MS, (minute + 1) * 60_000 - 1
+    first = _row(r.BAR, FIRST | CLOSED, over_ms, 0, begin_ns, opened, high, low, close)
+    return np.concatenate([first, _row(r.BAR_VOLUME, LAST | CLOSED | STEP_END, over_ms, 0, 60_000 * MS, volume)])
 
 
 def _row(kind: r.Kind, flags: int, at_ms: float, lag_ms: float, *words: int) -> np.ndarray:

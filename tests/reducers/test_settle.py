@@ -163,11 +163,18 @@ def test_a_liquidation_price_is_where_margin_ends(
 
 
 def test_choice_of_marks() -> None:
-    """Mark, else the middle of a book to be believed, else the last trade; then the one it had."""
+    """Mark, else the middle of a book to be believed, else the last trade, else a bar's close; then the one it had."""
     state = desk(LINEAR)
     assert run(state, [[FILL, 1, 1, 0, 0, -1, 10_000, 1_000]]) == [0]
     settle_at(state, START_NS)
     assert [scope(state, ScopeKind.GLOBAL, 0).unconverted, int(state.positions[0]["mark_source"])] == [1, 0]
+    state.tapes[0]["stated_close"] = 10_050
+    settle_at(state, START_NS)
+    assert [int(state.positions[0][name]) for name in ("mark", "mark_source", "unrealized")] == [
+        1_005 * 10**7,
+        PriceSource.CLOSE,
+        5 * 10**7,
+    ]
     last_at(state, 1, 10_100)
     settle_at(state, START_NS)
     assert [int(state.positions[0][name]) for name in ("mark", "mark_source", "unrealized")] == [101 * 10**8, 3, 10**8]
@@ -187,6 +194,7 @@ def test_choice_of_marks() -> None:
         3 * 10**8,
     ]
     state.marks[0]["count"], state.trades[0]["count"], state.slots[0]["state"] = 0, 0, 0
+    state.tapes[0]["stated_close"] = 0
     settle_at(state, START_NS)
     assert [int(state.positions[0][name]) for name in ("mark", "mark_source", "unrealized")] == [
         103 * 10**8,

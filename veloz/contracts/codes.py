@@ -188,6 +188,7 @@ class PriceSource(IntEnum):
     MID = 2
     LAST = 3
     KEPT = 4  # the one it was last valued at; there is none now
+    CLOSE = 5  # of the last bar that the venue stated as closed
 
 
 class RateSource(IntEnum):

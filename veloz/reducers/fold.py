@@ -17,7 +17,7 @@ from veloz.reducers.limits import SLOTS_MAX
 from veloz.reducers.marks import fold_mark
 from veloz.reducers.quotes import fold_quote
 from veloz.reducers.state import State
-from veloz.reducers.trades import fold_aggtrade, fold_liquidation, fold_trade
+from veloz.reducers.trades import fold_aggtrade, fold_bar, fold_liquidation, fold_trade
 from veloz.reducers.trading import end_step, fold_trading, must_settle, restart
 from veloz.reducers.windows import make_ready
 from veloz.reducers.words import (
@@ -30,6 +30,7 @@ from veloz.reducers.words import (
     INSTRUMENT_ROW,
     INSTRUMENT_SHIFT,
     K_AGGTRADE,
+    K_BAR,
     K_CHANGED,
     K_DATA_NAMED,
     K_LEVEL,
@@ -83,10 +84,14 @@ def fold_other(state: State, slot_ix: I, kind: I, row: np.void, flags: I, now: I
         fold_mark(state, slot_ix, row, now)
     elif kind == K_LIQUIDATION:
         fold_liquidation(state, slot_ix, row, flags, now)
-    elif flags & F_FIRST != 0:
-        note_message(
-            state.channels, state.feeds, state.latency, state.rates, slot_ix, kind, row["ts_recv"], row["ts_event"], now
-        )
+    else:
+        if kind == K_BAR:
+            fold_bar(state, slot_ix, row, flags)
+        if flags & F_FIRST != 0:
+            note_message(
+                state.channels, state.feeds, state.latency, state.rates, slot_ix, kind,
+                row["ts_recv"], row["ts_event"], now,
+            )  # fmt: skip
 
 
 @cold

@@ -1,4 +1,5 @@
-"""What an instrument is priced at: the venue's mark price, else the middle of a book to be believed, else the last trade.
+"""What an instrument is priced at: the venue's mark price, else the middle of a book to be believed, else the last trade (of aggregated
+trades where no others are heard), else the close of the last bar that the venue stated as closed.
 
 A mark is exact: it has `mark_places` decimals, enough for marks with 8 decimals and for the middle between two prices. The gate, which
 thinks in quanta, takes it rounded down.
@@ -13,7 +14,7 @@ from veloz.reducers.state import State
 from veloz.reducers.wide import TENS, WORD_MAX
 from veloz.reducers.words import NONE, ONE, TWO, ZERO, I
 
-UNPRICED, BY_MARK, BY_MID, BY_LAST, KEPT_PRICE = (I(source) for source in PriceSource)
+UNPRICED, BY_MARK, BY_MID, BY_LAST, KEPT_PRICE, BY_CLOSE = (I(source) for source in PriceSource)
 _MARK_SCALE: Final = I(8)
 _PLACES_MAX: Final = I(18)
 _FIVE: Final = I(5)
@@ -54,8 +55,8 @@ def _middle(state: State, slot_ix: I) -> I:
 
 
 @cold
-def _choose(mark_e8: I, middle: I, last: I, places: I, finer: I) -> tuple[I, I]:
-    """The first of the venue's mark, bid + ask and the last price (0: there is none) that can be told with `places` decimals."""
+def _choose(mark_e8: I, middle: I, last: I, close: I, places: I, finer: I) -> tuple[I, I]:
+    """The first of the venue's mark, bid + ask, the last price and a bar's close (0: there is none) that can be told with `places` decimals."""
     mark = _finer(mark_e8, places - _MARK_SCALE)
     if mark > ZERO:
         return mark, BY_MARK
@@ -65,7 +66,19 @@ def _choose(mark_e8: I, middle: I, last: I, places: I, finer: I) -> tuple[I, I]:
     last = _finer(last, finer)
     if last > ZERO:
         return last, BY_LAST
+    close = _finer(close, finer)
+    if close > ZERO:
+        return close, BY_CLOSE
     return ZERO, UNPRICED
+
+
+@kernel
+def traded_price(state: State, slot_ix: I) -> I:
+    """The last price that was traded at, in quanta; 0: there is none."""
+    if state.trades[slot_ix]["count"] > ZERO:
+        return I(state.trades[slot_ix]["price"])
+    tape = state.tapes[slot_ix]
+    return I(state.bars[tape["ring_at"]]["close"]) if tape["end_ns"] > ZERO else ZERO
 
 
 @kernel
@@ -78,9 +91,9 @@ def mark_price(state: State, instrument: I) -> tuple[I, I]:
         return ZERO, UNPRICED
     places = mark_places(state, instrument)
     mark = I(state.marks[slot_ix]["mark_e8"]) if state.marks[slot_ix]["count"] > ZERO else ZERO
-    last = I(state.trades[slot_ix]["price"]) if state.trades[slot_ix]["count"] > ZERO else ZERO
     finer = places - I(state.instruments[instrument]["price_scale"])
-    return _choose(mark, _middle(state, slot_ix), last, places, finer)
+    close = I(state.tapes[slot_ix]["stated_close"])
+    return _choose(mark, _middle(state, slot_ix), traded_price(state, slot_ix), close, places, finer)
 
 
 @kernel

@@ -57,7 +57,7 @@ for _kind in KINDS:
     KNOWN[_kind.number] = _kind.version
 
 F_ASK, F_FIRST, F_LAST, F_APPLIED = I(layout.ASK), I(layout.FIRST), I(layout.LAST), I(layout.APPLIED)
-F_SNAPSHOT, F_EMPTY, F_ODD = I(layout.SNAPSHOT), I(layout.EMPTY), I(layout.ODD)
+F_SNAPSHOT, F_EMPTY, F_ODD, F_CLOSED = I(layout.SNAPSHOT), I(layout.EMPTY), I(layout.ODD), I(layout.CLOSED)
 F_STEP_END, F_INEXACT = I(layout.STEP_END), I(layout.INEXACT)
 
 # Why the kernel stopped: what the host must do before it goes on.

@@ -21,6 +21,7 @@ from veloz.reducers.buckets import lacks_cancel, lacks_intent, limit_of
 from veloz.reducers.limits import CHANNELS
 from veloz.reducers.order_store import amending
 from veloz.reducers.order_table import S_CANCEL_REQUESTED, S_DRAFTED, S_UNKNOWN, is_over
+from veloz.reducers.prices import traded_price
 from veloz.reducers.scopes import scopes_of
 from veloz.reducers.state import State
 from veloz.reducers.survey import survey
@@ -72,7 +73,9 @@ _C_NOTHING, _C_NO_SLOT = I(Refusal.NOTHING_CHANGES), I(Refusal.NO_SLOT)
 
 @kernel
 def _read_prices(state: State, instrument: I) -> Prices:
-    """Best prices of a book that may be believed, else of the last quote; last trade; mark, rounded down."""
+    """Best prices of a book that may be believed, else of the last quote; last trade; mark, rounded down. Without any of them the close of
+    the last bar stands for a trade.
+    """
     slot_ix = I(state.instruments[instrument]["slot"])
     if slot_ix < ZERO:
         return Prices(ZERO, ZERO, ZERO, ZERO, ZERO)
@@ -86,7 +89,7 @@ def _read_prices(state: State, instrument: I) -> Prices:
         bid, ask = I(state.quotes[slot_ix]["bid"]), I(state.quotes[slot_ix]["ask"])
     if ask > WORD_MAX >> ONE:
         bid, ask = ZERO, ZERO
-    last = max(I(state.trades[slot_ix]["price"]), ZERO) if state.trades[slot_ix]["count"] > ZERO else ZERO
+    last = max(traded_price(state, slot_ix), ZERO)
     mark, scale = I(state.marks[slot_ix]["mark_e8"]), I(state.instruments[instrument]["price_scale"])
     if state.marks[slot_ix]["count"] == ZERO or mark < ZERO:
         mark = ZERO
@@ -95,6 +98,8 @@ def _read_prices(state: State, instrument: I) -> Prices:
     else:
         places = min(scale - _EIGHT, _PLACES_MAX)
         mark = mark * TENS[places] if mark <= WORD_MAX // TENS[places] else ZERO
+    if bid == ZERO and last == ZERO and mark == ZERO:
+        last = I(state.tapes[slot_ix]["stated_close"])
     return Prices(bid, ask, bid + ask, last, mark)
 
 
