@@ -50,9 +50,7 @@ FALL = [(1000, 1000, 1000, 1000), (1000, 1010, 990, 1000), (900, 905, 600, 600),
 
 
 def run_of(folder: Path, *overrides: str) -> tuple[Run, Kept]:
-    recording = make_recording(
-        folder / "data", *(bar(minute, prices, 9000) for minute, prices in enumerate(FALL))
-    )
+    recording = make_recording(folder / "data", *(bar(minute, prices, 9000) for minute, prices in enumerate(FALL)))
     (folder / "holder.py").write_text(HOLDER)
     plan = make_plan(read_settings(SETTINGS, overrides, folder / "run.toml"), recording)
     kept = Kept()

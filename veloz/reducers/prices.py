@@ -56,7 +56,7 @@ def _middle(state: State, slot_ix: I) -> I:
 
 @cold
 def _choose(mark_e8: I, middle: I, last: I, close: I, places: I, finer: I) -> tuple[I, I]:
-    """The first of the venue's mark, bid + ask, the last price and a bar's close (0: there is none) that can be told with `places` decimals."""
+    """The first of the venue's mark, bid + ask, the last price, a bar's close (0: none) that can be told with `places` decimals."""
     mark = _finer(mark_e8, places - _MARK_SCALE)
     if mark > ZERO:
         return mark, BY_MARK
