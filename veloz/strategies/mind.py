@@ -285,12 +285,12 @@ class Mind:
         """
         sights = self.sights
         if first:
-            self._view = view_of(sights, self.settings.values, orders_n)
+            self._view = sdk.View(sights.shape, bytes(sights.shown[orders_n]), self.settings.values)
         try:
             said = self._handle(self._view, sights.event)
         except BaseException as error:
             return self.raised(error)
-        return said if isinstance(said, Fault) else bytes(self._raw[: said * _OUT_BYTES]) if said else b""
+        return b"" if said == 0 else said if isinstance(said, Fault) else bytes(self._raw[: said * _OUT_BYTES])
 
     def _handle(self, view: sdk.View, told: Sequence[int]) -> int | Fault:
         """Call the handler of what happened (words as of `Stimulus`); how many OUT rows it said."""
@@ -300,7 +300,7 @@ class Mind:
             answer = mind.on_timer(view, _tick_of((told[_NUMBER], told[_WORD3], told[_SEQ])))
         else:
             answer = self._handle_other(mind, view, told)
-        if answer is None:
+        if answer is None or (type(answer) is list and not answer):
             return 0
         said = put_answer(answer, self._budget, self._out_words, self._raw)
         if isinstance(said, tuple):
