@@ -68,7 +68,7 @@ slow *ARGS:
 mutants *ARGS:
     python -m tests.mutants.run {{ ARGS }}
 
-# side by side with hftbacktest and the bare limits, one table; parts: append scan ingest fold replay
+# side by side with hftbacktest, NautilusTrader and the bare limits, one table; parts: as tests/bench/run.py names them
 bench *PARTS:
     python -m tests.bench.run {{ PARTS }}
 
