@@ -1,6 +1,7 @@
 """Settings of a run: exact, and one sentence for whatever cannot be."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,23 @@ def test_settings_are_found_by_name() -> None:
     assert isinstance(read_settings(""), Settings)
     with pytest.raises(KeyError):
         read_settings("")["nothing"]
+
+
+def test_a_table_is_an_override_like_any(root: Path) -> None:
+    text = "[account]\nbalances = { USDT = 5, BTC = 1 }\n"
+    said = read_settings(text, ["account.balances={USDT=100000}"])
+    assert said.balances == {"USDT": Decimal(100_000)}
+    assert said.digest == read_settings("", ["account.balances.USDT=100000"]).digest
+    assert read_settings(text, ["latency={entry_ns=5}"])["latency.entry_ns"] == 5
+
+
+def test_a_number_may_be_a_text() -> None:
+    plain = read_settings("[fees]\nmaker = 0.0001\n[latency]\nentry_ns = 7\n[account]\nbalances = { USDT = 1.5 }\n")
+    texts = read_settings(
+        '[fees]\nmaker = "0.0001"\n[latency]\nentry_ns = "7"\n[account]\nbalances = { USDT = "1.5" }\n'
+    )
+    assert plain.digest == texts.digest
+    with pytest.raises(SettingsError, match="wants a number"):
+        read_settings('[fees]\nmaker = "little"\n')
+    with pytest.raises(SettingsError, match="a number that ends"):
+        read_settings('[fees]\nmaker = "nan"\n')

@@ -136,3 +136,31 @@ def test_a_missing_bar_is_told_as_a_gap(veloz: Run, tmp_path: Path) -> None:
     bars = [bar(k * MINUTE_MS, (1000, 1010, 990, 1000), 100) for k in (0, 1, 3, 4)]
     told, _ = told_of(veloz, tmp_path, make_recording(tmp_path / "data", *bars), "bars", "md.bar", 4)
     assert len(told["gaps"]) == 1
+
+
+def test_an_order_that_misses_the_next_open_is_told(veloz: Run, tmp_path: Path) -> None:
+    data = make_recording(tmp_path / "data", *(bar(k * MINUTE_MS, (1_000, 1_010, 990, 1_000), 100) for k in range(3)))
+    said, told = [], []
+    for entry_ns in (0, 10_000_000):
+        (tmp_path / str(entry_ns)).mkdir()
+        told.append(
+            told_of(veloz, tmp_path / str(entry_ns), data, "bars", "md.bar", 4, entry_ns=entry_ns)[0]["warnings"]
+        )
+        said.append([each for each in told[-1] if "the one after it" in each])
+    assert [len(each) for each in said] == [0, 1], told
+    assert "10.000 ms after a bar has closed" in said[1][0]
+
+
+def test_bars_that_nobody_can_make_are_refused(veloz: Run, tmp_path: Path) -> None:
+    """Bars that `on_bar` is told of are made of trades; a recording of bars alone would never wake it."""
+    text = SWAY.replace('events=("EVENT",)', 'bars=("1m",)').replace(
+        "on_event(self, view, event)", "on_bar(self, view, bar)"
+    )
+    (tmp_path / "waits.py").write_text(text.replace("event.words[PLACE]", "view.market().bid"))
+    (tmp_path / "run.toml").write_text('[strategy]\nname = "waits.py:Sway"\nform = "python"\n[match]\nmodel = "bars"\n')
+    data = make_recording(tmp_path / "data", bar(0, (1_000, 1_010, 990, 1_000), 100))
+    ran = veloz("backtest", tmp_path / "run.toml", "--data", data, "--journal", tmp_path / "result", "--json")
+    assert (ran.code, (tmp_path / "result").exists()) == (2, False)
+    error = ran.json["error"]
+    assert "waits for bars of 1m, which are made of trades" in error["message"]
+    assert 'events=("md.bar",)' in error["hint"]

@@ -1,5 +1,6 @@
 """What people are shown: numbers with the digits that mean something, times as text, tables that fit their terminal."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,25 @@ def test_a_result_is_no_dataset(veloz: Run, short: Path, root: Path, tmp_path: P
     (line,) = [line for line in shown.splitlines() if "BTCUSDT" in line]
     assert "short" in line
     assert "2024-08-08 " in line
+
+
+def test_a_dataset_is_run_on_by_its_name_and_the_report_says_what_was_used(
+    veloz: Run, short: Path, tmp_path: Path
+) -> None:
+    veloz("data", "import", short, "--venue", "binance_usdm", "--name", "deep/short", "--set", "ingest.snapshot=false")
+    config = tmp_path / "run.toml"
+    config.write_text('[data]\npath = "deep/short"\n[strategy]\nname = "quoter"\nqty = 0.02\n')
+    ran = veloz("backtest", config, "--out", tmp_path / "out", "--json")
+    assert ran.code == 0, ran
+    assert "importing" not in ran.err
+    assert veloz("backtest", config, "--data", "deep/short", "--json").json["data_hash"] == ran.json["data_hash"]
+    assert veloz("backtest", config, "--data", "deep/other", "--json").code == 2
+    told = json.loads((tmp_path / "out" / "report.json").read_text())["settings"]
+    (one,) = told["instruments"]
+    assert (one["symbol"], one["kind"], one["multiplier"]) == ("binance_usdm:BTCUSDT", "linear", "1")
+    assert float(one["tick"]) > 0 < float(one["lot"])
+    params = told["strategies"][0]["params"]
+    assert params["qty"] == "0.02"
+    assert {"half_spread", "interval_ns"} <= params.keys()
+    assert not [name for name in told if name.startswith("instrument.")]
+    assert "instruments.1.tick" in (tmp_path / "out" / "report.html").read_text()

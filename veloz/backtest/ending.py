@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from veloz.backtest.keys import DEFINES
 from veloz.backtest.ledger import Ledger, Trade, gaps_of
 from veloz.backtest.mids import mids_at
 from veloz.backtest.outcome import HORIZONS_S, Data, Gap, Market, RunResult, no_fills
@@ -60,10 +61,32 @@ def outcome_of(
         journal=str(place or ""),
         seed=plan.settings["seed"],
         versions={"python": sys.version.split()[0], **_versions()},
-        settings=json.loads(plan.settings.canonical()),
+        settings=_used(plan),
         gaps=_gaps(plan),
         warnings=tuple(warnings),
     )  # fmt: skip
+
+
+def _used(plan: Plan) -> dict[str, Any]:
+    """The settings with what was taken where they say nothing: of each instrument, and of each strategy's parameters."""
+    told: dict[str, Any] = json.loads(plan.settings.canonical())
+    for name in (*DEFINES.values(), "instrument.symbol"):
+        del told[name]
+    said = {each["symbol"]: each for each in told.pop("instruments", [])}
+    told["instruments"] = []
+    for each in plan.world.traded:
+        known, body = each.instrument, each.instrument.body
+        own = said.get(known.symbol) or said.get(f"{known.venue}:{known.symbol}") or {}
+        told["instruments"].append({
+            **own, "symbol": f"{known.venue}:{known.symbol}", "kind": each.product.name.lower(), "base": each.base, "quote": each.quote,
+            "tick": known.price_text(known.tick), "lot": known.qty_text(known.lot), "multiplier": body.multiplier,
+            "min_qty": body.qty_min, "max_qty": body.qty_max, "min_notional": body.notional_min,
+        })  # fmt: skip
+    for runs, line in zip(plan.settings.strategies, told["strategies"], strict=True):
+        code = plan.library.newest(runs.full_code)
+        declared = {param.name: param.default for param in code.made.params} if code is not None else {}
+        line["params"] = {**declared, **runs.params}
+    return told
 
 
 def _gaps(plan: Plan) -> tuple[Gap, ...]:

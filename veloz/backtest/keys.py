@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from veloz.contracts.codes import VENUES
@@ -39,6 +39,14 @@ def text_of(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def number_in(text: str) -> Any:
+    """The number that a text is; the text itself where it is none. Exact numbers may be written either way."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
+
+
 def shown(value: Any) -> str:
     """A value as a sentence tells it."""
     return text_of(value) if isinstance(value, Decimal) else repr(value)
@@ -65,6 +73,8 @@ class Key:
     def accept(self, value: Any, where: str) -> Any:
         """The value in the setting's type. Raises SettingsError."""
         wanted: Any = type(self.default)
+        if isinstance(value, str) and wanted in (Decimal, int):
+            value = number_in(value)
         if wanted is Decimal and isinstance(value, int | Decimal) and not isinstance(value, bool):
             value = Decimal(value)
         elif wanted is list and isinstance(value, str):
@@ -107,7 +117,7 @@ _TYPES: Final = {
 }  # fmt: skip
 _NO: Final = Decimal(0)
 KEYS: Final = (
-    Key("data.path", [SAMPLE], "journals of recordings, or files that can be imported"),
+    Key("data.path", [SAMPLE], "datasets by name, journals of recordings, or files that can be imported"),
     Key("data.venue", "binance_usdm", "whose market a file is", among=tuple(VENUES)),
     Key("data.from", "", "first moment that counts, ISO 8601 or nanoseconds; empty: the first row"),
     Key("data.to", "", "last moment that counts; empty: the last row"),

@@ -259,7 +259,7 @@ def strategy_rows(
     """
     rows = Rows(now_ns)
     for number, each in enumerate(strategies, 1):
-        code = each.code if ":" in each.code else f"{each.code}:{each.code.capitalize()}"
+        code = each.full_code
         wanted = [world.named(symbol) for symbol in each.instruments] or list(world.traded)
         try:
             hashed, body = library.body_of(

@@ -45,6 +45,11 @@ class Runs:
     instruments: tuple[str, ...]  # empty: all that the run trades
     params: dict[str, str]
 
+    @property
+    def full_code(self) -> str:
+        """Its code as a library names it: what comes with the program by its short name, too."""
+        return self.code if ":" in self.code else f"{self.code}:{self.code.capitalize()}"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -132,7 +137,10 @@ def read_settings(text: str, overrides: Sequence[str] = (), path: Path = Path("s
         name, equals, said = word.partition("=")
         if not equals:
             raise SettingsError(f"--set {word} has no value; write --set KEY=VALUE.")
-        given[name.strip()] = (_parse(said), f"--set {word}")
+        value, where = _parse(said), f"--set {word}"
+        if isinstance(value, dict):  # a table says all that it holds
+            given = {key: each for key, each in given.items() if not key.startswith(f"{name.strip()}.")}
+        given |= {key: (each, where) for key, each in _flatten({name.strip(): value}).items()}
     return _settings(given, listed, path)
 
 

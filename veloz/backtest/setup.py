@@ -17,12 +17,13 @@ from veloz.backtest.prices import Ladder, ladders_of
 from veloz.backtest.runner import Run, Sink, Venue, Watcher
 from veloz.backtest.settings import Settings
 from veloz.backtest.world import World, make_world
-from veloz.contracts.registry import BAR, DATA_NAMED, LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
+from veloz.contracts.registry import AGGTRADE, BAR, DATA_NAMED, LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.names import read_catalogue
 from veloz.history.results import naming_of
 from veloz.instruments.instrument import Instrument
 from veloz.strategies.host import Host
 from veloz.strategies.loader import Library, Refused
+from veloz.strategies.sdk import Wakes
 
 SOURCE_BYTES_MAX: Final = 256 << 10
 LIBRARIES_MAX: Final = 8
@@ -100,6 +101,7 @@ def make_plan(
             "their stamps are taken as they stand, so correct them first."
         )
     library, sources = library_of(settings)
+    _check_bars(settings, world, found, library)
     limits = limits_of(settings)
     named = Named(first, last, shift, paper, str(data.resolve()), digest, folded_from if found.known_ns else 0)
     begin = found.begin_ns(shift)
@@ -269,6 +271,25 @@ def _check_suits(model: str, world: World, found: Survey) -> None:
             f"match.model is {model} and fills by {MODEL_LOOKS[model]}, of which the data hold none of {each.instrument.symbol}; "
             f"{way_out}."
         )
+
+
+def _check_bars(settings: Settings, world: World, found: Survey, library: Library) -> None:
+    """See that bars can close for whoever waits for them: they are made of trades, and recorded ones are rows like others.
+
+    Raises:
+        SettingsError: A strategy would never be woken by them.
+    """
+    for each in settings.strategies:
+        code = library.newest(each.full_code)
+        wakes = code.made.wakes if code is not None else Wakes()
+        if not wakes.bars or any("md.bar" in (event, getattr(event, "kind", "")) for event in wakes.events):
+            continue
+        for traded in [world.named(symbol) for symbol in each.instruments] or list(world.traded):
+            if not any((kind, traded.number) in found.kinds for kind in (TRADE.number, AGGTRADE.number)):
+                raise SettingsError(
+                    f"Strategy {each.name} waits for bars of {wakes.bars[0]}, which are made of trades, and the data hold none of "
+                    f'{world.label(traded)}; wake it by events=("md.bar",), which tells on_event of recorded bars.'
+                )
 
 
 def make_run(

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 TABLES = (".npz", ".npy", ".csv", ".zip", ".json", ".parquet")
 APART = ("metrics", "warnings")  # told in their own way
+BAR_GAP_NS = 1_000_000  # from the last moment of a bar to the first of the next
 WARM_EVENTS = 512  # so many compile all that a run needs
 
 
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="FILE",
-        help="a recording's journal, or files to import",
+        help="a dataset's name, a recording's journal, or files to import",
     )
     parser.add_argument("--out", metavar="DIR", help="where the reports go; else beside the result")
     parser.add_argument(
@@ -228,7 +229,7 @@ def find_recording(words: Sequence[str], settings: Any, own: "Settings") -> Path
     """
     from veloz.backtest.keys import SettingsError
 
-    inputs = [_input_of(word, settings) for word in words]
+    inputs = [_input_of(word, settings, own.path("data_dir")) for word in words]
     if not all(words) or not words:
         raise SettingsError("No data are named; give data.path or --data.")
     for _, path in inputs:
@@ -245,14 +246,18 @@ def find_recording(words: Sequence[str], settings: Any, own: "Settings") -> Path
     return _import(inputs, settings, own)
 
 
-def _input_of(word: str, settings: Any) -> tuple[str, Path]:
-    """Venue and place of one of the data: `venue=PATH`, or a path of what data.venue says."""
+def _input_of(word: str, settings: Any, datasets: Path) -> tuple[str, Path]:
+    """Venue and place of one of the data: `venue=PATH`, a path of what data.venue says, or a dataset's name."""
     from veloz.backtest.keys import SAMPLE
     from veloz.contracts.codes import VENUES
 
     named, equals, rest = word.partition("=")
     venue, path = (named, rest) if equals and named in VENUES else (settings["data.venue"], word)
-    return venue, _sample(venue) if path == SAMPLE else _placed(path, settings.folder)
+    if path == SAMPLE:
+        return venue, _sample(venue)
+    placed = _placed(path, settings.folder)
+    named = datasets / path
+    return venue, named if path and not placed.exists() and (named / "data.mdb").is_file() else placed
 
 
 def _placed(word: str, folder: Path) -> Path:
@@ -474,6 +479,12 @@ def _warnings(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -
         found.append(
             f"Strategy {plan.settings.strategies[number - 1].name} was disabled on its way: look at "
             "`veloz journal dump --kind strategy.disabled`."
+        )
+    entry_ns = plan.settings["latency.entry_ns"]
+    if plan.settings["match.model"] == "bars" and entry_ns > BAR_GAP_NS:
+        found.append(
+            f"Orders reach the venue {entry_ns / 1e6:,.3f} ms after a bar has closed, when the next one has opened: they take part in "
+            "the one after it. Give latency.entry_ns = 0 for the next open."
         )
     if played.why:
         found.append(f"The run ended early: {played.why}.")

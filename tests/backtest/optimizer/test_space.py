@@ -109,3 +109,14 @@ def test_an_impossible_plan_is_one_sentence(text: str, said: str) -> None:
         read_plan(table)
     with pytest.raises(SweepError, match=r"no table \[optimize\]"):
         read_plan(None)
+
+
+def test_bounds_may_be_texts() -> None:
+    one, other = (
+        read_space(tomllib.loads(text, parse_float=Decimal))
+        for text in (
+            "x = {low = 1, high = 9, step = 2}\ny = {low = 0.1, high = 0.5}",
+            'x = {low = "1", high = "9", step = "2"}\ny = {low = "0.1", high = "0.5"}',
+        )
+    )
+    assert one == other

@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import product
 from typing import Any, Final
 
+from veloz.backtest.keys import number_in
 from veloz.backtest.optimizer.trial import Params, SweepError, Value, literal
 
 DIGITS: Final = 6  # of a value from a range without steps
@@ -165,7 +166,15 @@ def _listed(where: str, key: str, said: Mapping[str, Any]) -> Listed:
     return Listed(key, tuple(values))
 
 
+def _number(value: Any) -> Any:
+    """What a text says, where it says a number; everything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return int(value) if value.removeprefix("-").isdecimal() else number_in(value)
+
+
 def _range(where: str, key: str, said: Mapping[str, Any]) -> Range:
+    said = {name: _number(value) if name in ("low", "high", "step") else value for name, value in said.items()}
     for name in ("low", "high", "step"):
         number = said.get(name, 0 if name == "step" else None)
         finite = isinstance(number, Decimal) and number.is_finite()

@@ -330,10 +330,13 @@ def _pairs(rows: Iterable[tuple[str, Any]]) -> str:
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
-    """Nested settings as `a.b.c`, value."""
+    """Nested settings as `a.b.c`, value; tables of a list by their place in it."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{above}{name}.")
+        elif isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+            for place, each in enumerate(value, 1):
+                yield from flat(each, f"{above}{name}.{place}.")
         else:
             yield f"{above}{name}", value
 
