@@ -256,8 +256,8 @@ def _input_of(word: str, settings: Any, datasets: Path) -> tuple[str, Path]:
     if path == SAMPLE:
         return venue, _sample(venue)
     placed = _placed(path, settings.folder)
-    named = datasets / path
-    return venue, named if path and not placed.exists() and (named / "data.mdb").is_file() else placed
+    dataset = datasets / path
+    return venue, dataset if path and not placed.exists() and (dataset / "data.mdb").is_file() else placed
 
 
 def _placed(word: str, folder: Path) -> Path:
