@@ -93,19 +93,20 @@ def settings_text(case: Case, data: Data, form: str) -> str:
         [
             "[instrument]", f'symbol = "{market.symbol}"',
             "[account]", "balances = { " + ", ".join(f"{asset} = {RICH}" for asset in market.assets) + " }",
-            "[strategy]", f'form = "{form}"', f"interval_ns = {case.every_ns}", f"half_spread = {_text(case.spread_ticks * tick / 2)}",
-            f"qty = {_text(case.qty * lot)}", f"max_position = {_text(case.cap * lot)}",
+            "[strategy]", f'form = "{form}"', f"interval_ns = {case.every_ns}",
+            f"half_spread = {decimal_text(case.spread_ticks * tick / 2)}",
+            f"qty = {decimal_text(case.qty * lot)}", f"max_position = {decimal_text(case.cap * lot)}",
             "[latency]", f"entry_ns = {case.entry_ns}", f"response_ns = {case.response_ns}",
             "[queue]", f'model = "{case.queue.name.lower()}"', f"power = {case.power}",
             "[match]", 'compat = "hftbacktest"', f"partial = {str(case.partial).lower()}",
-            f"roi_lb = {_text(low * tick)}", f"roi_ub = {_text(high * tick)}",
-            "[fees]", f"maker = {_text(Fraction(case.maker_ppm, PPM))}", f"taker = {_text(Fraction(case.taker_ppm, PPM))}",
+            f"roi_lb = {decimal_text(low * tick)}", f"roi_ub = {decimal_text(high * tick)}",
+            "[fees]", f"maker = {decimal_text(Fraction(case.maker_ppm, PPM))}", f"taker = {decimal_text(Fraction(case.taker_ppm, PPM))}",
             "[gate]", "enabled = false",
         ]
     )  # fmt: skip
 
 
-def _text(exact: Fraction) -> str:
+def decimal_text(exact: Fraction) -> str:
     """A decimal of twelve places."""
     return f"{Decimal(int(exact * 10**12)).scaleb(-12):f}"
 
