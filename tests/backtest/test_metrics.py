@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.backtest.made_runs import made_run
 from veloz.backtest import returns as curve
 from veloz.backtest.definitions import DEFINITIONS, parse_table
-from veloz.backtest.metrics import Metrics, markout, measure
+from veloz.backtest.metrics import Metrics, markout, measure, money_text
 from veloz.backtest.outcome import UNKNOWN, Market, RunResult, no_fills
 from veloz.backtest.returns import DAY_NS, Missing
 from veloz.backtest.trips import longest_run, round_trips, values
@@ -324,3 +324,10 @@ def test_a_large_run_is_measured_whole() -> None:
     assert {"return", "sharpe", "win_rate", "exposure", "slippage", "markout_60s_bps"} <= set(found.as_dict()) - set(
         found.reasons()
     )
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(1e25, f"{int(1e25)}"), (-1e300, f"{int(-1e300)}"), (0.125, "0.12"), (-2.5e-9, "0")]
+)
+def test_money_of_any_size_is_exact_text(amount: float, text: str) -> None:
+    assert money_text(amount, 2) == text

@@ -87,6 +87,7 @@ def test_a_third_asset_pays_at_the_rate_that_is_told(recording: Path, tmp_path: 
         ("[account]\nbalances = { USDT = 1, BNB = 1 }\n[fees]\nasset = 'BNB'", "write account.rates.BNB"),
         (BNB.replace("600.5", "0"), "above 0"),
         (BNB.replace("600.5", "1e-13"), "at most 12 decimals"),
+        (BNB.replace("600.5", "1e17"), "account.rates.BNB is 100000000000000000, at which 2 BNB cannot be counted"),
         ("[account]\nrates = { USDT = 1 }", "everything is told in; leave it out"),
         ("[match]\nrequests_most = -1", "at least 0"),
         ("[match]\nrequests_ns = 0", "at least 1"),

@@ -316,3 +316,15 @@ def test_a_recording_is_played_to_a_run_on_paper(veloz: Run, world: Path, tmp_pa
     assert (verified.code, verified.json["state_hash"]) == (0, live["state_hash"])
     replayed = veloz("replay", "--journal", tmp_path / "result", "--verify", "--json")
     assert (replayed.code, replayed.json["state_hash"]) == (0, again["state_hash"])
+
+
+def test_a_report_that_fails_leaves_nothing_behind(
+    veloz: Run, root: Path, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("veloz.backtest.report.write_report", fail)
+    result = tmp_path / "made" / "journal"
+    assert veloz("backtest", root / "configs" / "quoter.toml", "--data", short, "--journal", result).code == 3
+    assert not result.parent.exists()

@@ -23,6 +23,7 @@ from veloz.reducers.state import state_hash
 SECOND_NS: Final = 1_000_000_000
 CHART_POINTS: Final = 2_000
 FILLS_MEASURED: Final = 50_000  # executions beside which the market is looked at; of more, the first ones
+MONEY_MAX: Final = (1 << 62) - 1  # of a fee: what the desk counts as well
 PACKAGES: Final = ("veloz", "numpy", "numba")
 
 
@@ -52,6 +53,9 @@ def outcome_of(
         markets=tuple(markets),
         fills=fills,
         orders=ledger.orders,
+        unvalued=ledger.reason,
+        refused=dict(ledger.refused),
+        rejected=dict(ledger.rejected),
         fees=ledger.counted("fees"),
         funding=ledger.counted("funding"),
         data=(_data(plan),),
@@ -133,7 +137,7 @@ def _fee(trade: Trade, ledger: Ledger) -> int:
     if not trade.fee:
         return 0
     exact = Decimal(trade.fee).scaleb(ledger.scale - ledger.scale_of(trade.fee_asset)) * ledger.rate(trade.fee_asset)
-    return int(exact.to_integral_value(rounding="ROUND_CEILING"))
+    return max(min(int(exact.to_integral_value(rounding="ROUND_CEILING")), MONEY_MAX), -MONEY_MAX)
 
 
 def _measured(plan: Plan, place: Path, fills: np.ndarray, ledger: Ledger) -> list[Market]:

@@ -1,8 +1,10 @@
 """What came of a run: executions, the equity curve, and the figures of its report.
 
-Money is told in the reporting asset, as exact decimals. Equity and pnl are the desk's own (`reducers/settle.py`).
+Money is told in the reporting asset, as exact decimals. Equity and pnl are the desk's own (`reducers/settle.py`). The curve begins when
+everything that is held can be valued: what an asset was worth before its first price is no profit.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Final, NamedTuple
@@ -11,11 +13,12 @@ import numpy as np
 
 from veloz.backtest.keys import text_of
 from veloz.backtest.setup import Plan
+from veloz.backtest.valued import next_look_ns, unvalued_of
 from veloz.backtest.walk import Seat
 from veloz.backtest.world import Traded, World
 from veloz.contracts import terms
-from veloz.contracts.codes import Product
-from veloz.contracts.registry import DISABLED, FEE, FILLED, REQUESTED
+from veloz.contracts.codes import Product, Refusal
+from veloz.contracts.registry import ACCEPTED, DISABLED, FEE, FILLED, GATE_REFUSED, REJECTED, REQUESTED
 from veloz.engine.step import Step
 from veloz.engine.verify import copy_state
 from veloz.instruments.units import decimal_text
@@ -30,7 +33,8 @@ COIN_PLACES: Final = 18
 SECOND_NS: Final = 1_000_000_000
 POINTS_MAX: Final = 50_000
 MULTIPLIER: Final = Decimal(10**8)
-_WATCHED: Final = (FILLED.number, FEE.number, REQUESTED.number, DISABLED.number)
+REFUSALS: Final = {int(each): each.name for each in Refusal}
+_WATCHED: Final = tuple(each.number for each in (FILLED, FEE, REQUESTED, ACCEPTED, GATE_REFUSED, REJECTED, DISABLED))
 
 
 class Trade(NamedTuple):
@@ -69,9 +73,9 @@ class Figures:
     cash: str
     fees: str
     funding: str
-    net_pnl: str
-    equity_start: str
-    equity_end: str
+    net_pnl: str | None  # None: equity could not be told at any moment
+    equity_start: str | None
+    equity_end: str | None
     unrealized: str
 
 
@@ -88,6 +92,11 @@ class Ledger:
         self._world, self._every = world, every_ns or max(SECOND_NS, span_ns // POINTS_MAX)
         self._next_ns = 0
         self.orders = 0
+        self.accepted = 0  # reports that a venue took or executed one
+        self.refused: Counter[str] = Counter()  # by the gate, by its code
+        self.rejected: Counter[str] = Counter()  # by a venue, by its code
+        self.unvalued: tuple[str, ...] = ()  # what could not be valued at any moment
+        self._begun_ns = 0
         self.trades: list[Trade] = []
         self.disabled: list[int] = []  # numbers of strategies that did what they may not
         self.curve: list[Point] = []
@@ -113,12 +122,21 @@ class Ledger:
     def mark(self, desk: Seat) -> None:
         """See `runner.Watcher`: a point of the curve."""
         now = desk.now_ns
+        self._begun_ns = self._begun_ns or now
+        if not self.curve and unvalued_of(desk.state, self._world):
+            self._next_ns = next_look_ns(now, self._begun_ns)
+            return
         self._next_ns = (now // self._every + 1) * self._every
         self.curve.append(_point(now, desk.state))
 
     def _read(self, first_seq: int, rows: np.ndarray) -> None:
         self.orders += int((rows["kind"] == REQUESTED.number).sum())
         self.disabled += rows[rows["kind"] == DISABLED.number].view(DISABLED.view)["strategy"].tolist()
+        self.accepted += int((rows["kind"] == ACCEPTED.number).sum())
+        for row in rows[rows["kind"] == GATE_REFUSED.number].view(GATE_REFUSED.view):
+            self.refused[_name_of(terms.unpack(terms.VERDICT, int(row["verdict"]))["code"])] += 1
+        for code in rows[rows["kind"] == REJECTED.number].view(REJECTED.view)["code"].tolist():
+            self.rejected[str(code)] += 1
         for at in np.flatnonzero(rows["kind"] == FILLED.number).tolist():
             row = rows[at].view(FILLED.view)
             meta = terms.unpack(terms.META, int(row["meta"]))
@@ -136,11 +154,14 @@ class Ledger:
         """What the run came to, valued as of its last moment; closes the curve."""
         state = copy_state(desk.state)
         settle(state, I(desk.now_ns))
+        if not self.curve:
+            self.unvalued = unvalued_of(state, self._world)
         if not self.curve or self.curve[-1].ts_ns < desk.now_ns:
             self.curve.append(_point(desk.now_ns, state))
         scope, scale = state.scopes[SCOPE_GLOBAL], self.scale
         self._closed = state
         start, end = self.curve[0].equity, int(scope["equity"])
+        is_told = not self.unvalued
         return Figures(
             orders=self.orders,
             fills=len(self.trades),
@@ -149,10 +170,20 @@ class Ledger:
             cash=text_of(self._cash()),
             fees=text_of(self._moved("fees")),
             funding=text_of(self._moved("funding")),
-            net_pnl=decimal_text(end - start, scale),
-            equity_start=decimal_text(start, scale),
-            equity_end=decimal_text(end, scale),
+            net_pnl=decimal_text(end - start, scale) if is_told else None,
+            equity_start=decimal_text(start, scale) if is_told else None,
+            equity_end=decimal_text(end, scale) if is_told else None,
             unrealized=decimal_text(int(scope["unrealized"]), scale),
+        )
+
+    @property
+    def reason(self) -> str:
+        """Why equity is not told; "" where it is."""
+        what, money = ", ".join(self.unvalued), self._world.reporting
+        return (
+            f"At no moment of the run could {what} be valued in {money}, or it is beyond what can be counted."
+            if what
+            else ""
         )
 
     @property
@@ -215,6 +246,10 @@ class Ledger:
             return Decimal(1)
         record = self._closed.assets[asset]
         return Decimal(int(record["num"])) / Decimal(int(record["den"])) if int(record["den"]) else Decimal(0)
+
+
+def _name_of(code: int) -> str:
+    return REFUSALS.get(code, str(code))
 
 
 def _places(state: State, asset: int) -> list[int]:

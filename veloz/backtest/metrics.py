@@ -5,7 +5,7 @@ The arithmetic is in `returns.py` (the equity curve) and `trips.py` (executions)
 
 import math
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from veloz.backtest.definitions import DEFINITIONS, Definition
 from veloz.backtest.outcome import HORIZONS_S, RunResult, check_result
 from veloz.backtest.returns import DAY_NS, YEAR_NS, Missing, Value
 from veloz.instruments.units import decimal_text
+
+_WIDE: Final = Context(prec=400)  # digits: more than any float has
 
 
 class Metric(NamedTuple):
@@ -61,6 +63,14 @@ class Metrics(NamedTuple):
         return {each.name: each.reason for each in self.all if each.value is None}
 
 
+# What rests on the equity curve, and says nothing where that cannot be told.
+OF_EQUITY: Final = (
+    "net_pnl", "gross_pnl", "return", "annual_return", "max_drawdown", "max_drawdown_money", "max_drawdown_ns", "recovery_ns",
+    "recovery_factor", "ulcer", "annual_volatility", "sharpe", "sortino", "best", "worst", "var_95", "var_99", "es_95", "es_99",
+    "tail_ratio", "skew", "kurtosis", "turnover", "turnover_daily", "exposure",
+)  # fmt: skip
+
+
 def measure(result: RunResult) -> Metrics:
     """Every figure of a run.
 
@@ -80,6 +90,9 @@ def measure(result: RunResult) -> Metrics:
         **_activity_figures(result),
         **_fill_figures(result),
     }
+    if result.unvalued:
+        figures.update(dict.fromkeys(OF_EQUITY, Missing(result.unvalued)))
+        found = Missing(result.unvalued)
     returns = np.zeros(0) if isinstance(found, Missing) else found
     return Metrics(tuple(_metric(each, figures) for each in DEFINITIONS), period, returns, trips)
 
@@ -107,7 +120,7 @@ def _calmar(figures: dict[str, Value | str]) -> Value:
 
 def money_text(amount: float, scale: int) -> str:
     """Money rounded to its scale, as text."""
-    return decimal_text(int(Decimal(amount).scaleb(scale).to_integral_value()), scale)
+    return decimal_text(int(Decimal(amount).scaleb(scale, _WIDE).to_integral_value(context=_WIDE)), scale)
 
 
 def _money(amount: Value, scale: int) -> Missing | str:
@@ -198,9 +211,9 @@ def _trip_figures(trips: np.ndarray, scale: int) -> dict[str, Value | str]:
         "trips": float(len(trips)),
         "win_rate": float(won.mean()),
         "profit_factor": float(pnl[won].sum()) / loss if loss else Missing("No round trip lost."),
-        "expectancy": money_text(float(pnl.mean()), scale),
-        "average_win": money_text(float(pnl[won].mean()), scale) if won.any() else Missing("No round trip gained."),
-        "average_loss": money_text(float(pnl[lost].mean()), scale) if lost.any() else Missing("No round trip lost."),
+        "expectancy": _money(float(pnl.mean()), scale),
+        "average_win": _money(float(pnl[won].mean()), scale) if won.any() else Missing("No round trip gained."),
+        "average_loss": _money(float(pnl[lost].mean()), scale) if lost.any() else Missing("No round trip lost."),
         "win_streak": float(deals.longest_run(won)),
         "loss_streak": float(deals.longest_run(lost)),
         "holding_median_ns": float(np.median(held)),

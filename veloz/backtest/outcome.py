@@ -118,6 +118,9 @@ class RunResult:
     versions: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)  # plain values, may be nested
     figures: Mapping[str, str | int | float] = field(default_factory=dict)  # further lines for the head of the report
+    unvalued: str = ""  # why equity is not told: the curve then leaves out what could not be valued
+    refused: Mapping[str, int] = field(default_factory=dict)  # orders by the code of the gate that refused them
+    rejected: Mapping[str, int] = field(default_factory=dict)  # orders by the code of the venue that rejected them
     gaps: tuple[Gap, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -66,7 +66,7 @@ def json_of(result: RunResult, metrics: Metrics) -> bytes:
             "fill_quality": fill_quality(result),
             "monthly": [
                 {"year": year, "month": month, "return": value if isinstance(value, float) else None}
-                for year, month, value in monthly(result.ts_ns, result.equity)
+                for year, month, value in (() if result.unvalued else monthly(result.ts_ns, result.equity))
             ],
             "equity": _equity(result),
             "rolling_sharpe": _rolling(result, metrics),
@@ -76,6 +76,8 @@ def json_of(result: RunResult, metrics: Metrics) -> bytes:
                 "columns": list(TRIP_COLUMNS),
                 "rows": list(zip(*_trip_columns(result, metrics), strict=True)),
             },
+            "refused": result.refused,
+            "rejected": result.rejected,
             "data": result.data,
             "gaps": result.gaps,
             "warnings": result.warnings,
@@ -109,6 +111,8 @@ def fill_quality(result: RunResult) -> dict[str, dict[str, float | None]]:
 
 
 def _equity(result: RunResult) -> dict[str, Any]:
+    if result.unvalued:
+        return {"ts_ns": [], "equity": [], "drawdown": []}
     falls = drawdowns(result.equity.astype(np.float64))
     return {
         "ts_ns": result.ts_ns.tolist(),

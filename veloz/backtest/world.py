@@ -146,7 +146,20 @@ def make_world(instruments: Sequence[Instrument], settings: Settings) -> World:
     world = World(traded, tuple(listed), assets, reporting, accounts)
     for one in traded:
         fee_price(world, one, settings)
+    _require_worth(world, settings)
     return world
+
+
+def _require_worth(world: World, settings: Settings) -> None:
+    """See that what is held at first can be counted in one asset, at the rates that are told."""
+    for account in world.accounts:
+        for name, amount in account.balances.items():
+            worth = amount * settings.rates.get(name, 0)
+            if worth.scaleb(world.assets[world.reporting].scale) >= COUNT_MAX:
+                raise SettingsError(
+                    f"account.rates.{name} is {text_of(settings.rates[name])}, at which {text_of(amount)} {name} cannot be counted in "
+                    f"{world.reporting}; write another rate, or less of it."
+                )
 
 
 def fee_price(world: World, each: Traded, settings: Settings) -> int | Decimal | None:

@@ -26,6 +26,8 @@ from veloz.cli.outcome import (
 
 if TYPE_CHECKING:
     from veloz.backtest.ledger import Ledger
+    from veloz.backtest.outcome import RunResult
+    from veloz.backtest.report import Report
     from veloz.backtest.runner import Run
     from veloz.backtest.setup import Plan
     from veloz.daemon.config import Settings
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 TABLES = (".npz", ".npy", ".csv", ".zip", ".json", ".parquet")
 APART = ("metrics", "warnings")  # told in their own way
 BAR_GAP_NS = 1_000_000  # from the last moment of a bar to the first of the next
+NO_REPORT = "no_report"  # the code of a failure that leaves a result without reports
 WARM_EVENTS = 512  # so many compile all that a run needs
 
 
@@ -330,8 +333,6 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     from veloz.backtest.driver import make_driven_run
     from veloz.backtest.ending import outcome_of
     from veloz.backtest.ledger import Ledger
-    from veloz.backtest.metrics import measure
-    from veloz.backtest.report import write_report
     from veloz.backtest.result import Recorder
     from veloz.cli.keys import Keys, Steered
     from veloz.cli.progress import Bar, waiting
@@ -351,27 +352,36 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
             Steered(played, keys, bar).play()
         played.finish()
         recorder.close()
+        answer = answer_of(plan, played, ledger)
+        outcome = outcome_of(
+            plan, played, ledger, place, ", ".join(each.name for each in plan.settings.strategies), answer["warnings"]
+        )
+        written = _report_of(outcome, place, out)
     except BaseException as error:
+        if getattr(error, "code", "") == NO_REPORT:
+            raise
         recorder.drop()
         if getattr(error, "code", "") == "disk_full":
             raise nothing_kept(place) from error
         raise
-    answer = answer_of(plan, played, ledger)
-    outcome = outcome_of(
-        plan, played, ledger, place, ", ".join(each.name for each in plan.settings.strategies), answer["warnings"]
-    )
+    answer["metrics"], answer["journal"] = written.metrics.as_dict(), str(place)
+    answer["report"], answer["report_json"] = str(written.html), str(written.json)
+    return answer
+
+
+def _report_of(outcome: "RunResult", place: Path, out: Path) -> "Report":
+    """Write the reports; where there is no room for them, the result stays."""
+    from veloz.backtest.report import write_report
+
     try:
-        written = write_report(outcome, out)
+        return write_report(outcome, out)
     except OSError as error:
         raise CommandError(
             f"The result stands whole in {place}, but its reports cannot be written in {out}: {error.strerror}.",
-            code="no_report",
+            code=NO_REPORT,
             hint="`veloz replay`, `why` and `journal` read it as it is; for reports make room and run again with another --journal.",
             exit_code=EXIT_WORLD,
         ) from error
-    answer["metrics"], answer["journal"] = measure(outcome).as_dict(), str(place)
-    answer["report"], answer["report_json"] = str(written.html), str(written.json)
-    return answer
 
 
 def _rehearse(settings: Any, recording: Path, first: int, last: int | None, place: Path) -> dict[str, Any]:
@@ -441,8 +451,29 @@ def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
         "gaps": [gap._asdict() for gap in gaps],
         "config_hash": plan.settings.digest,
         "data_hash": plan.named.head,
-        "warnings": _warnings(plan, played, len(gaps), ledger.disabled),
+        "refused": dict(ledger.refused),
+        "rejected": dict(ledger.rejected),
+        "warnings": [*_warnings(plan, played, len(gaps), ledger.disabled), *_warnings_of(plan, ledger)],
     }
+
+
+def _warnings_of(plan: "Plan", ledger: "Ledger") -> list[str]:
+    """What the run itself has shown."""
+    found = []
+    late_ns = ledger.curve[0].ts_ns - plan.begin_ns
+    if ledger.unvalued:
+        found.append(f"Equity and what rests on it are not told. {ledger.reason}")
+    elif late_ns > 0:
+        found.append(
+            f"Equity is told from {late_ns / 1e9:,.3f} s after the beginning on: only then everything held could be valued."
+        )
+    refused, rejected = sum(ledger.refused.values()), sum(ledger.rejected.values())
+    if refused + rejected and not ledger.accepted and not ledger.trades:
+        most, _ = (ledger.refused + ledger.rejected).most_common(1)[0]
+        found.append(
+            f"No order ever got through: the gate refused {refused} and the venue rejected {rejected}, most of them with {most}."
+        )
+    return found
 
 
 def _warnings(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -> list[str]:

@@ -24,7 +24,9 @@ from veloz.backtest.optimizer.trial import Opener, Outcome, Params, Refused, Swe
 from veloz.backtest.port import rules_of
 from veloz.backtest.settings import Settings, read_settings
 from veloz.backtest.setup import Plan, make_plan
+from veloz.backtest.valued import next_look_ns, unvalued_of
 from veloz.backtest.walk import Seat
+from veloz.backtest.world import World
 from veloz.contracts.kernel import digest_sources
 from veloz.contracts.registry import DATA_NAMED
 from veloz.engine.step import Step
@@ -167,7 +169,7 @@ class Backtests:
         ledger, digest, pulse = (
             Ledger(plan.world, plan.settings["report.equity_ns"], end_ns - begin_ns),
             Digest(),
-            Pulse(every),
+            Pulse(every, plan.world),
         )
         played = make_driven_run(plan, digest, (ledger, pulse))
         played.play()
@@ -184,10 +186,12 @@ class Pulse:
 
     Args:
         every_ns: Time between two looks.
+        world: What is traded.
     """
 
-    def __init__(self, every_ns: int) -> None:
-        self._every, self.next_ns = every_ns, 0
+    def __init__(self, every_ns: int, world: World) -> None:
+        self._every, self._world, self.next_ns = every_ns, world, 0
+        self._begun_ns = 0
         self.times: list[int] = []
         self.equity: list[int] = []
 
@@ -201,6 +205,10 @@ class Pulse:
 
     def mark(self, desk: Seat) -> None:
         """See `runner.Watcher`."""
+        self._begun_ns = self._begun_ns or desk.now_ns
+        if not self.times and unvalued_of(desk.state, self._world):
+            self.next_ns = next_look_ns(desk.now_ns, self._begun_ns)
+            return
         self.next_ns = (desk.now_ns // self._every + 1) * self._every
         self.add(desk.now_ns, int(desk.state.scopes[SCOPE_GLOBAL]["equity"]))
 

@@ -208,6 +208,10 @@ def _table(first: str, heads: str, rows: str, kind: str = "") -> str:
 
 def _warnings(result: RunResult) -> str:
     lines = [f"<li>{escape(each)}</li>" for each in result.warnings]
+    for who, counts in (("The gate refused", result.refused), ("The venue rejected", result.rejected)):
+        if counts:
+            codes = ", ".join(f"{escape(code)} {count}" for code, count in sorted(counts.items()))
+            lines.append(f"<li>{who} {grouped(str(sum(counts.values())))} orders, by code: {codes}.</li>")
     if result.gaps:
         count, lost = len(result.gaps), span(sum(each.to_ns - each.from_ns for each in result.gaps))
         gaps = f"{grouped(str(count))} gaps" if count > 1 else "a gap"
@@ -253,7 +257,7 @@ def _charts(result: RunResult, metrics: Metrics) -> str:
 def _months(result: RunResult) -> str:
     years: dict[int, dict[int, Any]] = {}
     growth: dict[int, float] = {}
-    for year, month, value in monthly(result.ts_ns, result.equity):
+    for year, month, value in () if result.unvalued else monthly(result.ts_ns, result.equity):
         years.setdefault(year, {})[month] = value
         growth[year] = growth.get(year, 1.0) * (1.0 + value if isinstance(value, float) else 1.0)
     head = "".join(f'<th scope="col">{each}</th>' for each in (*MONTHS, "Year"))

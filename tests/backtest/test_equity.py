@@ -1,0 +1,121 @@
+"""What equity begins with, what could not be valued, and orders that never got through."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from tests.backtest.made import BODY, level, make_recording, trade
+from veloz.backtest.driver import make_driven_run
+from veloz.backtest.ending import outcome_of
+from veloz.backtest.ledger import Figures, Ledger
+from veloz.backtest.metrics import OF_EQUITY, measure
+from veloz.backtest.optimizer.backtests import Pulse
+from veloz.backtest.outcome import RunResult
+from veloz.backtest.report import json_of
+from veloz.backtest.result import Kept
+from veloz.backtest.settings import read_settings
+from veloz.backtest.setup import make_plan
+from veloz.backtest.web.page import page_of
+from veloz.instruments.units import decimal_text
+
+SPOT = msgspec.structs.replace(BODY, venue="binance_spot", product="spot", settle="")
+QUIET = """
+[strategy]
+interval_ns = 100_000_000
+qty = 0.001
+max_position = 0
+"""
+RISING = (
+    level(0, 1_000, 5_000),
+    level(500, 1_004, 5_000, ask=True),  # from here on there is a middle: 100.2
+    level(1_500, 1_000, 0),
+    level(1_600, 1_100, 5_000),
+    level(1_600, 1_004, 0, ask=True),
+    level(1_700, 1_104, 5_000, ask=True),  # 110.2
+    trade(2_500, 1_100, 1),
+)
+
+
+def played(tmp_path: Path, *overrides: str, text: str = QUIET, **how: Any) -> tuple[Ledger, Figures, RunResult]:
+    rows, body = how.get("rows", RISING), how.get("body", SPOT)
+    plan = make_plan(read_settings(text, overrides), make_recording(tmp_path / "data", *rows, body=body))
+    ledger = Ledger(plan.world, 100_000_000)
+    run = make_driven_run(plan, Kept(), (ledger,))
+    run.play()
+    run.finish()
+    figures = ledger.figures(run.desk)
+    return ledger, figures, outcome_of(plan, run, ledger, None, "", ())
+
+
+def test_what_was_held_before_there_was_a_price_is_no_profit(tmp_path: Path) -> None:
+    ledger, figures, result = played(tmp_path, "account.balances.BTC=0.5", "account.balances.USDT=1000")
+    assert (figures.equity_start, figures.equity_end) == ("1050.1", "1055.1"), "1000 + 0.5 · 100.2, 1000 + 0.5 · 110.2"
+    assert (figures.net_pnl, measure(result)["net_pnl"]) == ("5", "5")
+    assert 490_000_000 < ledger.curve[0].ts_ns - result.began_ns < 1_500_000_000, (
+        "as soon as it is settled with both sides"
+    )
+    assert measure(result)["return"] == pytest.approx(5 / 1050.1)
+
+
+def test_told_in_the_base_the_money_is_what_waits_for_a_price(tmp_path: Path) -> None:
+    words = ("account.balances.BTC=0.5", "account.balances.USDT=1102", "account.reporting=BTC")
+    _, figures, _ = played(tmp_path, *words)
+    begin, end = 0.5 + 1102 / 100.2, 0.5 + 1102 / 110.2
+    assert float(str(figures.equity_start)) == pytest.approx(begin, abs=1e-8)
+    assert float(str(figures.equity_end)) == pytest.approx(end, abs=1e-8) == 10.5
+    assert float(str(figures.net_pnl)) == pytest.approx(end - begin, abs=2e-8)
+
+
+def test_who_holds_nothing_that_waits_begins_at_once(tmp_path: Path) -> None:
+    ledger, figures, result = played(tmp_path, "account.balances.USDT=1000")
+    assert ledger.curve[0].ts_ns == result.began_ns
+    assert (figures.equity_start, figures.net_pnl) == ("1000", "0")
+
+
+def report_of(result: RunResult) -> Mapping[str, Any]:
+    return json.loads(json_of(result, measure(result)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("rows", [RISING, RISING[:1]], ids=["beyond all bounds", "no price"])
+def test_what_cannot_be_valued_makes_null_with_a_reason(tmp_path: Path, rows: tuple[np.ndarray, ...]) -> None:
+    held = "1000000000" if len(rows) > 1 else "0.5"
+    ledger, figures, result = played(tmp_path, f"account.balances.BTC={held}", "account.balances.USDT=1000", rows=rows)
+    assert (figures.equity_start, figures.equity_end, figures.net_pnl) == (None, None, None)
+    assert ledger.unvalued == ("BTC",)
+    told = report_of(result)
+    assert all(told["metrics"][name] is None and "BTC" in told["reasons"][name] for name in (*OF_EQUITY, "calmar"))
+    assert (told["equity"]["equity"], told["monthly"]) == ([], [])
+    assert "</html>" in page_of(result, measure(result))
+
+
+def test_a_sweep_looks_at_equity_from_the_same_moment_on(tmp_path: Path) -> None:
+    words = ("account.balances.BTC=0.5", "account.balances.USDT=1000")
+    plan = make_plan(read_settings(QUIET, words), make_recording(tmp_path / "data", *RISING, body=SPOT))
+    pulse = Pulse(100_000_000, plan.world)
+    run = make_driven_run(plan, Kept(), (pulse,))
+    run.play()
+    assert [decimal_text(pulse.equity[at], 8) for at in (0, -1)] == ["1050.1", "1055.1"]
+
+
+BUYER = """
+[strategy]
+interval_ns = 100_000_000
+half_spread = 0.1
+qty = 0.1
+max_position = 1
+"""
+
+
+def test_orders_that_are_refused_are_counted_by_code(tmp_path: Path) -> None:
+    """The wallet bears no order."""
+    ledger, figures, result = played(tmp_path, "account.balances.USDT=0.01", text=BUYER)
+    assert figures.fills == figures.orders == ledger.accepted == 0
+    assert set(result.refused) == {"FUNDS"}
+    assert result.refused["FUNDS"] == ledger.refused["FUNDS"] > 5
+    assert report_of(result)["refused"] == result.refused
+    assert f"The gate refused {result.refused['FUNDS']} orders, by code: FUNDS" in page_of(result, measure(result))
