@@ -1,5 +1,6 @@
 """What cannot be run is one sentence with the thing, the reason and the way out; exit 2; and nothing lies where nothing lay."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -175,8 +176,6 @@ def test_a_disk_that_fills_leaves_nothing(
     veloz: Run, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk in the middle of the result: exit 3, and no part of a result."""
-    import errno
-
     from journal.store import Store
 
     def full(store: Store, changes: object) -> None:
@@ -197,8 +196,6 @@ def test_a_report_that_finds_no_room_leaves_the_result(
     veloz: Run, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second of the two files does not fit: the sentence says what stands, and no half of a report lies there."""
-    import errno
-
     write = Path.write_bytes
 
     def full(path: Path, data: bytes) -> int:
@@ -328,3 +325,59 @@ def test_a_report_that_fails_leaves_nothing_behind(
     result = tmp_path / "made" / "journal"
     assert veloz("backtest", root / "configs" / "quoter.toml", "--data", short, "--journal", result).code == 3
     assert not result.parent.exists()
+
+
+@pytest.mark.parametrize("name", ["run.toml", "mine.py", "limits.yaml"])
+def test_what_may_not_be_read_is_the_outside_world(
+    veloz: Run, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A file that is there and forbidden is exit 3, whichever it is; one that is not there is a mistake."""
+    read = Path.read_text
+
+    def forbid(path: Path, *words: object, **named: object) -> str:
+        if path.name == name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return read(path, *words, **named)  # type: ignore[arg-type]
+
+    for made, text in (("run.toml", GOOD), ("mine.py", "class A: pass"), ("limits.yaml", "")):
+        (tmp_path / made).write_text(text)
+    monkeypatch.setattr(Path, "read_text", forbid)
+    words = {"mine.py": "strategy.name=mine.py:A", "limits.yaml": "limits.file=limits.yaml"}.get(name, "seed=1")
+    ran = veloz(
+        "backtest",
+        tmp_path / "run.toml",
+        "--data",
+        world / "data",
+        "--journal",
+        tmp_path / "result",
+        "--json",
+        "--set",
+        words,
+    )
+    assert (ran.code, ran.json["error"]["code"]) == (3, "io"), ran
+    assert "Permission denied" in ran.json["error"]["message"]
+    assert not (tmp_path / "result").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "word"), [("backtest", "--out"), ("backtest", "--journal"), ("ingest", "--journal")]
+)
+def test_a_place_that_may_not_be_written_is_the_outside_world(
+    veloz: Run, world: Path, tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch, command: str, word: str
+) -> None:
+    make = Path.mkdir
+
+    def forbid(path: Path, *words: object, **named: object) -> None:
+        if "forbidden" in path.parts:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        make(path, *words, **named)  # type: ignore[arg-type]
+
+    (tmp_path / "run.toml").write_text(GOOD)
+    monkeypatch.setattr(Path, "mkdir", forbid)
+    what = (
+        [tmp_path / "run.toml", "--data", world / "data"]
+        if command == "backtest"
+        else [short, "--venue", "binance_usdm"]
+    )
+    ran = veloz(command, *what, word, tmp_path / "forbidden" / "place", "--json")
+    assert (ran.code, "Permission denied" in ran.json["error"]["message"]) == (3, True), ran

@@ -265,3 +265,19 @@ def test_a_step_longer_than_a_batch_ends_within(tmp_path: Path) -> None:
     rows = market(rows_in(tmp_path / "journal"))
     assert np.flatnonzero(rows["flags"] & layout.STEP_END).tolist() == [15_999, 31_999, 39_999, 40_000]
     assert np.flatnonzero(rows["flags"] & layout.FIRST).tolist() == [0, 40_000], "and its message goes on"
+
+
+def test_an_array_in_another_order_or_of_another_name_is_told_with_what_follows(tmp_path: Path) -> None:
+    both = e.VENUE | e.DESK
+    events = e.build([(1, both, e.BUY, n, 1, 1, 1) for n in range(1, 9)])
+    events["local_ts"][4] -= 3
+    np.savez(tmp_path / "btcusdt_1.npz", events=events)
+    np.savez(tmp_path / "btcusdt_2.npz", data=events, more=events)
+    first, second = (
+        ingest([("binance_usdm", tmp_path / f"btcusdt_{n}.npz")], tmp_path / f"j{n}", snapshot_keep=0).warnings
+        for n in (1, 2)
+    )
+    assert any("sort it by local_ts" in each for each in first)
+    assert any("its array is called events and not data" in each for each in first)
+    assert any("sort it by local_ts" in each for each in second)
+    assert not any("is called" in each for each in second)

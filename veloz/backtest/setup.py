@@ -25,6 +25,12 @@ from veloz.strategies.host import Host
 from veloz.strategies.loader import Library, Refused
 from veloz.strategies.sdk import Wakes
 
+UNREADABLE: Final = (
+    FileNotFoundError,
+    NotADirectoryError,
+    IsADirectoryError,
+    ValueError,
+)  # mistakes in what was written
 SOURCE_BYTES_MAX: Final = 256 << 10
 LIBRARIES_MAX: Final = 8
 _LEVELS, _PRINTS = (LEVEL.number, VENUE_LEVEL.number), (TRADE.number, VENUE_TRADE.number)
@@ -217,6 +223,7 @@ def library_of(settings: Settings) -> tuple[Library, dict[str, str]]:
 
     Raises:
         SettingsError: It cannot be read or run.
+        OSError: It is there, and nobody lets us read it.
     """
     sources: dict[str, str] = {}
     for each in settings.strategies:
@@ -226,7 +233,7 @@ def library_of(settings: Settings) -> tuple[Library, dict[str, str]]:
         path = settings.folder / file
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, ValueError):
+        except UNREADABLE:
             raise SettingsError(f"{path}, the code of strategy {each.name}, cannot be read; check its path.") from None
         if len(text.encode()) > SOURCE_BYTES_MAX:
             raise SettingsError(f"{path} is longer than {SOURCE_BYTES_MAX} bytes, which no strategy needs.")
@@ -244,13 +251,13 @@ def _library_of(sources: tuple[tuple[str, str], ...]) -> Library:
 
 
 def limits_of(settings: Settings) -> str:
-    """Text of the file of limits; "" where none is named. Raises SettingsError."""
+    """Text of the file of limits; "" where none is named. Raises SettingsError; OSError where nobody lets us read it."""
     file: str = settings["limits.file"]
     if not file:
         return ""
     try:
         return (settings.folder / file).read_text(encoding="utf-8")
-    except (OSError, ValueError):
+    except UNREADABLE:
         raise SettingsError(f"limits.file is {settings.folder / file}, which cannot be read; check its path.") from None
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from veloz.cli.failures import new_journal, nothing_kept
+from veloz.cli.failures import is_forbidden, new_journal, nothing_kept
 from veloz.cli.figures import print_figures
 from veloz.cli.main import add_common
 from veloz.cli.outcome import (
@@ -165,8 +165,6 @@ def run_backtest(
 
 def _require_folder(out: Path, word: str) -> list[Path]:
     """See that reports can be written at a place before anything is run; the folders that were made for it, innermost first."""
-    import errno
-
     made = [each for each in (out, *out.parents) if not each.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -180,7 +178,7 @@ def _require_folder(out: Path, word: str) -> list[Path]:
             f"Nothing can be written in {out}: {error.strerror}.",
             code="not_writable",
             hint=f"Name another folder by {word}.",
-            exit_code=EXIT_WORLD if error.errno == errno.ENOSPC else EXIT_USAGE,
+            exit_code=EXIT_WORLD if is_forbidden(error) else EXIT_USAGE,
         ) from None
     return made
 

@@ -159,7 +159,7 @@ def _export(args: argparse.Namespace) -> int:
         raise CommandError(
             "Parquet is written by DuckDB, which is not installed.",
             code="missing_extra",
-            hint="Install the extra: pip install 'veloz[report]'.",
+            hint="Install the extra: `uv sync --extra report` in a clone, else pip install 'veloz[report]'.",
         )
     try:
         with Bar("export") as bar:

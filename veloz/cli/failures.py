@@ -61,11 +61,17 @@ def explain(error: BaseException) -> CommandError:
 def _journal_exit(error: BaseException) -> int:
     import journal
 
-    if isinstance(error, journal.FullError):
+    if isinstance(error, journal.FullError) or is_forbidden(error.__cause__):
         return EXIT_WORLD
     if isinstance(error, journal.FrozenError):
         return EXIT_FAILED_CHECK if error.code == "corrupt" else EXIT_FROZEN
     return EXIT_FAILED_CHECK if isinstance(error, journal.ReadError) else EXIT_USAGE
+
+
+def is_forbidden(error: BaseException | None) -> bool:
+    """Whether the outside world does not let us: a place that is full, forbidden or broken. A path that leads nowhere is a mistake."""
+    mistaken = FileNotFoundError | NotADirectoryError | IsADirectoryError | FileExistsError
+    return isinstance(error, OSError) and not isinstance(error, mistaken)
 
 
 def _sentence(text: str) -> str:

@@ -86,7 +86,7 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
     overrides = [word for word in overrides if not word.strip().startswith(PREFIX)]
     own = read_own(program)
     if not config.is_file():
-        raise SettingsError(f"There is no file {config}; configs/sweep.toml comes with the program.")
+        raise SettingsError(f"There is no file {config}; the program comes with configs/sweep.toml.")
     try:
         text = config.read_text(encoding="utf-8")
         table = tomllib.loads(text, parse_float=Decimal)

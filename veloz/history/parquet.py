@@ -130,7 +130,7 @@ def export_parquet(path: Path, out: Path, kinds: set[int] | None, told: Progress
         for each in made:
             with suppress(OSError):
                 each.rmdir()
-        if isinstance(error, OSError | duckdb.Error):
+        if isinstance(error, duckdb.Error):
             raise NotWritten(" ".join(str(error).split()).rstrip(".")) from error
         raise
 

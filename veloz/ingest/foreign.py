@@ -8,6 +8,7 @@ from typing import Final
 from veloz.ingest.archive import Depth, Trades, find_archive
 from veloz.ingest.candles import Bars, Named, find_candles, find_lean, name_candles, name_lean
 from veloz.ingest.faults import EXIT_DAMAGED, IngestError
+from veloz.ingest.files import ARRAY_NAME
 from veloz.ingest.given import HOME, Given
 from veloz.ingest.klines import parse_interval
 from veloz.ingest.npz import MAGIC, Npz
@@ -62,7 +63,9 @@ def describe_table(path: Path, venue: str, head: bytes, fmt: str, given: Given) 
             hint="Leave --format out, or check the path.",
         )
     if form == "npz":
-        return need_venue(path, venue, given), Npz(need_symbol(path, given, find_symbol(b"", path)))
+        array = _member(path).removesuffix(".npy")
+        key = array if path.suffix == ".npz" and f"{array}.npy" != ARRAY_NAME and array != path.name else ""
+        return need_venue(path, venue, given), Npz(need_symbol(path, given, find_symbol(b"", path)), key)
     if form == "tardis":
         columns = find_tardis(line.rstrip("\r"))
         assert columns is not None
@@ -113,7 +116,8 @@ def _member(path: Path) -> str:
     """Name of the one file within a zip; the file's own where it is none."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.namelist()[0]
+            names = archive.namelist()
+            return ARRAY_NAME if ARRAY_NAME in names else names[0]
     except (zipfile.BadZipFile, IndexError, OSError):
         return path.name
 

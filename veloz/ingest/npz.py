@@ -122,12 +122,13 @@ class Npz:
 
     Args:
         symbol: Whose events they are.
+        key: What its array is called, where that is not what hftbacktest calls it.
     """
 
     form = "npz"
 
-    def __init__(self, symbol: str) -> None:
-        self.symbol = symbol
+    def __init__(self, symbol: str, key: str = "") -> None:
+        self.symbol, self._key = symbol, key
 
     def survey(self, pieces: Iterator[bytes]) -> Survey:
         """What its numbers need. Errors as `Table.survey`."""
@@ -153,7 +154,14 @@ class Npz:
             else []
         )
         if backward:
-            notes.append(f"{backward} of its events have a local stamp before one that precedes them")
+            notes.append(
+                f"{backward} of its events have a local stamp before one that precedes them, and are heard of with that one, too late; "
+                "where the file is sorted by exchange time, sort it by local_ts"
+            )
+        if self._key:
+            notes.append(
+                f"its array is called {self._key} and not data, so hftbacktest itself would not find it; it was taken"
+            )
         return Survey({self.symbol: need} if at else {}, notes)
 
     def parts(self, pieces: Iterator[bytes], instruments: dict[str, Instrument]) -> Iterator[Part]:

@@ -41,5 +41,5 @@ def test_other_code_is_refused(address: str) -> None:
 
 def test_without_dask_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(SweepError, match=r"needs distributed, .*install the extra: veloz\[cluster\]"):
+    with pytest.raises(SweepError, match=r"needs distributed, .*uv sync --extra cluster.*veloz\[cluster\]"):
         Cluster(hill(), "tcp://127.0.0.1:1", CODE)

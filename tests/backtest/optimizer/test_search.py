@@ -96,7 +96,7 @@ def test_optuna_ends_where_a_small_space_does() -> None:
 @pytest.mark.parametrize("way", [sampler.tpe, sampler.cmaes])
 def test_without_optuna_one_sentence_says_what_to_install(way: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
-    with pytest.raises(SweepError, match=r"needs optuna, .*install the extra: veloz\[ml\]"):
+    with pytest.raises(SweepError, match=r"needs optuna, .*uv sync --extra ml.*veloz\[ml\]"):
         way(space(), 10, 0)  # type: ignore[operator]
 
 

@@ -55,7 +55,8 @@ class Cluster:
             from distributed import Client
         except ImportError as missing:
             raise SweepError(
-                f"A cluster needs {missing.name}, which is not installed; install the extra: veloz[cluster], or leave optimize.cluster out."
+                f"A cluster needs {missing.name}, which is not installed; install the extra (`uv sync --extra cluster` in a clone, "
+                "else pip install 'veloz[cluster]'), or leave optimize.cluster out."
             ) from None
         self._opener = opener
         try:

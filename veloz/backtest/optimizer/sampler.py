@@ -38,7 +38,8 @@ def _optuna(method: str) -> Any:
             import cmaes  # noqa: F401
     except ImportError as missing:
         raise SweepError(
-            f"The search {method} needs {missing.name}, which is not installed; install the extra: veloz[ml], or search by genetic."
+            f"The search {method} needs {missing.name}, which is not installed; install the extra (`uv sync --extra ml` in a clone, "
+            "else pip install 'veloz[ml]'), or search by genetic."
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
