@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from veloz.backtest.feed import Feed, survey
 from veloz.contracts import registry as r
 from veloz.contracts.layout import APPLIED, FIRST, LAST, ROW, STEP_END
-from veloz.history.dataset import desk_chunk
+from veloz.history.dataset import blocks, desk_chunk
 from veloz.history.ordering import VenueClock, VenueOrder, venue_words, words_of
 
 BASE = 1_700_000_000_000_000_000
@@ -122,6 +122,28 @@ def test_the_desk_has_the_steps_of_the_recording_without_what_is_no_market(
         newest = max([newest, *(int(rows["ts_recv"][k]) + shift for k in step)])
         told.append(newest)
     assert times == told
+
+
+@given(recordings(), st.lists(st.integers(0, 99), max_size=6), st.integers(1, 30))
+def test_blocks_have_the_rows_of_the_slabs_and_end_steps_where_these_did(
+    rows: np.ndarray, cuts: list[int], most: int
+) -> None:
+    unsaid = rows.copy()
+    unsaid["flags"] &= ~np.uint8(STEP_END)
+    slabs, seq = [], 5
+    for slab in cut(rows, cuts):
+        begin = seq - 5
+        slabs.append((seq, unsaid[begin : begin + len(slab)]))
+        seq += len(slab)
+    ends = [first + len(slab) for first, slab in slabs]
+    seen: list[int] = []
+    for first, block in blocks(iter(slabs), most):
+        assert first == 5 + len(seen)
+        assert len(block) <= most or first in [begin for begin, slab in slabs if len(slab) == len(block)]
+        says = np.flatnonzero(block["flags"] & STEP_END) + first + 1
+        assert says.tolist() == [end for end in ends if first < end <= first + len(block)]
+        seen += block["qty"].tolist()
+    assert seen == rows["qty"].tolist()
 
 
 def test_a_feed_hands_out_both_sides_of_a_real_recording(recording: Path) -> None:

@@ -66,7 +66,7 @@ CURSOR: Final = np.dtype([(name, "<i8") for name in _CURSOR.split()])
 class _Reel(NamedTuple):
     cursor: np.ndarray  # CURSOR[1]
     words: np.ndarray  # i8: rows of the recording's chunk
-    seqs: np.ndarray  # i8: their numbers
+    seqs: np.ndarray  # i8: their numbers; where none is left out, the first one alone
     ends: np.ndarray  # i8: of its steps
     times: np.ndarray  # i8: engine time after each
     hits: np.ndarray  # i8: steps with a row that wakes somebody
@@ -126,6 +126,24 @@ def _first_at(times: np.ndarray, begin: I, moment: I) -> I:
 
 
 @kernel
+def _next_at(times: np.ndarray, begin: I, moment: I) -> I:
+    """The same, where it is likely to lie near: in ever longer strides from `begin`."""
+    low, high, stride, end = begin, begin, ONE, I(times.shape[0])
+    while high < end and times[high] < moment:
+        low = high + ONE
+        high += stride
+        stride += stride
+    high = min(high, end)
+    while low < high:
+        middle = (low + high) >> ONE
+        if times[middle] < moment:
+            low = middle + ONE
+        else:
+            high = middle
+    return low
+
+
+@kernel
 def next_due(crew: Crew) -> I:
     """When the next timer comes; LAST_NS: none runs."""
     due = LAST_NS
@@ -167,7 +185,7 @@ def _next_asked(state: State, reel: Reel, at: I) -> I:
         return at
     end = I(reel.ends.shape[0])
     if _holds(state):
-        end = min(end, _first_at(reel.times, at, (state.desk[0]["pnl_second"] + ONE) * _SECOND_NS))
+        end = min(end, _next_at(reel.times, at, (state.desk[0]["pnl_second"] + ONE) * _SECOND_NS))
     hit = _first_at(reel.hits, ZERO, at)
     return min(end, I(reel.hits[hit])) if hit < reel.hits.shape[0] else end
 
@@ -196,11 +214,11 @@ def _choose(state: State, crew: Crew, venue: Venue, reel: Reel, tape: Tape) -> I
     if arrival <= limit:
         cursor["at_ns"] = arrival
         cursor["then"] = THEN_REPORT
-        _fold_next(reel, _first_at(reel.times, at, arrival + ONE))
+        _fold_next(reel, _next_at(reel.times, at, arrival + ONE))
     elif fires:
         cursor["at_ns"] = timer
         cursor["then"] = THEN_FIRE
-        _fold_next(reel, _first_at(reel.times, at, timer + ONE))
+        _fold_next(reel, _next_at(reel.times, at, timer + ONE))
     elif asked != at:
         cursor["then"] = THEN_NEXT
         _fold_next(reel, target if asked == target else target + ONE)
@@ -236,7 +254,7 @@ def _fold_some(state: State, reel: Reel, tape: Tape) -> bool:
         if tape.signal[0] != DONE:
             return False
         cursor["data_rows"] += hi - lo
-        cursor["data_seq"] = reel.seqs[hi - ONE]
+        cursor["data_seq"] = reel.seqs[0] + hi - ONE if reel.seqs.shape[0] == ONE else reel.seqs[hi - ONE]
         cursor["data_kind"] = reel.words[(hi - ONE) * _ROW_WORDS] & KIND_MASK
         cursor["at"] = cursor["to"]
     return True

@@ -114,7 +114,9 @@ class Driver:
         hits, market = self._desk.hits_in(chunk), hand.rows
         if self._reel is None or self._reel[0] is not chunk or self._reel[1] is not market or self._reel[2] is not hits:
             words, seen = chunk.rows.view(WORD).reshape(-1), market.view(WORD).reshape(-1)
-            reel = Reel(self._cursor, words, chunk.seqs, chunk.ends, chunk.times, hits, seen)
+            dense = int(chunk.seqs[-1] - chunk.seqs[0]) == len(chunk.seqs) - 1
+            seqs = chunk.seqs[:1] if dense else chunk.seqs
+            reel = Reel(self._cursor, words, seqs, chunk.ends, chunk.times, hits, seen)
             self._reel = (chunk, market, hits, reel)
         desk, at, sent = self._desk, self._cursor[0], hand.sent
         self._cursor[:] = 0

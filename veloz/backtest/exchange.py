@@ -15,14 +15,16 @@ import numpy as np
 
 from veloz.backtest.bars import meet_bar
 from veloz.backtest.holding import see_mark
-from veloz.backtest.ladder import clear_side, clear_to, keep_taken, put_level
+from veloz.backtest.ladder import best_from, clear_side, clear_to, keep_taken, put_level
 from veloz.backtest.latency import delay_of
 from veloz.backtest.machine import (
     ARRIVED,
     BOOKED,
     DONE,
     ENTRY,
+    FAR,
     NEVER,
+    NO_KEY,
     NO_ROOM,
     NOBODY,
     OUTSIDE,
@@ -42,6 +44,7 @@ from veloz.backtest.triggers import BY_INDEX, BY_MARK, see_last, watch
 from veloz.backtest.unasked import act
 from veloz.backtest.wires import queue_behind, report_due, request_due, room_of
 from veloz.contracts import layout
+from veloz.contracts.ahead import AHEAD, prefetch
 from veloz.contracts.kernel import cold, entry, kernel
 from veloz.contracts.registry import MARK, VENUE_LEVEL, VENUE_TRADE
 from veloz.reducers.bits import S_SELL
@@ -71,6 +74,8 @@ _QUEUE, _TRADES, _BARS = I(Matching.QUEUE), I(Matching.TRADES), I(Matching.BARS)
 K_VENUE_LEVEL, K_VENUE_TRADE = I(VENUE_LEVEL.number), I(VENUE_TRADE.number)
 K_MARK: Final = I(MARK.number)
 _BYTE: Final = I(255)
+_APPLIED: Final = F_APPLIED << FLAGS_SHIFT
+_PLAIN_MASK: Final = SAME_MASK | ((F_ASK | F_EMPTY | F_SNAPSHOT) << FLAGS_SHIFT)  # of the head of a row with one level
 _FILLS_ALL: Final = I(Compat.CROSS_FILLS_ALL)
 __all__ = [
     "advance", "lengthen", "new_venue", "next_arrival_ns", "next_venue_ns", "request_of", "run", "send", "take", "widen",
@@ -299,16 +304,74 @@ def _reason(became: I) -> I:
     return NO_ROOM if became == FULL else OUTSIDE
 
 
+@kernel
+def _pass_plain(venue: Venue, rows: np.ndarray, at: I, limit: I, seen: I, known: I, market: I) -> tuple[I, I]:
+    """The rows from `at` on that are nothing but a level far from our orders; the first that is more, and the venue time before it.
+
+    This is where a venue spends its time: the side of a message that is in hand is kept in registers. Whatever is rare is left to
+    `apply_row`, which does the same.
+
+    Args:
+        venue: The exchange.
+        rows, at, limit, seen: As of `run`.
+        known: Head of a row with levels, but its flags; only rows like it are taken.
+        market: Which market they are of.
+    """
+    size, begun = rows.shape[0], I(-1)
+    skipped = _APPLIED if known & KIND_MASK == K_LEVEL else ZERO
+    while begun != at and at < size:
+        begun = at
+        ask = (I(rows[at]["head"]) >> FLAGS_SHIFT) & F_ASK
+        side, other = venue.sides[TWO * market + ask], venue.sides[TWO * market + ONE - ask]
+        base, lo, best, worst = I(side["base"]), I(side["lo"]), I(side["best"]), I(side["worst"])
+        own_worst, own_best = I(side["own_worst"]), I(side["own_best"])
+        tick, half = I(side["tick"]), I(side["half_tick"])
+        crossed = -max(I(other["own_best"]), I(other["best"]))  # from here on a level reaches somebody
+        hi = min(I(side["hi"]), crossed - ONE)
+        alike, took = known | (ask << FLAGS_SHIFT), side["takings"] > ZERO
+        while at < size:
+            prefetch(rows, at + AHEAD)
+            row = rows[at]
+            head, stamp, price, qty = I(row["head"]), I(row["ts_event"]), I(row["price"]), I(row["qty"])
+            now = stamp if stamp > ZERO else seen
+            if head & _PLAIN_MASK != alike or now > limit:
+                break
+            key = price if tick == ONE else (price + half) // tick
+            key = (key ^ -ask) + ask
+            if key > hi or key < lo or own_worst <= key <= own_best or (took and venue.taken[base + key] != ZERO):
+                break
+            if row["aux"] != ONE or head & skipped == ZERO:
+                if key >= best:
+                    if qty > ZERO:
+                        best = key
+                    elif key == best:
+                        best = best_from(venue.levels, base, key - ONE, max(worst, lo))
+                        worst = FAR if best == NO_KEY else worst
+                if key < worst and qty > ZERO:
+                    worst = key
+                venue.levels[base + key] = qty
+            seen = now
+            at += ONE
+        side["best"] = best
+        side["worst"] = worst
+    return at, seen
+
+
 @cold
 def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarray) -> I:
     """What `advance` does, for kernels that hold the bundle."""
     clock, at, size = venue.clock[0], begin, rows.shape[0]
     signal[0] = DONE
+    levels, levels_of = I(-1), ZERO  # head of rows with levels, and their market
     while True:
         limit = min(min(until_ns, I(clock["own_ns"])), min(request_due(venue), report_due(venue)))
         became, seen = QUIET, I(clock["row_ns"])
         known, market = I(-1), I(-1)
         while at < size:
+            if levels >= ZERO:
+                at, seen = _pass_plain(venue, rows, at, limit, seen, levels, levels_of)
+                if at == size:
+                    break
             row = rows[at]
             stamp = I(row["ts_event"])
             now = stamp if stamp > ZERO else seen
@@ -318,6 +381,8 @@ def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarra
             if head & SAME_MASK != known:
                 known = head & SAME_MASK
                 market = market_at(venue, head)
+                if market >= ZERO and (head & KIND_MASK == K_LEVEL or head & KIND_MASK == K_VENUE_LEVEL):
+                    levels, levels_of = known, market
             if market >= ZERO:
                 became = apply_row(venue, row, head, market, now)
             if became > TOUCHED:

@@ -5,7 +5,7 @@ departs from the order of the rows, prices, silences. Memory holds what lies bet
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,13 +16,14 @@ from journal import Reader
 from veloz.backtest.prices import PRICE, FirstPrices, Prices
 from veloz.contracts.layout import APPLIED, ROW
 from veloz.contracts.registry import BAR, BAR_VOLUME, CHANGED, LEVEL, LISTED, TRADE, VENUE_LEVEL, VENUE_TRADE
-from veloz.history.dataset import Chunk, desk_chunk
+from veloz.history.dataset import Chunk, blocks, desk_chunk
 from veloz.history.gaps import GapFinder
 from veloz.history.ordering import HEAD, TS_EVENT, TS_RECV, VenueClock, VenueOrder, venue_words, words_of
 from veloz.history.slabs import SlabReader
 from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 
 LENGTH: Final = 3  # place of a bar's length
+BLOCK_ROWS: Final = 1 << 16  # taken in at once: what a run does for each block costs as much as folding a thousand rows
 SILENCE_NS: Final = 10_000_000_000  # nothing at all for so long is told as a gap
 BARS_MISSED: Final = 2  # where there is nothing but bars: so many times the longest
 SILENCES_MAX: Final = 100  # told; all are counted
@@ -209,7 +210,7 @@ class Feed:
     def __init__(
         self, path: Path, first: int, last: int, *, shift_ns: int, back_ns: int, receive: bool = False
     ) -> None:
-        self._slabs: Iterator[tuple[int, np.ndarray]] = iter(SlabReader(path, first, last))
+        self._blocks = blocks(SlabReader(path, first, last), BLOCK_ROWS)
         self._shift = shift_ns
         self._order = VenueOrder(VenueClock(shift_ns, receive=receive), back_ns)
         self._desk: deque[Chunk] = deque()
@@ -218,16 +219,16 @@ class Feed:
         self._ended = False
 
     def _read(self) -> bool:
-        """Take in the next slab; False at the end."""
+        """Take in the next block; False at the end."""
         if self._ended:
             return False
-        found = next(self._slabs, None)
+        found = next(self._blocks, None)
         if found is None:
             self._ended = True
             ready = self._order.rest()
         else:
             ready = self._order.add(found[1])
-            chunk = desk_chunk(*found, self._shift, self._now)
+            chunk = desk_chunk(*found, self._shift, self._now, owned=True)
             if chunk is not None:
                 self._now = int(chunk.times[-1])
                 self._desk.append(chunk)

@@ -4,13 +4,13 @@ A recording is any journal with market rows. What else stands in it (links, sour
 run that wrote it and is passed over; the instruments come with the result's own beginning. Memory does not grow with its length.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from veloz.contracts.layout import STEP_END
+from veloz.contracts.layout import ROW, ROW_WORDS, STEP_END, WORD
 from veloz.history.ordering import HEAD, TS_RECV, words_of
 from veloz.history.slabs import SlabReader
 from veloz.reducers.limits import TIME_MAX_NS
@@ -33,7 +33,33 @@ class Chunk(NamedTuple):
         return int(self.ends[step - 1]) if step else 0, int(self.ends[step])
 
 
-def desk_chunk(first_seq: int, rows: np.ndarray, shift_ns: int, now: int) -> Chunk | None:
+def blocks(slabs: Iterable[tuple[int, np.ndarray]], most: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Slabs joined, as whole ones, to blocks of so many rows at most, but for slabs that are longer.
+
+    Args:
+        slabs: Number of the first row, and ROW[n]; one behind the other, each valid until the next is asked for.
+        most: Rows of a block.
+
+    Yields:
+        Number of the first row, and ROW[n] in memory of its own; where a slab ended, a step does.
+    """
+    block, first, n = np.zeros((0, ROW_WORDS), WORD), 0, 0
+    for begin, rows in slabs:
+        if not len(rows):
+            continue
+        if n and (n + len(rows) > most or begin != first + n):
+            yield first, block[:n].reshape(-1).view(ROW)
+            n = 0
+        if not n:
+            block, first = np.empty((max(most, len(rows)), ROW_WORDS), WORD), begin
+        block[n : n + len(rows)] = words_of(rows)
+        n += len(rows)
+        block[n - 1, HEAD] |= _END
+    if n:
+        yield first, block[:n].reshape(-1).view(ROW)
+
+
+def desk_chunk(first_seq: int, rows: np.ndarray, shift_ns: int, now: int, *, owned: bool = False) -> Chunk | None:
     """The market rows of some whole steps, on the desk's clock; None where there are none.
 
     Args:
@@ -41,6 +67,7 @@ def desk_chunk(first_seq: int, rows: np.ndarray, shift_ns: int, now: int) -> Chu
         rows: ROW[n]; the last one ends a step, whether it says so or not.
         shift_ns: What receive stamps are moved by.
         now: Engine time before them.
+        owned: Nobody else needs `rows` any longer: the chunk may be made of their memory.
     """
     words = words_of(rows)
     kinds = words[:, HEAD] & _KIND
@@ -48,7 +75,7 @@ def desk_chunk(first_seq: int, rows: np.ndarray, shift_ns: int, now: int) -> Chu
     ends[-1] = True
     seen = (kinds > 0) & (kinds <= _DESK_LAST)
     if seen.all():
-        kept, seqs = words.copy(), np.arange(first_seq, first_seq + len(words))
+        kept, seqs = words if owned else words.copy(), np.arange(first_seq, first_seq + len(words))
     else:
         at = np.flatnonzero(seen)
         if not len(at):

@@ -12,6 +12,7 @@ missing, a level that becomes the best and reaches the other side tells that wha
 import numpy as np
 
 from veloz.contracts import layout
+from veloz.contracts.ahead import AHEAD, prefetch
 from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.book import AFTER, clear_side, clear_to, find_below, near_edge, set_level, set_place
 from veloz.reducers.booksync import (
@@ -194,6 +195,7 @@ def set_plain_rows(
         most = -other - ONE if applied and other != NONE else PLAIN_MOST
         side_head = same | (ask << FLAGS_SHIFT)
         while k < n:  # rows of one side, its window in registers
+            prefetch(rows, k + AHEAD)
             row = rows[k]
             price, qty = row["price"], row["qty"]
             key = (price ^ -ask) + ask

@@ -7,6 +7,7 @@ the rows before it and on nothing else: not on how they were cut into calls.
 
 import numpy as np
 
+from veloz.contracts.ahead import AHEAD, prefetch
 from veloz.contracts.kernel import cold, entry, kernel
 from veloz.reducers.bits import NOT_TRADING, ROOM_OF
 from veloz.reducers.clock import advance, fold_started
@@ -104,6 +105,7 @@ def fold_market(state: State, rows: np.ndarray, k: I, stage: I, signal: np.ndarr
     desk = state.desk[0]
     signal[0] = DONE
     while k < n:
+        prefetch(rows, k + AHEAD)
         row = rows[k]
         head = row["head"]
         kind = head & KIND_MASK
