@@ -12,7 +12,7 @@ import pytest
 from tests.backtest.made import BODY, level, make_recording, trade
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.ending import outcome_of
-from veloz.backtest.ledger import Figures, Ledger
+from veloz.backtest.ledger import Figures, Ledger, Point, Trade
 from veloz.backtest.metrics import OF_EQUITY, measure
 from veloz.backtest.optimizer.backtests import Pulse
 from veloz.backtest.outcome import RunResult
@@ -21,6 +21,7 @@ from veloz.backtest.result import Kept
 from veloz.backtest.settings import read_settings
 from veloz.backtest.setup import make_plan
 from veloz.backtest.web.page import page_of
+from veloz.cli.backtest import warnings_of
 from veloz.instruments.units import decimal_text
 
 SPOT = msgspec.structs.replace(BODY, venue="binance_spot", product="spot", settle="")
@@ -119,3 +120,23 @@ def test_orders_that_are_refused_are_counted_by_code(tmp_path: Path) -> None:
     assert result.refused["FUNDS"] == ledger.refused["FUNDS"] > 5
     assert report_of(result)["refused"] == result.refused
     assert f"The gate refused {result.refused['FUNDS']} orders, by code: FUNDS" in page_of(result, measure(result))
+
+
+def test_executions_that_are_not_measured_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(read_settings(QUIET), make_recording(tmp_path / "data", *RISING, body=SPOT))
+    ledger = Ledger(plan.world)
+    ledger.curve.append(Point(plan.begin_ns, 1, 0))
+    ledger.trades += [Trade(1, 1, 1, 1, 1, False, False, 1, 1, 1, 0, 0)] * 3
+    assert warnings_of(plan, ledger) == []
+    monkeypatch.setattr("veloz.backtest.ending.FILLS_MEASURED", 2)
+    assert "beside the first 2 of 3 executions" in warnings_of(plan, ledger)[0]
+
+
+def test_a_run_of_which_no_order_got_through_says_so(tmp_path: Path) -> None:
+    plan = make_plan(read_settings(QUIET), make_recording(tmp_path / "data", *RISING, body=SPOT))
+    ledger = Ledger(plan.world)
+    ledger.curve.append(Point(plan.begin_ns, 1, 0))
+    ledger.refused["QTY_MAX"] += 12
+    assert "the gate refused 12 and the venue rejected 0, most of them with QTY_MAX" in warnings_of(plan, ledger)[0]
+    ledger.accepted = 1
+    assert warnings_of(plan, ledger) == []

@@ -1,9 +1,12 @@
 """Margin, brackets and fee tiers as a run's settings state them."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from journal import Reader, Writer
+from tests.backtest.made import level, make_recording
 from tests.backtest.test_run import QUOTER, settings_of
 from veloz.backtest.keys import SettingsError
 from veloz.backtest.port import Exchange, markets_of, rules_of
@@ -11,6 +14,8 @@ from veloz.backtest.result import Kept
 from veloz.backtest.rules import FeeIn
 from veloz.backtest.settings import read_settings
 from veloz.backtest.setup import make_plan, make_run
+from veloz.contracts.layout import FIRST, LAST, ROW, STEP_END
+from veloz.contracts.registry import MARK
 
 
 def test_fee_tiers_are_read_exactly() -> None:
@@ -24,16 +29,34 @@ def test_tiers_that_cannot_be_are_refused(tiers: str) -> None:
         rules_of(read_settings(f"[fees]\ntiers = {tiers}"))
 
 
-def test_an_exchange_with_margin_keeps_books_with_the_brackets_of_the_settings(recording: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def marked(recording: Path, tmp_path: Path) -> Path:
+    """The recording with a mark price behind it."""
+    path = shutil.copytree(recording, tmp_path / "marked")
+    with Reader.open(path) as reader, reader.view() as view:
+        batch = view.batch_at(view.head()[0])
+        assert batch is not None
+        row = batch.rows[-1:].copy().view(MARK.view)
+    row["kind"], row["version"], row["instrument"] = MARK.number, MARK.version, 1
+    row["flags"], row["mark_e8"] = FIRST | LAST | STEP_END, 57_000 * 10**8
+    for name in ("index_e8", "next_funding_ns", "funding_e8"):
+        if name in row.dtype.names:
+            row[name] = 0
+    with Writer.open(path, map_size_bytes=1 << 30) as writer:
+        writer.append(row.view(ROW))
+    return path
+
+
+def test_an_exchange_with_margin_keeps_books_with_the_brackets_of_the_settings(marked: Path, tmp_path: Path) -> None:
     config = ("account.margin=true", 'account.brackets=["0 0.01", "5000 0.05 200"]')
-    books = Exchange(make_plan(settings_of(QUOTER, tmp_path, *config), recording)).clerk
+    books = Exchange(make_plan(settings_of(QUOTER, tmp_path, *config), marked)).clerk
     assert books is not None
     tiers = [(int(each["rate_ppm"]), int(each["cum"])) for each in books.state.brackets if each["rate_ppm"]]
     assert tiers[:2] == [(10_000, 0), (50_000, 200 * 10**8)]
 
 
-def test_the_books_of_the_exchange_and_the_desk_say_the_same(recording: Path, tmp_path: Path) -> None:
-    plan = make_plan(settings_of(QUOTER, tmp_path, "account.margin=true", "latency.response_ns=0"), recording)
+def test_the_books_of_the_exchange_and_the_desk_say_the_same(marked: Path, tmp_path: Path) -> None:
+    plan = make_plan(settings_of(QUOTER, tmp_path, "account.margin=true", "latency.response_ns=0"), marked)
     exchange = Exchange(plan)
     run = make_run(plan, exchange, Kept())
     run.play()
@@ -58,8 +81,8 @@ def test_requests_and_isolated_margin_are_read() -> None:
     assert rules_of(read_settings("")).requests_most == 0
 
 
-def test_isolated_contracts_are_so_in_both_books(recording: Path, tmp_path: Path) -> None:
-    plan = make_plan(settings_of(QUOTER, tmp_path, "account.margin=true", "account.isolated=true"), recording)
+def test_isolated_contracts_are_so_in_both_books(marked: Path, tmp_path: Path) -> None:
+    plan = make_plan(settings_of(QUOTER, tmp_path, "account.margin=true", "account.isolated=true"), marked)
     exchange = Exchange(plan)
     run = make_run(plan, exchange, Kept())
     assert exchange.clerk is not None
@@ -96,3 +119,10 @@ def test_a_third_asset_pays_at_the_rate_that_is_told(recording: Path, tmp_path: 
 def test_what_fees_and_requests_cannot_be(recording: Path, tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         markets_of(make_plan(settings_of(text, tmp_path), recording))
+
+
+def test_liquidations_want_mark_prices(tmp_path: Path) -> None:
+    data = make_recording(tmp_path / "data", level(0, 1_000, 5), level(1, 1_001, 5, ask=True))
+    with pytest.raises(SettingsError, match="liquidates at the mark price, of which the data hold none of BTCUSDT"):
+        make_plan(settings_of(QUOTER, tmp_path, "account.margin=true"), data)
+    assert make_plan(settings_of(QUOTER, tmp_path), data).world.traded

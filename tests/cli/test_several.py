@@ -67,7 +67,8 @@ def rows_of(veloz: Run, tmp_path: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def test_two_instruments_share_the_margin_of_one_account(veloz: Run, tmp_path: Path) -> None:
-    data = make_recording_of([BODY, ETH], tmp_path / "data", *by_time(swaying(1), swaying(2, later_ms=7)))
+    told = marks(1, (11, 1_000)), marks(2, (12, 1_000))
+    data = make_recording_of([BODY, ETH], tmp_path / "data", *by_time(swaying(1), swaying(2, later_ms=7), *told))
     text = "[[strategies]]\nname = '{0}'\ninstruments = '{0}'\n[strategies.params]\n" + QUOTES
     config = "[account]\nmargin = true\nbrackets = ['0 0.01']\nbalances = { USDT = 1000 }\n"
     told = ran(veloz, tmp_path, data, config + "\n".join(text.format(name) for name in ("BTCUSDT", "ETHUSDT")))

@@ -17,7 +17,7 @@ from veloz.backtest.outcome import HORIZONS_S, Data, Gap, Market, RunResult, no_
 from veloz.backtest.runner import Run
 from veloz.backtest.setup import Plan
 from veloz.backtest.world import Traded
-from veloz.history.results import head_at, read_naming
+from veloz.history.results import read_naming
 from veloz.reducers.state import state_hash
 
 SECOND_NS: Final = 1_000_000_000
@@ -28,7 +28,7 @@ PACKAGES: Final = ("veloz", "numpy", "numba")
 
 
 def outcome_of(
-    plan: Plan, run: Run, ledger: Ledger, place: Path | None, name: str, warnings: Sequence[str]
+    plan: Plan, run: Run, ledger: Ledger, place: Path | None, name: str, warnings: Sequence[str], result_hash: str = ""
 ) -> RunResult:
     """What a run came to.
 
@@ -37,6 +37,7 @@ def outcome_of(
         place: Its result; None: it is kept nowhere, and nobody looks at the market beside executions.
         name: Title of the report.
         warnings: What people should know of it.
+        result_hash: Of its rows: see `result.Digest`.
     """
     curve = ledger.curve
     fills = _fills(plan, ledger)
@@ -61,7 +62,7 @@ def outcome_of(
         data=(_data(plan),),
         config_hash=plan.settings.digest,
         state_hash=state_hash(run.desk.state),
-        result_hash=head_at(place, run.desk.seq) if place else "",
+        result_hash=result_hash,
         journal=str(place or ""),
         seed=plan.settings["seed"],
         versions={"python": sys.version.split()[0], **_versions()},

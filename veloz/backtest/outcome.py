@@ -112,7 +112,7 @@ class RunResult:
     data: tuple[Data, ...] = ()
     config_hash: str = ""
     state_hash: str = ""
-    result_hash: str = ""  # head hash of the result journal
+    result_hash: str = ""  # of its rows, but for the one that says where the recording lies
     journal: str = ""  # path of the result journal
     seed: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)

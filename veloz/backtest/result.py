@@ -1,5 +1,6 @@
-"""The result of a run: a journal of its own, written in batches; and its verification, which takes every decision again."""
+"""The result of a run: a journal of its own, written in batches; its hash; and where short ones are kept."""
 
+import hashlib
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from journal import JournalError, Writer
 from journal.limits import ROWS_MAX
 from veloz.contracts.layout import ROW
+from veloz.contracts.registry import DATA_NAMED
 from veloz.engine.step import Body, Step
 from veloz.history.ordering import joined
 from veloz.history.results import UNFINISHED, is_unfinished
@@ -53,9 +55,11 @@ class Recorder:
         self._rows: list[np.ndarray] = []
         self._bodies: list[Body] = []
         self._waiting = 0
+        self.digest = Digest()
 
     def add(self, step: Step) -> None:
         """The next step."""
+        self.digest.add(step)
         if self._waiting + len(step.rows) > ROWS_MAX:
             self.flush()
         self._bodies += [(self._waiting + at, body) for at, body in step.bodies]
@@ -66,6 +70,7 @@ class Recorder:
 
     def add_all(self, first_seq: int, rows: np.ndarray, ends: np.ndarray) -> None:
         """See `runner.Sink`: handed over where they would be one by one."""
+        self.digest.add_all(first_seq, rows, ends)
         begin = done = 0
         while done < len(ends):
             want = int(np.searchsorted(ends, begin + BATCH_ROWS - self._waiting))
@@ -112,6 +117,30 @@ class Recorder:
                 left.unlink(missing_ok=True)
         for each in self._made:
             each.rmdir()
+
+
+class Digest:
+    """The hash of a result: of every row and body of it but for the one that names where the recording lies."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=32)
+
+    def add(self, step: Step) -> None:
+        """See `runner.Sink`."""
+        named = step.rows["kind"] == DATA_NAMED.number
+        self._hash.update((step.rows[~named] if named.any() else step.rows).tobytes())
+        for at, body in step.bodies:
+            if not named[at]:
+                self._hash.update(b"%d %d " % (at, len(body)) + body)
+
+    def add_all(self, first_seq: int, rows: np.ndarray, ends: np.ndarray) -> None:
+        """See `runner.Sink`."""
+        named = rows["kind"] == DATA_NAMED.number
+        self._hash.update((rows[~named] if named.any() else rows).tobytes())
+
+    def hex(self) -> str:
+        """Of all that was added."""
+        return self._hash.hexdigest()
 
 
 class Kept:

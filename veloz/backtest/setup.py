@@ -17,7 +17,8 @@ from veloz.backtest.prices import Ladder, ladders_of
 from veloz.backtest.runner import Run, Sink, Venue, Watcher
 from veloz.backtest.settings import Settings
 from veloz.backtest.world import World, make_world
-from veloz.contracts.registry import AGGTRADE, BAR, DATA_NAMED, LEVEL, TRADE, VENUE_LEVEL, VENUE_TRADE
+from veloz.contracts.codes import Product
+from veloz.contracts.registry import AGGTRADE, BAR, DATA_NAMED, LEVEL, MARK, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.names import read_catalogue
 from veloz.history.results import naming_of
 from veloz.instruments.instrument import Instrument
@@ -97,7 +98,7 @@ def make_plan(
             raise SettingsError(
                 f"The data hold no row of {each.instrument.symbol}; choose another instrument or range."
             )
-    _check_suits(settings["match.model"], world, found)
+    _check_suits(settings["match.model"], world, found, margin=settings["account.margin"])
     traded = [each.number for each in world.traded]
     shift = 0 if paper else found.shift_ns(traded, settings["latency.feed_base_ns"])
     least = found.least_lag_ns(traded)
@@ -261,13 +262,18 @@ def limits_of(settings: Settings) -> str:
         raise SettingsError(f"limits.file is {settings.folder / file}, which cannot be read; check its path.") from None
 
 
-def _check_suits(model: str, world: World, found: Survey) -> None:
-    """See that the data hold what the matching model looks at.
+def _check_suits(model: str, world: World, found: Survey, *, margin: bool = False) -> None:
+    """See that the data hold what the matching model looks at, and what liquidations go by.
 
     Raises:
         SettingsError: They do not. It says which model would suit.
     """
     for each in world.traded:
+        if margin and each.product is not Product.SPOT and (MARK.number, each.number) not in found.kinds:
+            raise SettingsError(
+                f"account.margin liquidates at the mark price, of which the data hold none of {each.instrument.symbol}; take data with "
+                "mark prices, or leave account.margin out."
+            )
         suits = [
             name for name, kinds in MODEL_KINDS.items() if any((kind, each.number) in found.kinds for kind in kinds)
         ]

@@ -351,9 +351,9 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
         played.finish()
         recorder.close()
         answer = answer_of(plan, played, ledger)
-        outcome = outcome_of(
-            plan, played, ledger, place, ", ".join(each.name for each in plan.settings.strategies), answer["warnings"]
-        )
+        name = ", ".join(each.name for each in plan.settings.strategies)
+        answer["result_hash"] = recorder.digest.hex()
+        outcome = outcome_of(plan, played, ledger, place, name, answer["warnings"], answer["result_hash"])
         written = _report_of(outcome, place, out)
     except BaseException as error:
         if getattr(error, "code", "") == NO_REPORT:
@@ -451,12 +451,14 @@ def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
         "data_hash": plan.named.head,
         "refused": dict(ledger.refused),
         "rejected": dict(ledger.rejected),
-        "warnings": [*_warnings(plan, played, len(gaps), ledger.disabled), *_warnings_of(plan, ledger)],
+        "warnings": [*_warnings(plan, played, len(gaps), ledger.disabled), *warnings_of(plan, ledger)],
     }
 
 
-def _warnings_of(plan: "Plan", ledger: "Ledger") -> list[str]:
+def warnings_of(plan: "Plan", ledger: "Ledger") -> list[str]:
     """What the run itself has shown."""
+    from veloz.backtest.ending import FILLS_MEASURED
+
     found = []
     late_ns = ledger.curve[0].ts_ns - plan.begin_ns
     if ledger.unvalued:
@@ -464,6 +466,11 @@ def _warnings_of(plan: "Plan", ledger: "Ledger") -> list[str]:
     elif late_ns > 0:
         found.append(
             f"Equity is told from {late_ns / 1e9:,.3f} s after the beginning on: only then everything held could be valued."
+        )
+    if len(ledger.trades) > FILLS_MEASURED:
+        found.append(
+            f"How the price went on is measured beside the first {FILLS_MEASURED:,} of {len(ledger.trades):,} executions; markouts and "
+            "slippage are of those."
         )
     refused, rejected = sum(ledger.refused.values()), sum(ledger.rejected.values())
     if refused + rejected and not ledger.accepted and not ledger.trades:

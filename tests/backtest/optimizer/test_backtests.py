@@ -114,3 +114,19 @@ def test_the_metrics_of_a_trial_are_those_of_the_backtest(opener: Opener, record
             assert value == alone.get(name, alone["metrics"].get(name)), name
     assert trial["sharpe"] is not None
     assert int(trial["fills"]) > 0
+
+
+def test_a_trial_a_backtest_and_one_of_a_copy_have_one_result_hash(recording: Path, tmp_path: Path) -> None:
+    from veloz.cli.backtest import run_backtest
+
+    config, told = tmp_path / "run.toml", "strategy.half_spread=0.2"
+    config.write_text(QUOTER)
+    copy = shutil.copytree(recording, tmp_path / "copied")
+    hashes = {
+        run_backtest(config, [told, "seed=5"], [], journal=tmp_path / f"result{at}", data=[str(data)])["result_hash"]
+        for at, data in enumerate((recording, copy))
+    }
+    trial = opener_of(QUOTER, config, [], recording, 16).open().run({"strategy.half_spread": Decimal("0.2")}, 5)
+    other = opener_of(QUOTER, config, [], recording, 16).open().run({"strategy.half_spread": Decimal("0.3")}, 5)
+    assert hashes == {trial.result_hash}
+    assert other.result_hash != trial.result_hash

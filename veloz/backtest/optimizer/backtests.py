@@ -22,13 +22,13 @@ from veloz.backtest.ledger import Ledger
 from veloz.backtest.metrics import measure
 from veloz.backtest.optimizer.trial import Opener, Outcome, Params, Refused, SweepError, digest_of, words_of
 from veloz.backtest.port import rules_of
+from veloz.backtest.result import Digest
 from veloz.backtest.settings import Settings, read_settings
 from veloz.backtest.setup import Plan, make_plan
 from veloz.backtest.valued import next_look_ns, unvalued_of
 from veloz.backtest.walk import Seat
 from veloz.backtest.world import World
 from veloz.contracts.kernel import digest_sources
-from veloz.contracts.registry import DATA_NAMED
 from veloz.engine.step import Step
 from veloz.engine.warm import warm, warm_step, warm_trading
 from veloz.reducers.desk import SCOPE_GLOBAL
@@ -47,30 +47,6 @@ ROOMS: Final = (
 FIGURES: Final = ("orders", "fills", "realized", "unrealized", "cash", "equity_start", "equity_end")
 SURVEYS_MAX: Final = 64
 WARM_ROWS: Final = 4_096  # run once when a process begins, so that the first trial finds everything loaded
-
-
-class Digest:
-    """Where the steps of a trial go: into a hash."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.blake2b(digest_size=32)
-
-    def add(self, step: Step) -> None:
-        """See `runner.Sink`."""
-        named = step.rows["kind"] == DATA_NAMED.number
-        self._hash.update((step.rows[~named] if named.any() else step.rows).tobytes())
-        for at, body in step.bodies:
-            if not named[at]:
-                self._hash.update(b"%d %d " % (at, len(body)) + body)
-
-    def add_all(self, first_seq: int, rows: np.ndarray, ends: np.ndarray) -> None:
-        """See `runner.Sink`."""
-        named = rows["kind"] == DATA_NAMED.number
-        self._hash.update((rows[~named] if named.any() else rows).tobytes())
-
-    def hex(self) -> str:
-        """Of all that was added."""
-        return self._hash.hexdigest()
 
 
 class Backtests:
@@ -175,7 +151,7 @@ class Backtests:
         played.play()
         played.finish()
         figures = asdict(ledger.figures(played.desk))
-        measured = measure(outcome_of(plan, played, ledger, None, "", ())).as_dict()
+        measured = measure(outcome_of(plan, played, ledger, None, "", (), digest.hex())).as_dict()
         metrics = {name: figures[name] for name in FIGURES} | measured
         pulse.add(played.desk.now_ns, ledger.curve[-1].equity)
         return Outcome(digest.hex(), metrics, returns_of(pulse.times, pulse.equity, begin_ns, every, self._periods))
