@@ -140,3 +140,16 @@ def test_a_run_of_which_no_order_got_through_says_so(tmp_path: Path) -> None:
     assert "the gate refused 12 and the venue rejected 0, most of them with QTY_MAX" in warnings_of(plan, ledger)[0]
     ledger.accepted = 1
     assert warnings_of(plan, ledger) == []
+
+
+def test_fees_of_another_asset_are_told_at_its_rate_of_the_end(tmp_path: Path) -> None:
+    """Bought 0.1 at 100.1 and sold at 100.3, for 0.02 % each, told in coins, of which one was worth 110.2 at last."""
+    rows = (*RISING[:2], trade(1_000, 1_000, 100, sold=True), *RISING[2:])
+    words = ("account.balances.USDT=1000", "account.reporting=BTC", "strategy.max_position=0.1")
+    ledger, figures, result = played(tmp_path, *words, text=BUYER, rows=rows)
+    assert [(each.sell, decimal_text(each.fee, 8)) for each in ledger.trades] == [
+        (False, "0.002002"),
+        (True, "0.002006"),
+    ]
+    assert float(figures.fees) == pytest.approx(0.004008 / 110.2, rel=1e-12)
+    assert measure(result)["traded_value"] == f"{20.04 / 110.2:.8f}"

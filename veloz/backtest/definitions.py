@@ -12,7 +12,7 @@ net_pnl | Net profit | money
 gross_pnl | Profit before costs | money
     Net profit + fees − funding. What slippage cost is still in it.
 fees | Fees | money
-    Fees paid, rebates taken off, each at the rate of its time. Above 0: paid.
+    Fees paid, rebates taken off, each asset at its rate of the end. Above 0: paid.
 funding | Funding | money
     Funding of perpetual contracts. Above 0: received.
 slippage | Slippage | money
@@ -106,7 +106,7 @@ fills | Executions | count
 maker_share | Maker share | percent
     Value of the executions that had rested ÷ value of all.
 traded_value | Traded value | money
-    Sum of quantity × price of all executions (inverse contracts: multiplier × quantity ÷ price), at the rates of their times.
+    Sum of quantity × price of all executions (inverse contracts: multiplier × quantity ÷ price), each asset at its rate of the end.
 turnover | Turnover | ratio
     Traded value ÷ mean equity over time.
 turnover_daily | Turnover a day | ratio

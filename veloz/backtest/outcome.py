@@ -24,12 +24,12 @@ FILL: Final = np.dtype(
         ("trade_id", "i8"),
         ("price", "i8"),  # at the market's price_scale
         ("qty", "i8"),  # above 0, at the market's qty_scale
-        ("fee", "i8"),  # money at RunResult.scale, at the rate of then; above 0: paid
+        ("fee", "i8"),  # money at RunResult.scale, at the rate of the end; above 0: paid
         ("position", "i8"),  # signed, after this execution
         (
             "rate",
             "f8",
-        ),  # reporting asset per unit of the market's money (quote; of inverse contracts the coin); 1 where they are one
+        ),  # at the end: reporting asset per unit of the market's money (quote; of inverse contracts the coin); 1 where they are one
         (
             "mid_x2",
             "i8",
