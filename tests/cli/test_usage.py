@@ -37,7 +37,7 @@ def test_no_command_is_usage(veloz: Run) -> None:
         (("journal", "dump", "--kind", "md.trade", "--journal", "/nowhere"), 2, "There is no journal"),
         (("ingest", "/nowhere.gz", "--venue", "binance_usdm"), 2, "There is no file /nowhere.gz"),
         (("ingest", "x", "--venue", "mtgox"), 2, "No venue is called mtgox"),
-        (("ingest", "x"), 2, "which venue"),
+        (("ingest", "x"), 2, "There is no file x"),
         (("config", "explain", "jurnal.dir"), 2, "did you mean journal.dir"),
         (("journal", "archive", "--journal", "/nowhere"), 2, "--to"),
     ],
