@@ -8,7 +8,7 @@ from veloz.backtest.exchange import advance, new_venue, next_arrival_ns, request
 from veloz.backtest.machine import ARRIVED, DONE
 from veloz.backtest.rules import Latency, Market, Rules
 from veloz.contracts import layout, registry, terms
-from veloz.contracts.terms import Action, OrderType, TimeInForce
+from veloz.contracts.terms import Action, OrderType, TimeInForce, TriggerBy
 from veloz.reducers.words import RAW, I
 
 INSTRUMENT: Final = 3
@@ -79,12 +79,16 @@ class Stage:
         *,
         tif: str = "GTC",
         action: Action = Action.PLACE,
+        kind: OrderType | None = None,
+        reduce_only: bool = False,
+        **waits: int,
     ) -> None:
-        """Send a request; without a price a market order."""
-        kind = OrderType.LIMIT if price or action is Action.CANCEL else OrderType.MARKET
+        """Send a request; without a price or a type a market order. `waits`: words of what it waits for."""
+        kind = kind or (OrderType.LIMIT if price or action is Action.CANCEL else OrderType.MARKET)
         spec = terms.pack(
-            terms.SPEC, action=action, sell=int(side == "sell"), type=kind, tif=TimeInForce[tif], account=ACCOUNT
-        )
+            terms.SPEC, action=action, sell=int(side == "sell"), type=kind, tif=TimeInForce[tif], account=ACCOUNT,
+            trigger_by=TriggerBy.LAST, reduce_only=int(reduce_only),
+        )  # fmt: skip
         words = {
             "key": key,
             "instrument": INSTRUMENT,
@@ -93,6 +97,7 @@ class Stage:
             "price": price,
             "qty": qty,
             "spec": spec,
+            **waits,
         }
         assert send(self.venue, request_of(words), I(sent_ns)) == DONE
 

@@ -196,12 +196,11 @@ def _apply_bar(venue: Venue, market: I, kind: I, flags: I, row: np.void, now: I)
         return QUIET
     if bar["opened_ns"] == NEVER:
         return QUIET
-    if _lacks_room(venue, market):
+    if room_of(venue.wires[RESPONSE], venue.reports) < (bar["live"] + TWO * bar["waiting"] + ONE) * ROWS_A_FILL:
         return FULL
     bar["volume"] = row["price"]
     meet_bar(venue, market, now)
-    for price in (bar["high"] * bar["tick"], bar["low"] * bar["tick"], bar["close"]):
-        see_last(venue, market, I(price), now)
+    bar["last"] = bar["close"]
     return TOUCHED
 
 

@@ -296,6 +296,7 @@ def _begin_to_wait(venue: Venue, at: I, asked: np.void, now: I) -> None:
     """A stop arrives."""
     order = venue.resting[at]
     market = venue.markets[order["market"]]
+    order["arrived_ns"] = now
     set_trigger(order, market, asked)
     if is_reached(order, watched(market, I(order["trigger_by"]))):
         give_back(venue, at)

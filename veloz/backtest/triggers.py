@@ -2,7 +2,7 @@
 
 They are in no book. A price that reaches the trigger sets one off: the last print, the mark or the index, as the order says. Of one instant
 all market rows are seen first; then those that were set off are entered, in the order in which they had come, as market or limit orders
-that know nothing of a trigger any more. Bars show their high, their low, then their close.
+that know nothing of a trigger any more. What a bar sets off, and at what price, `bars.py` says.
 
 A trailing stop begins to follow at its activation price, without one at once: the best price since then, and from it so many millionths.
 
@@ -43,7 +43,7 @@ def sets_price(kind: I) -> bool:
 
 
 @kernel
-def _scaled(price: I, times: I) -> I:
+def scaled(price: I, times: I) -> I:
     """A price in finer units; PRICE_MOST where it is too much."""
     return price * times if price < PRICE_MOST // times else PRICE_MOST
 
@@ -52,8 +52,8 @@ def _scaled(price: I, times: I) -> I:
 def watched(market: np.void, by: I) -> I:
     """The price that an order watches, as it is now; 0: none is known."""
     if by == BY_LAST:
-        return _scaled(I(market["last"]), I(market["price_up"]))
-    return _scaled(I(market["mark"] if by == BY_MARK else market["index"]), I(market["mark_up"]))
+        return scaled(I(market["last"]), I(market["price_up"]))
+    return scaled(I(market["mark"] if by == BY_MARK else market["index"]), I(market["mark_up"]))
 
 
 @cold
@@ -73,8 +73,8 @@ def set_trigger(order: np.void, market: np.void, asked: np.void) -> None:
     order["trigger_by"] = part(spec, S_TRIGGER_BY, M_TRIGGER_BY)
     rises = not sells if kind in (STOP_MARKET, STOP_LIMIT, TRAILING) else sells
     order["way"] = ONE if rises else -ONE
-    order["trigger"] = _scaled(I(asked["trigger"]), I(market["price_up"]))
-    order["activation"] = _scaled(I(asked["activation"]), I(market["price_up"]))
+    order["trigger"] = scaled(I(asked["trigger"]), I(market["price_up"]))
+    order["activation"] = scaled(I(asked["activation"]), I(market["price_up"]))
     order["callback_ppm"] = asked["callback_ppm"] if kind == TRAILING else ZERO
     order["extreme"] = ZERO
 

@@ -51,7 +51,7 @@ def _expire(venue: Venue, now: I) -> None:
 
 
 @cold
-def _enter_fired(venue: Venue, at: I, now: I) -> None:
+def enter_fired(venue: Venue, at: I, now: I) -> None:
     """A stop that was set off becomes the order that it stood for."""
     order = venue.resting[at]
     delist(venue, at)
@@ -76,7 +76,7 @@ def _fire(venue: Venue, number: I, now: I) -> None:
     while at != NOBODY:
         following = I(venue.resting[at]["next_ix"])
         if venue.resting[at]["state"] == FIRED:
-            _enter_fired(venue, at, now)
+            enter_fired(venue, at, now)
         at = following
 
 
