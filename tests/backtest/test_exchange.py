@@ -1,7 +1,8 @@
 """What the simulated exchange does with orders and market rows, case by case."""
 
-from tests.backtest.stage import Stage, ask, bid, bought, rules, sold
+from tests.backtest.stage import Stage, ask, bid, bought, row, rules, sold
 from veloz.backtest.rules import HFTBACKTEST
+from veloz.contracts import layout, registry
 from veloz.contracts.terms import Action
 
 BOOK = [bid(100, 1000, 50), bid(100, 999, 40), ask(100, 1001, 5), ask(100, 1002, 6)]
@@ -108,3 +109,29 @@ def test_a_market_order_without_a_book_is_rejected_and_one_beyond_its_protection
     assert stage.ends(1) == "rejected"
     assert stage.fills(2) == [(1000, 2), (1049, 3)]
     assert stage.ends(2) == "expired"
+
+
+def snapshot(at_ns: int, asks: int, price: int = 1001) -> list[tuple[int, ...]]:
+    """A whole book of one bid and one ask."""
+    sold_level = row(registry.LEVEL.number, layout.SNAPSHOT | layout.ASK | layout.LAST, at_ns, price, asks)
+    return [row(registry.LEVEL.number, layout.SNAPSHOT | layout.FIRST, at_ns, 1000, 50), sold_level]
+
+
+def test_what_was_taken_stays_taken_of_a_level_that_a_snapshot_states_again() -> None:
+    stage = Stage([*snapshot(100, 5), *snapshot(3000, 5), *snapshot(5000, 3), *snapshot(7000, 7)], rules(accounts=True))
+    for key, at_ns in ((1, 1500), (2, 3500), (3, 5500), (4, 7500)):
+        stage.run(at_ns)
+        stage.ask(at_ns, key, "buy", 5, 1001, tif="IOC")
+    stage.run(9000)
+    assert stage.fills() == [(1001, 5), (1001, 4)]
+
+
+def test_a_level_that_a_snapshot_left_out_is_a_new_one_when_it_comes_back() -> None:
+    rows = [*snapshot(100, 5), *snapshot(3000, 9, 1003), *snapshot(4000, 5)]
+    for more in ([], [ask(3500, 1001, 5)]):
+        stage = Stage([*rows[:4], *more, *([] if more else rows[4:])], rules(accounts=True))
+        for key, at_ns in ((1, 1500), (2, 5500)):
+            stage.run(at_ns)
+            stage.ask(at_ns, key, "buy", 5, 1001, tif="IOC")
+        stage.run(9000)
+        assert stage.fills() == [(1001, 5), (1001, 5)]

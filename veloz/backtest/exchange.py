@@ -84,22 +84,22 @@ QUIET, TOUCHED, FULL, BEYOND = I(0), I(1), I(2), I(3)  # what became of a row
 
 
 @cold
-def _begin_message(venue: Venue, market: I, flags: I, row: np.void) -> None:
+def _begin_message(venue: Venue, market: I, flags: I, row: np.void, now: I) -> None:
     """Rows that may say something of a whole side: of a snapshot the first, and clears of recordings that are applied as they stand."""
     if flags & F_APPLIED == ZERO:
         if flags & F_SNAPSHOT != ZERO and flags & F_FIRST != ZERO:
             for ask in (ZERO, ONE):
-                clear_side(venue, venue.sides[TWO * market + ask])
+                clear_side(venue, venue.sides[TWO * market + ask], now)
         return
     if flags & F_EMPTY == ZERO:
         return
     ask = flags & F_ASK
     side, price = venue.sides[TWO * market + ask], I(row["price"])
     if price < ZERO:
-        clear_side(venue, side)
+        clear_side(venue, side, now)
     else:
         key = (ONE - TWO * ask) * _tick_of(side, price)
-        clear_to(venue, side, key, ask, I(venue.rules[0]["compat"]))
+        clear_to(venue, side, key, ask, I(venue.rules[0]["compat"]), now)
 
 
 @kernel
@@ -133,7 +133,7 @@ def _apply_near(venue: Venue, market: I, sign: I, key: I, qty: I, now: I) -> I:
     best = I(side["best"])
     before = put_level(venue.levels, side, other, key, qty)
     if side["takings"] > ZERO:
-        keep_taken(venue, side, key, qty)
+        keep_taken(venue, side, key, before, qty, now)
     if side["own_worst"] <= key <= side["own_best"]:
         move_queues(venue, market, sign, key, before, qty)
     if other["own_best"] < -key or qty <= ZERO:
@@ -148,7 +148,7 @@ def _apply_near(venue: Venue, market: I, sign: I, key: I, qty: I, now: I) -> I:
 def _apply_level(venue: Venue, market: I, flags: I, row: np.void, now: I) -> I:
     ask = flags & F_ASK
     if flags & (F_EMPTY | F_SNAPSHOT) != ZERO:
-        _begin_message(venue, market, flags, row)
+        _begin_message(venue, market, flags, row, now)
         if flags & F_EMPTY != ZERO:
             return QUIET
     sign = ONE - TWO * ask

@@ -4,7 +4,8 @@ A level that reaches the opposite best pushes that best back past itself, to the
 quantity and is seen again when a search comes by. That is how one message's rows, bids first, may cross for a moment.
 
 What our orders took of a level stays taken while the level stands: what is added can be taken, what goes is gone from what we left, and an
-emptied level is forgotten. So all that is ever taken was shown.
+emptied level is forgotten. What is cleared and stated again within one instant, as by a snapshot, stands as it did. So all that is ever
+taken was shown.
 """
 
 import numpy as np
@@ -28,10 +29,11 @@ def best_from(levels: np.ndarray, base: I, key: I, lowest: I) -> I:
 
 
 @cold
-def keep_taken(venue: Venue, side: np.void, key: I, after: I) -> None:
+def keep_taken(venue: Venue, side: np.void, key: I, before: I, after: I, now: I) -> None:
     """A level changed of a side that we took from."""
     at = side["base"] + key
-    left = min(I(venue.taken[at]), max(after, ZERO))
+    stood = before > ZERO or now == side["cleared_ns"]
+    left = min(I(venue.taken[at]), max(after, ZERO)) if stood else ZERO
     side["takings"] -= venue.taken[at] - left
     venue.taken[at] = left
 
@@ -61,29 +63,33 @@ def put_level(levels: np.ndarray, side: np.void, other: np.void, key: I, qty: I)
 
 
 @cold
-def _empty_between(venue: Venue, side: np.void, worst: I, best: I) -> None:
+def _empty_between(venue: Venue, side: np.void, worst: I, best: I, now: I) -> None:
+    """What was taken of a level waits for the same instant to state it again; that of a level which was not, is forgotten."""
     at, end = side["base"] + worst, side["base"] + best
     while at <= end:
+        if venue.levels[at] == ZERO and now != side["cleared_ns"]:
+            side["takings"] -= venue.taken[at]
+            venue.taken[at] = ZERO
         venue.levels[at] = ZERO
-        side["takings"] -= venue.taken[at]
-        venue.taken[at] = ZERO
         at += ONE
+    side["cleared_ns"] = now
 
 
 @cold
-def clear_side(venue: Venue, side: np.void) -> None:
+def clear_side(venue: Venue, side: np.void, now: I) -> None:
     """Empty a side."""
-    _empty_between(venue, side, max(side["worst"], side["lo"]), I(side["hi"]))
+    lowest = I(side["lo"]) if side["takings"] > ZERO else max(side["worst"], side["lo"])
+    _empty_between(venue, side, lowest, I(side["hi"]), now)
     side["best"] = NO_KEY
     side["worst"] = FAR
 
 
 @cold
-def clear_to(venue: Venue, side: np.void, key: I, ask: I, compat: I) -> None:
+def clear_to(venue: Venue, side: np.void, key: I, ask: I, compat: I, now: I) -> None:
     """Empty a side from its best down to `key`, which may lie outside the ladder."""
     skips, keeps = compat & _SKIPS_ONE != ZERO, compat & _KEEPS_ASKS != ZERO
     if not (keeps and ask == ONE):
-        _empty_between(venue, side, max(key, side["lo"]), I(side["best"]) if skips else I(side["hi"]))
+        _empty_between(venue, side, max(key, side["lo"]), I(side["best"]) if skips else I(side["hi"]), now)
     lowest = I(side["lo"]) if side["worst"] == FAR else max(side["worst"], side["lo"])
     start = min(max(key - ONE, side["lo"]), side["hi"])
     side["best"] = best_from(venue.levels, I(side["base"]), start - ONE if skips else start, lowest)
