@@ -1,10 +1,12 @@
-"""Runs on bars and nothing finer: what they are valued at, and what protects a position."""
+"""Runs on bars, or on aggregated trades, and nothing finer: what they are valued at and filled by."""
 
 from pathlib import Path
 
-from tests.backtest.made import bar, make_recording
+from tests.backtest.made import bar, make_recording, print_of
+from tests.backtest.stage import Stage, bought, market, rules, sold
 from veloz.backtest.port import Exchange
 from veloz.backtest.result import Kept
+from veloz.backtest.rules import Matching
 from veloz.backtest.runner import Run
 from veloz.backtest.settings import read_settings
 from veloz.backtest.setup import make_plan, make_run
@@ -78,3 +80,34 @@ def test_the_close_is_the_reference_of_a_market_order_with_and_without_the_gate(
         kinds = kept.rows()["kind"].tolist()
         assert r.GATE_REFUSED.number not in kinds
         assert kinds.count(r.FILLED.number) == 1
+
+
+def test_aggregated_trades_are_prints_where_there_are_no_others() -> None:
+    aggregated = [(r.AGGTRADE.number | (head >> 16 << 16), *rest) for head, *rest in (sold(3000, 999, 4),)]
+    plain = [bought(200, 1005, 1)]
+    for told, rows, filled in (
+        (market(), aggregated, [(1000, 4)]),
+        (market(), [*plain, *aggregated], []),
+        (market(printed=True), aggregated, []),
+    ):
+        for model in (Matching.QUEUE, Matching.TRADES):
+            stage = Stage(rows, rules(matching=model), told)
+            stage.ask(1000, 1, "buy", 9, 1000)
+            stage.run(9000)
+            assert stage.fills(1) == filled
+
+
+def test_data_with_nothing_but_aggregated_trades_can_be_run_and_valued(tmp_path: Path) -> None:
+    rows = [print_of(at_ms, 1000 - at_ms // 100, 5000) for at_ms in range(100, 2000, 100)]
+    recording = make_recording(tmp_path / "data", *rows)
+    (tmp_path / "holder.py").write_text(HOLDER.replace("md.bar", "md.aggtrade"))
+    settings = read_settings(SETTINGS, ["match.model=trades"], tmp_path / "run.toml")
+    plan = make_plan(settings, recording)
+    assert not plan.printed
+    kept = Kept()
+    run = make_run(plan, Exchange(plan), kept)
+    run.play()
+    run.finish()
+    assert kept.rows()["kind"].tolist().count(r.FILLED.number) == 1
+    told = run.desk.state.positions[0]
+    assert (int(told["mark_source"]), int(told["mark"])) == (PriceSource.LAST, 981 * 10**7)

@@ -56,6 +56,7 @@ from veloz.reducers.words import (
     F_SNAPSHOT,
     FLAGS_SHIFT,
     INSTRUMENT_SHIFT,
+    K_AGGTRADE,
     K_BAR,
     K_BAR_VOLUME,
     K_LEVEL,
@@ -240,23 +241,30 @@ def _apply_mark(venue: Venue, market: I, row: np.void, now: I) -> I:
 
 @kernel
 def market_at(venue: Venue, head: I) -> I:
-    """The market that a row's head is about; -1: none, or the row says nothing of levels and prints."""
+    """The market that a row's head is about; -1: none, or the row says nothing of levels and prints. Aggregated trades are prints until
+    the market has had one that is not.
+    """
     instrument = (head >> INSTRUMENT_SHIFT) & WORD_MASK
     kind = head & KIND_MASK
     model = venue.rules[0]["matching"]
     if model == _BARS:
         known = kind in (K_BAR, K_BAR_VOLUME)
     else:
-        known = kind in (K_TRADE, K_VENUE_TRADE) or (model != _TRADES and kind in (K_LEVEL, K_VENUE_LEVEL))
+        known = kind in (K_TRADE, K_VENUE_TRADE, K_AGGTRADE) or (model != _TRADES and kind in (K_LEVEL, K_VENUE_LEVEL))
     known = known or kind == K_MARK
-    return I(venue.places[instrument]) if known and instrument < venue.places.shape[0] else -ONE
+    market = I(venue.places[instrument]) if known and instrument < venue.places.shape[0] else -ONE
+    if market >= ZERO and kind in (K_TRADE, K_VENUE_TRADE):
+        venue.markets[market]["printed"] = ONE
+    if market >= ZERO and kind == K_AGGTRADE and venue.markets[market]["printed"] != ZERO:
+        return -ONE
+    return market
 
 
 @kernel
 def apply_row(venue: Venue, row: np.void, head: I, market: I, now: I) -> I:
     """One market row: keep the book, and look at our orders only where the row reaches them."""
     kind, flags = head & KIND_MASK, (head >> FLAGS_SHIFT) & _BYTE
-    if kind in (K_TRADE, K_VENUE_TRADE):
+    if kind in (K_TRADE, K_VENUE_TRADE, K_AGGTRADE):
         if kind == K_TRADE and row["aux"] == ONE:
             return QUIET
         became = _apply_trade(venue, market, flags, row, now)

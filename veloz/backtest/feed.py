@@ -15,7 +15,7 @@ import numpy as np
 from journal import Reader
 from veloz.backtest.prices import PRICE, FirstPrices, Prices
 from veloz.contracts.layout import APPLIED, ROW
-from veloz.contracts.registry import BAR, BAR_VOLUME, CHANGED, LEVEL, LISTED, TRADE, VENUE_LEVEL, VENUE_TRADE
+from veloz.contracts.registry import AGGTRADE, BAR, BAR_VOLUME, CHANGED, LEVEL, LISTED, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.dataset import Chunk, blocks, desk_chunk
 from veloz.history.gaps import GapFinder
 from veloz.history.ordering import HEAD, TS_EVENT, TS_RECV, VenueClock, VenueOrder, venue_words, words_of
@@ -61,7 +61,7 @@ class Survey:
     first_event_ns: int = _FAR
     last_recv_ns: int = 0
     prices: dict[int, Prices] = field(default_factory=dict)
-    opens: dict[int, Prices] = field(default_factory=dict)  # of bars
+    opens: dict[int, Prices] = field(default_factory=dict)  # of bars, and aggregated trades
     longest_ns: int = 0  # of the bars
     first_prices: FirstPrices = field(default_factory=FirstPrices)
     silences: list[Silence] = field(default_factory=list)
@@ -92,7 +92,7 @@ class Survey:
         return min(self.first_event_ns, self.first_recv_ns + shift_ns)
 
     def median(self, instrument: int) -> int:
-        """Of an instrument's prices, or of the bars' opens where there are no others; 0: there are none."""
+        """Of an instrument's prices, or of its bars and aggregated trades where there are no others; 0: there are none."""
         seen = self.prices.get(instrument) or self.opens.get(instrument)
         return seen.median() if seen else 0
 
@@ -189,7 +189,10 @@ def _note_stamps(found: Survey, words: np.ndarray) -> None:
 
 def _note_prices(found: Survey, words: np.ndarray) -> None:
     kinds = words[:, HEAD] & _KIND
-    for seen, those in ((found.prices, np.isin(kinds, _PRICED)), (found.opens, kinds == BAR.number)):
+    for seen, those in (
+        (found.prices, np.isin(kinds, _PRICED)),
+        (found.opens, np.isin(kinds, (BAR.number, AGGTRADE.number))),
+    ):
         priced = words[those]
         instruments = priced[:, HEAD] >> _INSTRUMENT
         for instrument in np.unique(instruments).tolist():

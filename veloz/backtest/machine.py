@@ -37,7 +37,7 @@ def _fields(ints: str, floats: str = "") -> np.dtype[Any]:
 
 SIDE: Final = _fields("base best worst lo hi own_best own_worst takings cleared_ns tick half_tick first_ix last_ix")
 MARKET: Final = _fields(
-    "instrument tick half_tick lot half_lot scales product multiplier places money base base_places"
+    "instrument tick half_tick lot half_lot printed scales product multiplier places money base base_places"
     " maker_ppm taker_ppm fee_in qty_min qty_max notional_hi notional_lo live outside"
     " open high low close volume opened_ns"
     " last mark index price_up mark_up waiting first_ix last_ix trim"

@@ -62,7 +62,7 @@ def _market_record(market: Market) -> np.ndarray:
         market.notional_min & ((1 << 62) - 1),
     )
     values = {
-        "instrument": market.instrument, "tick": market.tick, "half_tick": market.tick // 2, "lot": market.lot,
+        "instrument": market.instrument, "printed": market.printed, "tick": market.tick, "half_tick": market.tick // 2, "lot": market.lot,
         "half_lot": market.lot // 2, "scales": market.price_scale | market.qty_scale << 8, "product": market.product,
         "multiplier": multiplier, "places": places, "money": market.money, "base": market.base,
         "base_places": market.base_scale - market.qty_scale - _PPM_PLACES, "maker_ppm": market.maker_ppm,

@@ -34,6 +34,10 @@ class Trading(Protocol):
     def ladders(self) -> dict[int, Ladder]:
         """Where the book of each instrument lies."""
 
+    @property
+    def printed(self) -> frozenset[int]:
+        """Instruments that are known to have trades that are not aggregated."""
+
 
 class Exchange(Driven):
     """A simulated exchange: `runner.Venue`.
@@ -55,15 +59,18 @@ def _books_of(plan: Trading) -> State | None:
 
 def markets_of(plan: Trading) -> list[Market]:
     """What is traded, as the exchange is told."""
-    return [_market(plan.world, each, plan.ladders[each.number], plan.settings) for each in plan.world.traded]
+    return [
+        _market(plan.world, each, plan.ladders[each.number], plan.settings, plan.printed) for each in plan.world.traded
+    ]
 
 
-def _market(world: World, each: Traded, ladder: Ladder, settings: Settings) -> Market:
+def _market(world: World, each: Traded, ladder: Ladder, settings: Settings, printed: frozenset[int]) -> Market:
     known, filters = each.instrument, filters_of(each, world)
     money, base = world.assets[each.money], world.assets[each.base]
     compat = settings["match.compat"] != "none"
     return Market(
         instrument=each.number,
+        printed=each.number in printed,
         price_scale=known.price_scale,
         qty_scale=known.qty_scale,
         low=ladder.low,

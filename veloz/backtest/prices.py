@@ -10,7 +10,7 @@ from veloz.backtest.keys import SettingsError
 from veloz.backtest.settings import Settings
 from veloz.backtest.world import World
 from veloz.contracts.layout import STEP_END
-from veloz.contracts.registry import BAR, LEVEL, TRADE
+from veloz.contracts.registry import AGGTRADE, BAR, LEVEL, TRADE
 from veloz.history.ordering import HEAD
 from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 
@@ -18,7 +18,7 @@ PRICE: Final = 4  # place of a row's price, and of a bar's open
 STEPS_MAX: Final = 1 << 26  # of a ladder: half a gigabyte a side
 PRICES_KEPT: Final = 1 << 20  # distinct prices counted before they are added up
 ROI_LOW, ROI_HIGH = (4, 5), (6, 5)  # of the middle price
-_PRICED: Final = (LEVEL.number, TRADE.number, BAR.number)
+_PRICED: Final = (LEVEL.number, TRADE.number, AGGTRADE.number, BAR.number)
 _KIND, _INSTRUMENT, _END = int(KIND_MASK), int(INSTRUMENT_SHIFT), STEP_END << int(FLAGS_SHIFT)
 
 

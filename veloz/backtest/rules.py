@@ -117,6 +117,7 @@ class Market:
     up_ppm: int = 0  # price band: multiple of the mark (else last) price, 0 = none
     down_ppm: int = 0
     account: int = 1  # that trades here
+    printed: bool = False  # aggregated trades are none of its prints: there are others
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,8 +34,8 @@ UNREADABLE: Final = (
 )  # mistakes in what was written
 SOURCE_BYTES_MAX: Final = 256 << 10
 LIBRARIES_MAX: Final = 8
-_LEVELS, _PRINTS = (LEVEL.number, VENUE_LEVEL.number), (TRADE.number, VENUE_TRADE.number)
-MODEL_KINDS: Final = {"queue": _LEVELS + _PRINTS, "book": _LEVELS, "trades": _PRINTS, "bars": (BAR.number,)}
+_LEVELS, PRINTS = (LEVEL.number, VENUE_LEVEL.number), (TRADE.number, VENUE_TRADE.number, AGGTRADE.number)
+MODEL_KINDS: Final = {"queue": _LEVELS + PRINTS, "book": _LEVELS, "trades": PRINTS, "bars": (BAR.number,)}
 MODEL_LOOKS: Final = {
     "queue": "levels of the book and trades",
     "book": "levels of the book",
@@ -55,6 +55,7 @@ class Plan:
     found: Survey
     begin_ns: int
     ladders: dict[int, Ladder]
+    printed: frozenset[int]  # instruments whose trades the data hold one by one; of paper nobody knows
     library: Library
     sources: dict[str, str]
     limits: str
@@ -118,7 +119,7 @@ def make_plan(
     world_rows(world, settings, named, begin, limits)
     strategy_rows(world, settings.strategies, library, sources, begin)
     ladders = ladders_of(world, found.middles(first=paper), settings)
-    return Plan(settings, data, named, world, found, begin, ladders, library, sources, limits)
+    return Plan(settings, data, named, world, found, begin, ladders, _printed(found, paper), library, sources, limits)
 
 
 class Began(NamedTuple):
@@ -213,6 +214,11 @@ def fold_from(listed: Sequence[Listed], world: World, first: int) -> int:
                 "run the two parts apart, by data.from and data.to."
             )
     return min(max((each.counted_from for each in mine), default=1), first)
+
+
+def _printed(found: Survey, paper: bool) -> frozenset[int]:
+    plain = (TRADE.number, VENUE_TRADE.number)
+    return frozenset() if paper else frozenset(number for kind, number in found.kinds if kind in plain)
 
 
 def _survey(data: Path, first: int, last: int, folded_from: int, receive: bool) -> Survey:

@@ -481,6 +481,22 @@ def warnings_of(plan: "Plan", ledger: "Ledger") -> list[str]:
     return found
 
 
+def _unprinted(plan: "Plan") -> list[str]:
+    """Where an estimated queue never moves by a trade."""
+    from veloz.backtest.setup import PRINTS
+
+    lacking = [
+        each.instrument.symbol
+        for each in plan.world.traded
+        if plan.settings["match.model"] == "queue"
+        and not any((kind, each.number) in plan.found.kinds for kind in PRINTS)
+    ]
+    return [
+        f"The data hold no trades of {symbol}: resting orders were filled only where the book came through to them."
+        for symbol in lacking
+    ]
+
+
 def _warnings(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -> list[str]:
     found = []
     if plan.named.shift_ns:
@@ -522,6 +538,7 @@ def _warnings(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -
             f"Orders reach the venue {entry_ns / 1e6:,.3f} ms after a bar has closed, when the next one has opened: they take part in "
             "the one after it. Give latency.entry_ns = 0 for the next open."
         )
+    found += _unprinted(plan)
     if played.why:
         found.append(f"The run ended early: {played.why}.")
     if not plan.settings["gate.enabled"]:

@@ -133,6 +133,11 @@ class PaperPlan:
     named: Named  # where the feed is from
     begin_ns: int
 
+    @property
+    def printed(self) -> frozenset[int]:
+        """Nobody knows what will come."""
+        return frozenset()
+
 
 def begin_paper(plan: PaperPlan, journal: Journal, lookers: Sequence[Looker] = ()) -> PaperRun:
     """A run on paper with its beginning taken: it waits for market rows."""
