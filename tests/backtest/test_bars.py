@@ -110,4 +110,4 @@ def test_data_with_nothing_but_aggregated_trades_can_be_run_and_valued(tmp_path:
     run.finish()
     assert kept.rows()["kind"].tolist().count(r.FILLED.number) == 1
     told = run.desk.state.positions[0]
-    assert (int(told["mark_source"]), int(told["mark"])) == (PriceSource.LAST, 981 * 10**7)
+    assert (int(told["mark_source"]), int(told["mark"])) == (PriceSource.LAST, 990 * 10**7)  # as of the last second
