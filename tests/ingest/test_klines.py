@@ -57,6 +57,19 @@ def test_the_archives_twelve_columns(header: bool, unit: int, packing: str, tmp_
     assert ingest([("binance_usdm", path)], journal_dir, snapshot_keep=0).added["frames"] == 0
 
 
+@pytest.mark.parametrize("prices", ["100,99.5,90,95", "100,105,100.5,101", "100,105,90,105.01", "100,105,90,89", "1,2,3,1"])
+def test_a_line_that_cannot_be_a_bar_is_refused_and_told(prices: str, tmp_path: Path, journal_dir: Path) -> None:
+    path = tmp_path / "BTCUSDT-1m-2024-12.csv"
+    lines = [archive_line(k) for k in range(3)]
+    words = lines[1].split(",")
+    lines[1] = ",".join([words[0], *prices.split(","), *words[5:]])
+    path.write_text("".join(lines))
+    found = ingest([("binance_usdm", path)], journal_dir, snapshot_keep=0)
+    assert (found.frames, found.rejected) == (3, 1)
+    assert found.kinds["md.bar"] == 2
+    assert (rows_of(journal_dir)["kind"] == REFUSED.number).sum() == 1
+
+
 def test_a_month_of_recorded_klines(shared: Path, journal_dir: Path) -> None:
     name = "binance_spot/klines/BTCUSDT_1m_202412.csv.gz"
     path = shared / "data" / name

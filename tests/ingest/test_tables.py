@@ -212,7 +212,7 @@ def test_tardis_trades_keep_ids_that_are_numbers(tmp_path: Path) -> None:
 
 
 def test_candles_of_freqtrade_and_files_with_a_header(tmp_path: Path) -> None:
-    bars = [[1_700_000_000_000 + 300_000 * k, 1.5, 2.0, 1.25, 1.75 + k, None if k == 1 else 10.5] for k in range(3)]
+    bars = [[1_700_000_000_000 + 300_000 * k, 1.5, 4.0, 1.25, 1.75 + k, None if k == 1 else 10.5] for k in range(3)]
     take([put(tmp_path / "XRP_USDT-5m.json", json.dumps(bars))], tmp_path / "json", Given(product="spot"))
     rows = market(rows_in(tmp_path / "json"))
     assert rows["kind"].tolist() == [BAR.number, BAR_VOLUME.number] * 3
@@ -221,7 +221,7 @@ def test_candles_of_freqtrade_and_files_with_a_header(tmp_path: Path) -> None:
     assert rows["price"].tolist()[1::2] == [105, 0, 105]
     assert rows["ts_recv"].tolist()[::2] == [(bar[0] + 299_999) * 10**6 for bar in bars]
     lines = "Date,Open,High,Low,Close,Volume\n" + "".join(
-        f"2023-11-14 22:{13 + 5 * k}:20,1.5,2.0,1.25,{1.75 + k},{'' if k == 1 else 10.5}\n" for k in range(3)
+        f"2023-11-14 22:{13 + 5 * k}:20,1.5,4.0,1.25,{1.75 + k},{'' if k == 1 else 10.5}\n" for k in range(3)
     )
     take(
         [put(tmp_path / "XRP-USDT-x.csv", lines)],
@@ -235,6 +235,9 @@ def test_candles_of_freqtrade_and_files_with_a_header(tmp_path: Path) -> None:
         [MARK.number] * 3,
         [175_000_000, 275_000_000, 375_000_000],
     )
+    bars[1][3] = 1.6
+    with pytest.raises(IngestError, match="line 2 the column low is above its open"):
+        take([put(tmp_path / "XRP_USDT-5m.json", json.dumps(bars))], tmp_path / "no", Given(product="spot"))
     with pytest.raises(IngestError, match="no closed list"):
         take([put(tmp_path / "XRP_USDT-1m.json", json.dumps(bars)[:-3])], tmp_path / "no", Given(product="spot"))
     with pytest.raises(IngestError, match="how long its bars are"):

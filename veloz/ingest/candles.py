@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from veloz.contracts.layout import CLOSED, FIRST, INEXACT, LAST
 from veloz.contracts.registry import BAR, BAR_VOLUME, MARK, QUOTE
-from veloz.ingest.delimited import Fields
+from veloz.ingest.delimited import Decimals, Fields
 from veloz.ingest.faults import Damage
 from veloz.ingest.klines import parse_interval
 from veloz.ingest.sheet import QTY_SCALE_BAR, Counted, Csv, Sheet, inexact, read_stamps
@@ -89,6 +89,7 @@ class Bars(Csv):
             qtys = {name: fields.decimals(f"{name}_qty") for name in ("bid", "ask")}
             return Sheet([self._symbol], which, prices, qtys, {"begin": begins})
         prices = {name: fields.decimals(name) for name in OHLC}
+        _require_bars(fields, prices)
         if self._what == "mark":
             close, odd = fields.decimals("close").counts(np.full(len(fields), 8, np.int64))
             return Sheet(
@@ -142,6 +143,19 @@ class Bars(Csv):
     def blocks(self, pieces: Iterator[bytes]) -> Iterator[Fields]:
         """The lines."""
         return super().blocks(lines_of_json(pieces) if self.columns is JSON_COLUMNS else pieces)
+
+
+def _require_bars(fields: Fields, prices: dict[str, Decimals]) -> None:
+    """See that each line can be a bar: nothing is above its high or below its low.
+
+    Raises:
+        Damage: Names the first that cannot.
+    """
+    worth = {name: each.digits / np.longdouble(10) ** each.decimals for name, each in prices.items()}
+    for name in ("open", "low", "close"):
+        fields.require("high", worth["high"] >= worth[name], f"below its {name}")
+    for name in ("open", "close"):
+        fields.require("low", worth["low"] <= worth[name], f"above its {name}")
 
 
 def lines_of_json(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from veloz.contracts.codes import Refusal
 from veloz.instruments.units import INT64_MAX
-from veloz.venues.binance.messages import Draft, RefusedFrame, bar_lines
+from veloz.venues.binance.messages import Draft, RefusedFrame, bar_lines, price
 from veloz.venues.port import Source
 
 UNIT_NS: Final = {13: 10**6, 16: 10**3}  # by the digits of a stamp: ms, µs
@@ -57,6 +57,14 @@ def _span(fields: dict[str, str], interval_ns: int) -> tuple[int, int]:
     return begin, last_ns + unit_ns - begin
 
 
+def _can_be(opened: str, high: str, low: str, close: str) -> bool:
+    """Whether there can be such a bar: neither of its other prices is above its high or below its low."""
+    written = [price(text).text for text in (low, opened, close, high)]
+    scale = max(each.decimals for each in written)
+    counts = [each.floor(scale)[0] for each in written]
+    return counts[0] == min(counts) and counts[3] == max(counts)
+
+
 def read_kline_line(frame: bytes, source: Source) -> Draft:
     """A line as the two rows of a closed bar.
 
@@ -82,5 +90,7 @@ def read_kline_line(frame: bytes, source: Source) -> Draft:
     if begin_ns < 0:
         raise _refuse(Refusal.OUT_OF_RANGE)
     ohlc = (fields["open"], fields["high"], fields["low"], fields["close"])
+    if not _can_be(*ohlc):
+        raise _refuse(Refusal.OUT_OF_RANGE)
     sums = (fields["volume"], fields.get("taker_volume", "0"), fields.get("quote_volume", "0"))
     return Draft(source.symbol, bar_lines(0, begin_ns, length_ns, ohlc, sums, int(trades), closed=True))
