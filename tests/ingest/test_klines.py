@@ -57,7 +57,9 @@ def test_the_archives_twelve_columns(header: bool, unit: int, packing: str, tmp_
     assert ingest([("binance_usdm", path)], journal_dir, snapshot_keep=0).added["frames"] == 0
 
 
-@pytest.mark.parametrize("prices", ["100,99.5,90,95", "100,105,100.5,101", "100,105,90,105.01", "100,105,90,89", "1,2,3,1"])
+@pytest.mark.parametrize(
+    "prices", ["100,99.5,90,95", "100,105,100.5,101", "100,105,90,105.01", "100,105,90,89", "1,2,3,1"]
+)
 def test_a_line_that_cannot_be_a_bar_is_refused_and_told(prices: str, tmp_path: Path, journal_dir: Path) -> None:
     path = tmp_path / "BTCUSDT-1m-2024-12.csv"
     lines = [archive_line(k) for k in range(3)]
