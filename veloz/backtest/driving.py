@@ -7,7 +7,7 @@ import numpy as np
 
 from veloz.backtest import exchange
 from veloz.backtest.clerk import Clerk
-from veloz.backtest.machine import BOOKED, DONE, ENTRY, NEVER, NO_ROOM, OUTSIDE, RESPONSE, STOPPED
+from veloz.backtest.machine import APART, BOOKED, DONE, ENTRY, NEVER, NO_ROOM, OUTSIDE, RESPONSE, STOPPED
 from veloz.backtest.making import lengthen, new_venue, request_of, widen
 from veloz.backtest.rules import Market, Rules
 from veloz.contracts.layout import ROW
@@ -48,7 +48,11 @@ class Driven:
             if why == NO_ROOM:
                 self.venue = lengthen(self.venue)
             elif why == OUTSIDE:
-                self._widen(rows[begin])
+                row = rows[begin]
+                self._widen(int(row["head"]) >> int(INSTRUMENT_SHIFT) & int(WORD_MASK), int(row["price"]))
+            elif why == APART:
+                asked = self.venue.requests[self.venue.wires[ENTRY]["head"] & (len(self.venue.requests) - 1)]
+                self._widen(int(asked["instrument"]), int(asked["price"]))
             elif why == BOOKED:
                 self.venue.clock[0]["stirred"] = 0
                 if self.clerk is not None:
@@ -56,9 +60,12 @@ class Driven:
             else:
                 return begin
 
-    def _widen(self, row: np.void) -> None:
+    def outside(self) -> dict[int, int]:
+        """By instrument how many rows told of prices that its ladder does not have, and were not kept."""
+        return {int(each["instrument"]): int(each["outside"]) for each in self.venue.markets}
+
+    def _widen(self, instrument: int, price: int) -> None:
         """Room for a price that left its ladder."""
-        instrument, price = int(row["head"]) >> int(INSTRUMENT_SHIFT) & int(WORD_MASK), int(row["price"])
         place = int(self.venue.places[instrument])
         tick, bids = int(self.venue.markets[place]["tick"]), self.venue.sides[2 * place]
         low, high = int(bids["lo"]) * tick, int(bids["hi"]) * tick

@@ -15,9 +15,10 @@ import numpy as np
 
 from veloz.backtest.bars import meet_bar
 from veloz.backtest.holding import see_mark
-from veloz.backtest.ladder import best_from, clear_side, clear_to, keep_taken, put_level
+from veloz.backtest.ladder import best_from, can_widen, clear_side, clear_to, keep_taken, put_level
 from veloz.backtest.latency import delay_of
 from veloz.backtest.machine import (
+    APART,
     ARRIVED,
     BOOKED,
     DONE,
@@ -119,7 +120,7 @@ def _lacks_room(venue: Venue, market: I) -> bool:
 @cold
 def _outside(venue: Venue, market: I, side: np.void, key: I, qty: I) -> I:
     """A level beyond the ladder: deep ones are counted and not kept; one that is better than the ladder has keys needs the host."""
-    if qty > ZERO and key > side["hi"] and venue.rules[0]["compat"] == ZERO:
+    if qty > ZERO and key > side["hi"] and can_widen(venue, side, key):
         return BEYOND
     venue.markets[market]["outside"] += ONE
     return QUIET
@@ -178,6 +179,8 @@ def _other_print(venue: Venue, market: I, sign: I, key: I, flags: I, qty: I, now
     model = venue.rules[0]["matching"]
     if model == _BARS or not prints_fill(venue) or flags & F_ODD != ZERO:
         return QUIET
+    if model == _TRADES and can_widen(venue, side_of(venue, market, sign), key):
+        return BEYOND
     became = _print_near(venue, market, sign, key, qty, now)
     if became == TOUCHED and model == _TRADES:
         set_by_print(venue, market, sign, key, qty)
@@ -292,6 +295,10 @@ def _serve_due(venue: Venue, limit: I) -> I:
         asked = venue.requests[wire["head"] & (venue.requests.shape[0] - ONE)]
         market = market_of(venue, I(asked["instrument"]))
         sell = (asked["spec"] >> S_SELL) & ONE
+        if asked["price"] > ZERO and venue.rules[0]["matching"] != _BARS:
+            side = side_of(venue, market, ONE - TWO * sell)
+            if can_widen(venue, side, (ONE - TWO * sell) * (asked["price"] // side["tick"])):
+                return APART
         opposite = side_of(venue, market, TWO * sell - ONE)
         slices = slices_of(venue, opposite, I(asked["qty"])) if asked["action"] != ONE else ZERO
         slices += venue.markets[market]["live"]
@@ -440,7 +447,7 @@ def advance(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.nd
         rows: RAW[n] in the venue's order, with all there are up to `until_ns` that were not applied yet.
         begin: The first row that was not applied yet.
         until_ns: The venue's time to reach, rows and requests of that instant included.
-        signal: i8[1], filled with why it stopped: DONE, ARRIVED, NO_ROOM, OUTSIDE, STOPPED, BOOKED.
+        signal: i8[1], filled with why it stopped: DONE, ARRIVED, NO_ROOM, OUTSIDE, STOPPED, BOOKED, APART.
 
     Returns:
         The first row that was not applied.

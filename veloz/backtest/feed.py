@@ -85,6 +85,10 @@ class Survey:
             return self.first_prices.found
         return {instrument: self.median(instrument) for instrument in self.prices.keys() | self.opens.keys()}
 
+    def spans(self) -> dict[int, tuple[int, int]]:
+        """The least and the greatest price of each instrument."""
+        return {instrument: (seen.least, seen.most) for instrument, seen in self.prices.items() if seen.most}
+
     def begin_ns(self, shift_ns: int) -> int:
         """The smallest stamp, receive stamps moved; where rows in front of them are known, the desk's first one behind those."""
         if self.known_ns:

@@ -8,6 +8,8 @@ emptied level is forgotten. What is cleared and stated again within one instant,
 taken was shown.
 """
 
+from typing import Final
+
 import numpy as np
 
 from veloz.backtest.machine import FAR, NO_KEY, Venue
@@ -15,7 +17,15 @@ from veloz.backtest.rules import Compat
 from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.words import ONE, ZERO, I
 
+STEPS_MOST: Final = I(1 << 24)  # of a ladder that is widened
 _SKIPS_ONE, _KEEPS_ASKS = I(Compat.CLEAR_SKIPS_ONE), I(Compat.CLEAR_KEEPS_ASKS)
+
+
+@kernel
+def can_widen(venue: Venue, side: np.void, key: I) -> bool:
+    """Whether a ladder that lacks a key may be made wider to have it: never where it is imitated what a peer does."""
+    steps = max(side["hi"], key) - min(side["lo"], key)
+    return bool(venue.rules[0]["compat"] == ZERO and steps < STEPS_MOST and (key < side["lo"] or key > side["hi"]))
 
 
 @kernel
@@ -70,7 +80,8 @@ def _empty_between(venue: Venue, side: np.void, worst: I, best: I, now: I) -> No
         if venue.levels[at] == ZERO and now != side["cleared_ns"]:
             side["takings"] -= venue.taken[at]
             venue.taken[at] = ZERO
-        venue.levels[at] = ZERO
+        if venue.levels[at] != ZERO:
+            venue.levels[at] = ZERO
         at += ONE
     side["cleared_ns"] = now
 

@@ -29,6 +29,7 @@ OUTSIDE: Final = I(3)  # a price left its ladder: `exchange.widen`
 STOPPED: Final = I(4)  # the run ends as the peer's would, with the code in the clock's `abort`
 RESCALED: Final = I(5)  # an instrument's quanta change: its market must be made anew
 BOOKED: Final = I(6)  # the account changed, or what it is worth: `clerk.py`
+APART: Final = I(7)  # a request's price is outside its ladder: `exchange.widen`
 
 
 def _fields(ints: str, floats: str = "") -> np.dtype[Any]:

@@ -16,6 +16,7 @@ from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 
 PRICE: Final = 4  # place of a row's price, and of a bar's open
 STEPS_MAX: Final = 1 << 26  # of a ladder: half a gigabyte a side
+COVERED_MAX: Final = 1 << 20  # steps of a ladder that is made as wide as the prices of the data
 PRICES_KEPT: Final = 1 << 20  # distinct prices counted before they are added up
 ROI_LOW, ROI_HIGH = (4, 5), (6, 5)  # of the middle price
 _PRICED: Final = (LEVEL.number, TRADE.number, AGGTRADE.number, BAR.number)
@@ -28,12 +29,16 @@ class Prices:
     def __init__(self) -> None:
         self._parts: list[tuple[np.ndarray, np.ndarray]] = []
         self._kept = 0
+        self.least, self.most = 0, 0  # 0: there was none
 
     def add(self, prices: np.ndarray) -> None:
         """Count prices; those of 0 and below are none."""
         values, counts = np.unique(prices[prices > 0], return_counts=True)
         self._parts.append((values, counts))
         self._kept += len(values)
+        if len(values):
+            self.least = min(self.least, int(values[0])) if self.least else int(values[0])
+            self.most = max(self.most, int(values[-1]))
         if self._kept > PRICES_KEPT:
             self._parts = [self._total()]
             self._kept = len(self._parts[0][0])
@@ -86,13 +91,28 @@ class Ladder:
     high: int
 
 
-def ladders_of(world: World, middles: Mapping[int, int], settings: Settings) -> dict[int, Ladder]:
+def _covering(
+    bottom: int, top: int, span: tuple[int, int] | None, tick: int, free: tuple[bool, bool]
+) -> tuple[int, int]:
+    """A range made wider to have a span, at the ends that are free, as long as it is no longer than COVERED_MAX steps."""
+    if span is None:
+        return bottom, top
+    spare = max(COVERED_MAX * tick - (top - bottom), 0)
+    higher = min(max(span[1] - top, 0), spare) if free[1] else 0
+    lower = min(max(bottom - span[0], 0), spare - higher) if free[0] else 0
+    return max(bottom - lower, 1), top + higher
+
+
+def ladders_of(
+    world: World, middles: Mapping[int, int], settings: Settings, spans: Mapping[int, tuple[int, int]] | None = None
+) -> dict[int, Ladder]:
     """Where the book of each traded instrument lies.
 
     Args:
         world: What is traded.
         middles: A middle price by instrument, in quanta; missing or 0: not known.
         settings: The run's.
+        spans: The least and the greatest price by instrument. A ladder that no setting bounds has them all, as far as it may be so long.
 
     Raises:
         SettingsError: Neither the settings nor the data tell.
@@ -108,6 +128,7 @@ def ladders_of(world: World, middles: Mapping[int, int], settings: Settings) -> 
         bottom = max(int(low) if low else middle * ROI_LOW[0] // ROI_LOW[1], 1)
         top = int(high) if high else -(-middle * ROI_HIGH[0] // ROI_HIGH[1])
         tick = each.instrument.tick
+        bottom, top = _covering(bottom, top, (spans or {}).get(each.number), tick, (not low, not high))
         if not -(-bottom // tick) < top // tick or (top - bottom) // tick > STEPS_MAX:
             raise SettingsError(
                 f"No book of {each.instrument.symbol} can be kept from {bottom} to {top} units of its last decimal, in steps of "

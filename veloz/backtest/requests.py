@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from veloz.backtest.holding import closable, only_reduces
-from veloz.backtest.machine import BUY, FIRED, LIVE, NO_KEY, NOBODY, RESPONSE, WAITING, Venue
+from veloz.backtest.machine import BUY, FAR, FIRED, LIVE, NO_KEY, NOBODY, RESPONSE, WAITING, Venue
 from veloz.backtest.matching import shown_at, take_shown
 from veloz.backtest.meeting import OVER, WENT_ON, execute, meet_own, own_down_to, sure_reach, top_of
 from veloz.backtest.queue import join_queue
@@ -133,7 +133,7 @@ def flaw_of(venue: Venue, market: np.void, side: np.void, asked: np.void) -> I:
     if (
         price <= ZERO
         or price % market["tick"] != ZERO
-        or not side["lo"] <= sign * (price // market["tick"]) <= side["hi"]
+        or not (venue.rules[0]["matching"] == _BARS or side["lo"] <= sign * (price // market["tick"]) <= side["hi"])
     ):
         return FILTER_FAILED
     if out_of_bounds(market, price, sign):
@@ -249,7 +249,7 @@ def _wait_for_bar(venue: Venue, at: I, amended: bool, now: I) -> None:
     """Where there are only bars, every order is executed by those to come: market orders stand before all limits of their side."""
     order = venue.resting[at]
     if part(I(order["spec"]), S_TYPE, M_TYPE) == MARKET:
-        order["at"] = side_of(venue, I(order["market"]), I(order["sign"]))["hi"]
+        order["at"] = FAR - ONE
     rest(venue, at)
     if amended:
         tell_replaced(venue, at, now)

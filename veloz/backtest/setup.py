@@ -118,7 +118,8 @@ def make_plan(
         begin = paper_run.ts_ns if paper_run is not None and live else max(found.first_recv_ns, found.known_ns)
     world_rows(world, settings, named, begin, limits)
     strategy_rows(world, settings.strategies, library, sources, begin)
-    ladders = ladders_of(world, found.middles(first=paper), settings)
+    covers = settings["match.compat"] == "none" and not paper
+    ladders = ladders_of(world, found.middles(first=paper), settings, found.spans() if covers else None)
     return Plan(settings, data, named, world, found, begin, ladders, _printed(found, paper), library, sources, limits)
 
 

@@ -481,6 +481,21 @@ def warnings_of(plan: "Plan", ledger: "Ledger") -> list[str]:
     return found
 
 
+def _beyond(plan: "Plan", played: "Run") -> list[str]:
+    """What of the book no ladder had a place for."""
+    from veloz.backtest.port import Exchange
+
+    if plan.settings["match.compat"] != "none" or not isinstance(played.venue, Exchange):
+        return []
+    rows = played.venue.outside()
+    return [
+        f"{rows[each.number]:,} rows of the book of {each.instrument.symbol} lay outside the range of prices that was kept: where the "
+        "price came near them, their depth was missing. Give a wider range by match.roi_lb and match.roi_ub."
+        for each in plan.world.traded
+        if rows[each.number]
+    ]
+
+
 def _unprinted(plan: "Plan") -> list[str]:
     """Where an estimated queue never moves by a trade."""
     from veloz.backtest.setup import PRINTS
@@ -539,6 +554,7 @@ def _warnings(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -
             "the one after it. Give latency.entry_ns = 0 for the next open."
         )
     found += _unprinted(plan)
+    found += _beyond(plan, played)
     if played.why:
         found.append(f"The run ended early: {played.why}.")
     if not plan.settings["gate.enabled"]:
