@@ -35,9 +35,7 @@ NOW: dict[str, Any] = {"entry": Latency(ns=0), "response": Latency(ns=0)}
 
 def limit(key: int, side: str, price: int) -> np.ndarray:
     """A request of one lot."""
-    spec = terms.pack(
-        terms.SPEC, sell=int(side == "sell"), type=OrderType.LIMIT, tif=TimeInForce.GTC, account=ACCOUNT
-    )
+    spec = terms.pack(terms.SPEC, sell=int(side == "sell"), type=OrderType.LIMIT, tif=TimeInForce.GTC, account=ACCOUNT)
     words = {"key": key, "instrument": INSTRUMENT, "account": ACCOUNT, "price": price, "qty": 1, "spec": spec}
     return request_of(words)
 
