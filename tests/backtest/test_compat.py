@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.backtest.stage import LEVEL_FLAGS, Stage, ask, bid, bought, market, row, rules
-from veloz.backtest.machine import STOPPED
+from tests.backtest.stage import INSTRUMENT, LEVEL_FLAGS, Stage, ask, bid, bought, market, row, rules
+from veloz.backtest.machine import APART, STOPPED
+from veloz.backtest.making import widen
 from veloz.backtest.rules import HFTBACKTEST, Compat, Queue
 from veloz.contracts import layout, registry
 from veloz.contracts.terms import Action
@@ -177,12 +178,21 @@ def test_every_switch_has_its_test() -> None:
     assert {f"test_{switch.name.lower()}" for switch in Compat if switch.name} <= set(globals())
 
 
-@pytest.mark.parametrize("compat", [NOTHING, HFTBACKTEST])
-def test_an_order_outside_the_range_of_prices_is_rejected_in_both(compat: Compat) -> None:
-    stage = staged(compat, [*BOOK, bought(3000, 1101, 9)])
+def test_an_order_outside_the_range_of_prices_is_rejected_where_a_peer_is_imitated() -> None:
+    stage = staged(HFTBACKTEST, [*BOOK, bought(3000, 1101, 9)])
     stage.ask(1000, 1, "sell", 4, 1101)
     stage.run(9000)
     assert [kind for kind, *_ in stage.reports()] == ["rejected"]
+
+
+def test_else_the_range_is_made_wider_for_it() -> None:
+    stage = staged(NOTHING, [*BOOK, bought(3000, 1101, 9)])
+    stage.ask(1000, 1, "sell", 4, 1101)
+    stage.run(9000)
+    assert (int(stage.signal[0]), stage.reports()) == (int(APART), [])
+    stage.venue = widen(stage.venue, INSTRUMENT, 900, 1200)
+    stage.run(9000)
+    assert stage.fills() == [(1101, 4)]
 
 
 @pytest.mark.parametrize("compat", [NOTHING, HFTBACKTEST])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
+from veloz.cli.backtest import _claimed
 
 KEYS = (
     "records", "orders", "fills", "position", "realized", "cash", "fees", "funding", "net_pnl", "equity_end", "state_hash",
@@ -179,3 +180,10 @@ def test_lines_that_are_missing_in_a_recording_are_a_gap_in_both_reports(
     gaps = json.loads(Path(told["report_json"]).read_text())["gaps"]
     assert [(gap["symbol"], gap["what"]) for gap in gaps] == [("BTCUSDT", "depth messages are missing (1)")]
     assert "depth messages are missing" in Path(told["report"]).read_text()
+
+
+def test_runs_that_begin_at_once_take_places_of_their_own(tmp_path: Path) -> None:
+    with _claimed(None, tmp_path / "runs", "one") as first, _claimed(None, tmp_path / "runs", "one") as second:
+        assert first != second
+        first.mkdir()
+    assert [each.name for each in (tmp_path / "runs").iterdir()] == [first.parent.name], "what stayed empty is gone"

@@ -69,7 +69,7 @@ def price_at(state: State, price: int) -> State:
     """The instrument has a mark price; 0: no price at all."""
     if not price:
         return state
-    longer = {name: blank(name, 2 if name == "sides" else 1) for name in ("slots", "sides", "marks", "trades")}
+    longer = {name: blank(name, 2 if name == "sides" else 1) for name in ("slots", "sides", "marks", "trades", "tapes")}
     state = state._replace(**longer)
     state.instruments[1]["slot"] = 0
     state.marks[0]["count"], state.marks[0]["mark_e8"] = 1, price * 10**8

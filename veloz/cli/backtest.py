@@ -4,8 +4,8 @@ import argparse
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,19 +141,25 @@ def run_backtest(
             raise SettingsError(f"There is no file {config}; the program comes with configs/quoter.toml.")
         settings = read_file(config, overrides)
         rules_of(settings)
-        place = journal or _new_place(own.path("data_dir") / "backtests", config.stem) / "journal"
-        require_free(place)
+        if journal:
+            require_free(journal)
         recording = find_recording(list(data) or settings["data.path"], settings, own)
         first, last = _range(recording, settings["data.from"], settings["data.to"])
-        if paper:
-            return _rehearse(settings, recording, first, last, place)
-        with waiting("looking through the data"):
-            plan = make_plan(settings, recording, first, last)
+        if not paper:
+            with waiting("looking through the data"):
+                plan = make_plan(settings, recording, first, last)
+        with _claimed(journal, own.path("data_dir") / "backtests", config.stem) as place:
+            if paper:
+                return _rehearse(settings, recording, first, last, place)
+            named = out or (Path(settings["report.dir"]) if settings["report.dir"] else None)
+            return _run_into(plan, place, named or _beside(place), "--out" if named else "--journal")
     except (SettingsError, Taken) as error:
         raise refusal(error) from None
-    named = out or (Path(settings["report.dir"]) if settings["report.dir"] else None)
-    out = named or _beside(place)
-    made = _require_folder(out, "--out" if named else "--journal")
+
+
+def _run_into(plan: "Plan", place: Path, out: Path, word: str) -> dict[str, Any]:
+    """Play it where its reports can be written; folders that were made for nothing go again."""
+    made = _require_folder(out, word)
     try:
         return _run(plan, place, out)
     except BaseException:
@@ -161,6 +167,28 @@ def run_backtest(
             with suppress(OSError):
                 each.rmdir()
         raise
+
+
+@contextmanager
+def _claimed(journal: Path | None, folder: Path, name: str) -> Iterator[Path]:
+    """Where the journal goes: the directory that is named, or one in a folder that no other run takes, and that goes if it stays empty."""
+    if journal:
+        yield journal
+        return
+    made = _require_folder(folder, "--journal")
+    number = 1
+    while True:
+        try:
+            (mine := folder / f"{name}-{number:04d}").mkdir()
+            break
+        except FileExistsError:
+            number += 1
+    try:
+        yield mine / "journal"
+    finally:
+        for each in (mine, *made):
+            with suppress(OSError):
+                each.rmdir()
 
 
 def _require_folder(out: Path, word: str) -> list[Path]:
@@ -189,14 +217,6 @@ def refusal(error: Exception) -> CommandError:
     if not message:
         return CommandError(f"{str(error).rstrip('.')}.", code="config", hint="Look at the configuration.")
     return CommandError(f"{message}.", code="config", hint=f"{hint[:1].upper()}{hint[1:].rstrip('.')}.")
-
-
-def _new_place(folder: Path, name: str) -> Path:
-    """The next directory of that name."""
-    number = 1
-    while (folder / f"{name}-{number:04d}").exists():
-        number += 1
-    return folder / f"{name}-{number:04d}"
 
 
 def _beside(journal: Path) -> Path:
