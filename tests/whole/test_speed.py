@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from journal import Writer
+from tests.bench import backtest, bars
 from tests.bench.append import make_work, write_bare
+from veloz.backtest.settings import read_settings
+from veloz.backtest.setup import make_plan
 from veloz.engine.warm import warm
 from veloz.history.recall import recall
 from veloz.history.slabs import SlabReader
@@ -46,6 +49,23 @@ def test_a_fold_is_not_slower_than_a_fortieth_of_the_bus(sampled: Path) -> None:
     bus = fastest(lambda: words.sum())
     folding = min(recall(sampled, use_snapshot=False).seconds for _ in range(5))
     assert folding < 40 * bus
+
+
+def test_a_backtest_is_not_slower_than_ten_times_its_aim(sampled: Path, tmp_path: Path) -> None:
+    """The aim is 3 × the peer, where a sum over every word of the rows is 35 × the peer: 12 sums; the sample is short, so a moment more."""
+    text = backtest.TEXT.format(form="compiled", half="3")
+    plan = make_plan(read_settings(text, (), tmp_path / "run.toml"), sampled)
+    words = np.concatenate([rows.copy() for _, rows in SlabReader(sampled)]).view("<u8")
+    bus = fastest(lambda: words.sum())
+    assert min(backtest.lap(plan, loop=True).seconds for _ in range(5)) < 120 * bus + 0.05
+
+
+def test_bars_of_many_instruments_are_not_ten_times_too_slow(tmp_path: Path) -> None:
+    """The aim is 720 000 bars a second."""
+    data = bars.make_bars(tmp_path / "bars", 100, 100)
+    laps = [bars.play(data, tmp_path) for _ in range(2)]  # the first one compiles
+    assert laps[0].bars == 10_000
+    assert min(lap.seconds for lap in laps) < 10 * 10_000 / 720_000
 
 
 def test_help_and_a_warm_start_are_not_ten_times_too_slow(sampled: Path) -> None:
