@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veloz.backtest.feed import Feed, survey
+from veloz.backtest.prices import PRICES_KEPT, Prices
 from veloz.contracts import registry as r
 from veloz.contracts.layout import APPLIED, FIRST, LAST, ROW, STEP_END
 from veloz.history.dataset import blocks, desk_chunk
@@ -168,6 +169,18 @@ def test_a_feed_hands_out_both_sides_of_a_real_recording(recording: Path) -> Non
             venue += len(rows)
     assert (desk, venue) == (found.rows, found.venue_rows)
     assert found.prices[1].median() == median_of(recording)
+
+
+@given(st.integers(0, 1 << 30), st.sampled_from([1, 40, 3_000]))
+def test_prices_are_counted_in_bounded_memory(seed: int, distinct: int) -> None:
+    chance, prices, seen = np.random.default_rng(seed), Prices(), np.zeros(0, np.int64)
+    for size in chance.integers(0, 400, 20).tolist():
+        part = chance.integers(-1, distinct + 1, size)
+        prices.add(part)
+        seen = np.append(seen, part[part > 0])
+        assert prices.kept <= max(PRICES_KEPT, 2 * len(np.unique(seen)))
+    assert prices.median() == int(np.sort(seen)[(len(seen) - 1) // 2])
+    assert prices.beside(7) == (int((seen % 7 != 0).sum()), len(seen))
 
 
 def median_of(recording: Path) -> int:

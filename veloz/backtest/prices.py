@@ -17,7 +17,7 @@ from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 PRICE: Final = 4  # place of a row's price, and of a bar's open
 STEPS_MAX: Final = 1 << 26  # of a ladder: half a gigabyte a side
 COVERED_MAX: Final = 1 << 20  # steps of a ladder that is made as wide as the prices of the data
-PRICES_KEPT: Final = 1 << 20  # distinct prices counted before they are added up
+PRICES_KEPT: Final = 1 << 10  # counted before they are added up; later, twice as many as there are distinct ones
 ROI_LOW, ROI_HIGH = (4, 5), (6, 5)  # of the middle price
 _PRICED: Final = (LEVEL.number, TRADE.number, AGGTRADE.number, BAR.number)
 _KIND, _INSTRUMENT, _END = int(KIND_MASK), int(INSTRUMENT_SHIFT), STEP_END << int(FLAGS_SHIFT)
@@ -28,7 +28,7 @@ class Prices:
 
     def __init__(self) -> None:
         self._parts: list[tuple[np.ndarray, np.ndarray]] = []
-        self._kept = 0
+        self._kept, self._room = 0, PRICES_KEPT
         self.least, self.most = 0, 0  # 0: there was none
 
     def add(self, prices: np.ndarray) -> None:
@@ -39,9 +39,15 @@ class Prices:
         if len(values):
             self.least = min(self.least, int(values[0])) if self.least else int(values[0])
             self.most = max(self.most, int(values[-1]))
-        if self._kept > PRICES_KEPT:
+        if self._kept > self._room:
             self._parts = [self._total()]
             self._kept = len(self._parts[0][0])
+            self._room = max(PRICES_KEPT, 2 * self._kept)
+
+    @property
+    def kept(self) -> int:
+        """So many counts are held: no more than twice the distinct prices, or a few."""
+        return self._kept
 
     def _total(self) -> tuple[np.ndarray, np.ndarray]:
         values, place = np.unique(np.concatenate([values for values, _ in self._parts]), return_inverse=True)
