@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veloz.backtest.feed import Feed, survey
-from veloz.backtest.prices import PRICES_KEPT, Prices
+from veloz.backtest.prices import PRICES_KEPT, Prices, PricesByInstrument
 from veloz.contracts import registry as r
 from veloz.contracts.layout import APPLIED, FIRST, LAST, ROW, STEP_END
 from veloz.history.dataset import blocks, desk_chunk
@@ -181,6 +181,25 @@ def test_prices_are_counted_in_bounded_memory(seed: int, distinct: int) -> None:
         assert prices.kept <= max(PRICES_KEPT, 2 * len(np.unique(seen)))
     assert prices.median() == int(np.sort(seen)[(len(seen) - 1) // 2])
     assert prices.beside(7) == (int((seen % 7 != 0).sum()), len(seen))
+
+
+@given(st.integers(0, 1 << 30), st.integers(1, 9))
+def test_prices_of_many_instruments_are_counted_by_instrument(seed: int, parts: int) -> None:
+    chance, naive = np.random.default_rng(seed), dict[int, list[int]]()
+    counts: dict[int, Prices] = {}
+    together = PricesByInstrument(counts)
+    for _ in range(parts):
+        instruments, prices = chance.integers(1, 6, 30), chance.integers(-1, 50, 30)
+        together.add(instruments, prices)
+        for instrument, price in zip(instruments.tolist(), prices.tolist(), strict=True):
+            naive.setdefault(instrument, []).append(price)
+        if chance.random() < 0.3:
+            together.flush()
+    together.flush()
+    assert counts.keys() == naive.keys()
+    for instrument, told in naive.items():
+        real = sorted(price for price in told if price > 0)
+        assert counts[instrument].median() == (real[(len(real) - 1) // 2] if real else 0)
 
 
 def median_of(recording: Path) -> int:

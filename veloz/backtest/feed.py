@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from journal import Reader
-from veloz.backtest.prices import PRICE, FirstPrices, Prices
+from veloz.backtest.prices import PRICE, FirstPrices, Prices, PricesByInstrument
 from veloz.contracts.layout import APPLIED, ROW
 from veloz.contracts.registry import AGGTRADE, BAR, BAR_VOLUME, CHANGED, LEVEL, LISTED, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.dataset import Chunk, blocks, desk_chunk
@@ -124,6 +124,7 @@ def survey(path: Path, first: int, last: int, *, folded_from: int = 0, receive: 
         journal.ReadError: It cannot be read, or a batch is damaged.
     """
     found, clock, newest = Survey(), VenueClock(0, receive=receive), -_FAR
+    prices, opens = PricesByInstrument(found.prices), PricesByInstrument(found.opens)
     _note_listed(found.gaps, path, first - 1)
     for begin, rows in SlabReader(path, folded_from or first, last):
         words = words_of(rows)
@@ -134,12 +135,15 @@ def survey(path: Path, first: int, last: int, *, folded_from: int = 0, receive: 
             found.known_ns = max(found.known_ns, int(words[:known][market[:known], TS_RECV].max(initial=0)))
         if known < len(words):
             _note(found, words[known:], market[known:])
+            _note_prices(prices, opens, words[known:][market[known:]])
         seen = venue_words(words[market])
         if len(seen):
             times = clock.times(seen)
             peak = np.maximum(np.maximum.accumulate(times), newest)
             found.back_ns = max(found.back_ns, int((peak - times).max()))
             newest = int(peak[-1])
+    prices.flush()
+    opens.flush()
     return found
 
 
@@ -150,7 +154,6 @@ def _note(found: Survey, words: np.ndarray, market: np.ndarray) -> None:
     words = words[market]
     if len(words):
         _note_stamps(found, words)
-        _note_prices(found, words)
         found.venue_rows += len(venue_words(words))
 
 
@@ -191,16 +194,12 @@ def _note_stamps(found: Survey, words: np.ndarray) -> None:
     found.last_recv_ns = int(stamps[-1])
 
 
-def _note_prices(found: Survey, words: np.ndarray) -> None:
+def _note_prices(prices: PricesByInstrument, opens: PricesByInstrument, words: np.ndarray) -> None:
     kinds = words[:, HEAD] & _KIND
-    for seen, those in (
-        (found.prices, np.isin(kinds, _PRICED)),
-        (found.opens, np.isin(kinds, (BAR.number, AGGTRADE.number))),
-    ):
-        priced = words[those]
-        instruments = priced[:, HEAD] >> _INSTRUMENT
-        for instrument in np.unique(instruments).tolist():
-            seen.setdefault(instrument, Prices()).add(priced[instruments == instrument, PRICE])
+    for seen, those in ((prices, np.isin(kinds, _PRICED)), (opens, np.isin(kinds, (BAR.number, AGGTRADE.number)))):
+        if those.any():
+            priced = words[those]
+            seen.add(priced[:, HEAD] >> _INSTRUMENT, priced[:, PRICE])
 
 
 class Feed:

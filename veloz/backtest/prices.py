@@ -18,6 +18,7 @@ PRICE: Final = 4  # place of a row's price, and of a bar's open
 STEPS_MAX: Final = 1 << 26  # of a ladder: half a gigabyte a side
 COVERED_MAX: Final = 1 << 20  # steps of a ladder that is made as wide as the prices of the data
 PRICES_KEPT: Final = 1 << 10  # counted before they are added up; later, twice as many as there are distinct ones
+PRICES_TOGETHER: Final = 1 << 18  # of all instruments: so many are sorted at once
 ROI_LOW, ROI_HIGH = (4, 5), (6, 5)  # of the middle price
 _PRICED: Final = (LEVEL.number, TRADE.number, AGGTRADE.number, BAR.number)
 _KIND, _INSTRUMENT, _END = int(KIND_MASK), int(INSTRUMENT_SHIFT), STEP_END << int(FLAGS_SHIFT)
@@ -66,6 +67,40 @@ class Prices:
         if not len(values):
             return 0
         return int(values[np.searchsorted(np.cumsum(counts), (int(counts.sum()) + 1) // 2)])
+
+
+class PricesByInstrument:
+    """Counts of many instruments, taken together: each costs the same whether it brings one price or a thousand.
+
+    Args:
+        counts: Where they are kept. `flush` completes them.
+    """
+
+    def __init__(self, counts: dict[int, Prices]) -> None:
+        self._counts = counts
+        self._instruments: list[np.ndarray] = []
+        self._prices: list[np.ndarray] = []
+        self._n = 0
+
+    def add(self, instruments: np.ndarray, prices: np.ndarray) -> None:
+        """A price of an instrument each: i8[n]."""
+        self._instruments.append(instruments)
+        self._prices.append(prices)
+        self._n += len(prices)
+        if self._n >= PRICES_TOGETHER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Count what was added."""
+        if not self._n:
+            return
+        instruments, prices = np.concatenate(self._instruments), np.concatenate(self._prices)
+        order = np.argsort(instruments, kind="stable")
+        instruments, prices = instruments[order], prices[order]
+        begins = np.flatnonzero(np.diff(instruments, prepend=-1))
+        for instrument, part in zip(instruments[begins].tolist(), np.split(prices, begins[1:]), strict=True):
+            self._counts.setdefault(instrument, Prices()).add(part)
+        self._instruments, self._prices, self._n = [], [], 0
 
 
 class FirstPrices:
