@@ -469,9 +469,9 @@ import journal
 from tests.journal.samples import make_frames, make_rows
 rows, frames = make_rows(300), make_frames([b"x" * 90] * 100)
 with journal.Writer.open(sys.argv[1], bulk=sys.argv[2] == "True") as writer:
-    print("up", flush=True)
-    for _ in range(6):
+    for turn in range(6):
         try:
+            if not turn: print("up", flush=True)  # here, so that the first interrupt falls into the handler
             while True: writer.append(rows, frames=frames, bodies=[(1, b"b")])
         except KeyboardInterrupt:
             print(writer.head_seq, flush=True)

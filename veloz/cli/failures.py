@@ -1,5 +1,6 @@
 """What went wrong, for people: every exception of the rooms below as one sentence and an exit code."""
 
+import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -71,7 +72,9 @@ def _journal_exit(error: BaseException) -> int:
 def is_forbidden(error: BaseException | None) -> bool:
     """Whether the outside world does not let us: a place that is full, forbidden or broken. A path that leads nowhere is a mistake."""
     mistaken = FileNotFoundError | NotADirectoryError | IsADirectoryError | FileExistsError
-    return isinstance(error, OSError) and not isinstance(error, mistaken)
+    if not isinstance(error, OSError) or isinstance(error, mistaken):
+        return False
+    return error.errno not in (errno.ELOOP, errno.ENAMETOOLONG)
 
 
 def _sentence(text: str) -> str:
