@@ -113,9 +113,8 @@ def new_tape(rows: int) -> Tape:
 
 
 @kernel
-def _first_at(times: np.ndarray, begin: I, moment: I) -> I:
-    """The first place from `begin` on whose time is not below a moment; the end, if there is none."""
-    low, high = begin, I(times.shape[0])
+def _first_at(times: np.ndarray, low: I, high: I, moment: I) -> I:
+    """The first place from `low` on whose time is not below a moment; `high`, if there is none before it."""
     while low < high:
         middle = (low + high) >> ONE
         if times[middle] < moment:
@@ -127,20 +126,13 @@ def _first_at(times: np.ndarray, begin: I, moment: I) -> I:
 
 @kernel
 def _next_at(times: np.ndarray, begin: I, moment: I) -> I:
-    """The same, where it is likely to lie near: in ever longer strides from `begin`."""
+    """The same up to the end, where it is likely to lie near: in ever longer strides from `begin`."""
     low, high, stride, end = begin, begin, ONE, I(times.shape[0])
     while high < end and times[high] < moment:
         low = high + ONE
         high += stride
         stride += stride
-    high = min(high, end)
-    while low < high:
-        middle = (low + high) >> ONE
-        if times[middle] < moment:
-            low = middle + ONE
-        else:
-            high = middle
-    return low
+    return _first_at(times, low, min(high, end), moment)
 
 
 @kernel
@@ -186,7 +178,7 @@ def _next_asked(state: State, reel: Reel, at: I) -> I:
     end = I(reel.ends.shape[0])
     if _holds(state):
         end = min(end, _next_at(reel.times, at, (state.desk[0]["pnl_second"] + ONE) * _SECOND_NS))
-    hit = _first_at(reel.hits, ZERO, at)
+    hit = _first_at(reel.hits, ZERO, I(reel.hits.shape[0]), at)
     return min(end, I(reel.hits[hit])) if hit < reel.hits.shape[0] else end
 
 
