@@ -1,10 +1,17 @@
 """Small recordings for the ingest's tests, and what a journal holds as plain Python values."""
 
+import gzip
 import hashlib
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from journal import Reader
+from veloz.contracts.layout import ROW
+from veloz.ingest import ingest
+from veloz.ingest.given import Given
 
 SAMPLE = Path(__file__).resolve().parents[2] / "veloz" / "sample"
 MAIN = SAMPLE / "binance_usdm" / "btcusdt_20240808.gz"
@@ -36,3 +43,30 @@ def content_of(path: Path) -> Content:
 def data_digest(path: Path) -> str:
     """sha256 of a journal's data file."""
     return hashlib.sha256((path / "data.mdb").read_bytes()).hexdigest()
+
+
+LINEAR = Given(symbol="BTCUSDT", product="linear", tick="0.5", lot="0.001")
+
+
+def rows_in(path: Path) -> np.ndarray:
+    """All rows of a journal."""
+    with Reader.open(path) as reader, reader.view() as seen:
+        return np.concatenate([batch.rows.copy() for batch in seen.scan()]).view(ROW)
+
+
+def take(paths: list[Path], journal: Path, given: Given = LINEAR, **more: object):  # type: ignore[no-untyped-def]
+    return ingest([("", path) for path in paths], journal, given=given, snapshot_keep=0, unsafe_fs=True, **more)
+
+
+def market(rows: np.ndarray) -> np.ndarray:
+    return rows[rows["kind"] < 32]
+
+
+def put(path: Path, text: str) -> Path:
+    """A file of this text, packed as its name says."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(path.name.replace(".zip", ".csv"), text)
+    else:
+        path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path

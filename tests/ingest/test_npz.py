@@ -7,10 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from journal import Reader
 from tests.ingest import events as e
+from tests.ingest.recordings import market, rows_in, take
 from veloz.contracts import layout
-from veloz.contracts.layout import ROW
 from veloz.ingest import IngestError, ingest, intake, npz
 from veloz.ingest.given import Given
 from veloz.ingest.table import FloatSteps
@@ -20,23 +19,8 @@ from veloz.reducers.fold import fold
 from veloz.reducers.state import State, new_state
 from veloz.reducers.windows import levels_of
 
-LINEAR = Given(symbol="BTCUSDT", product="linear", tick="0.5", lot="0.001")
 KINDS = {(True, True): 1, (True, False): 3, (False, True): 11, (False, False): 10}  # desk, trade
 eager = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-
-
-def rows_in(path: Path) -> np.ndarray:
-    """All rows of a journal."""
-    with Reader.open(path) as reader, reader.view() as seen:
-        return np.concatenate([batch.rows.copy() for batch in seen.scan()]).view(ROW)
-
-
-def take(paths: list[Path], journal: Path, given: Given = LINEAR, **more: object):  # type: ignore[no-untyped-def]
-    return ingest([("", path) for path in paths], journal, given=given, snapshot_keep=0, unsafe_fs=True, **more)
-
-
-def market(rows: np.ndarray) -> np.ndarray:
-    return rows[rows["kind"] < 32]
 
 
 def spelled(rows: np.ndarray) -> list[e.Told]:
@@ -92,13 +76,16 @@ def test_rows_stand_as_they_are(
     path = e.write(tmp_path / "btcusdt.npz", events, packed=packed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(npz, "CHUNK", chunk)
+        if not told:
+            with pytest.raises(IngestError, match="gives no row"):
+                take([path], tmp_path / "journal")
+            return
         done = take([path], tmp_path / "journal")
     assert done.records == len(told)
     rows = rows_in(tmp_path / "journal")
     found = market(rows)
     assert spelled(found) == told
-    if told:
-        assert_steps(found)
+    assert_steps(found)
     desk = np.flatnonzero(np.isin(rows["kind"], (1, 3)))
     after = e.books(told)
     if any(row.desk and row.what != "trade" for row in told):

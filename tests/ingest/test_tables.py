@@ -1,10 +1,8 @@
 """Tables of others: Binance's archive, Tardis, freqtrade, Lean; each read exactly, each file once, damage in one sentence."""
 
-import gzip
 import hashlib
 import json
 import os
-import zipfile
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.ingest.test_npz import market, rows_in, take
+from tests.ingest.recordings import market, put, rows_in, take
 from veloz.contracts import layout
 from veloz.contracts.registry import BAR, BAR_VOLUME, LEVEL, MARK, QUOTE
 from veloz.ingest import IngestError, delimited, files
@@ -28,16 +26,6 @@ SHARED = Path(os.environ.get("VELOZ_SHARED", Path(__file__).resolve().parents[3]
 shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no recordings: {SHARED} is not there (set VELOZ_SHARED)")
 TRADES = "id,price,qty,quote_qty,time,is_buyer_maker\n"
 BOOK = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n"
-
-
-def put(path: Path, text: str) -> Path:
-    """A file of this text, packed as its name says."""
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr(path.name.replace(".zip", ".csv"), text)
-    else:
-        path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
-    return path
 
 
 decimals = st.decimals(0, 10**6, places=8).map(lambda value: format(value, "f"))

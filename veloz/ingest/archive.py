@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from veloz.contracts.layout import ASK, SNAPSHOT
 from veloz.contracts.registry import AGGTRADE, LEVEL, TRADE
+from veloz.ingest.course import A_TRADE
 from veloz.ingest.delimited import Fields, join_words
 from veloz.ingest.sheet import Counted, Csv, Sheet, inexact, read_stamps
 from veloz.ingest.table import new_rows
@@ -65,6 +66,8 @@ class Trades(Csv):
         header: Whether the first line names them.
     """
 
+    told, time, once = A_TRADE, "ts", "id"
+
     def __init__(self, form: str, symbol: str, columns: tuple[str, ...], header: bool) -> None:
         super().__init__(columns, header)
         self.form = form
@@ -102,6 +105,7 @@ class Depth(Csv):
     """Recorded depth (T_DEPTH): whole books and diffs with the venue's own ids, to be followed as live ones are."""
 
     form = "depth"
+    time = "ts"
 
     def begin(self) -> None:
         """No line is known."""

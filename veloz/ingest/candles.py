@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from veloz.contracts.layout import CLOSED, FIRST, INEXACT, LAST
 from veloz.contracts.registry import BAR, BAR_VOLUME, MARK, QUOTE
+from veloz.ingest.course import A_BAR
 from veloz.ingest.delimited import Decimals, Fields
 from veloz.ingest.faults import Damage
 from veloz.ingest.klines import parse_interval
@@ -55,6 +56,7 @@ class Bars(Csv):
     """
 
     qty_scale_max = QTY_SCALE_BAR
+    told, time, once = A_BAR, "begin", "begin"
 
     def __init__(
         self,

@@ -246,6 +246,10 @@ class Fields:
         self.require(name, known >= 0, "none of the words known there")
         return known
 
+    def line_of(self, row: int) -> int:
+        """The number of a line in its file."""
+        return self._line + bytes(self._text[: self._begin[row, 0]]).count(b"\n")
+
     def require(self, name: str, good: NDArray[np.bool_], what: str) -> None:
         """Refuse lines that are not good.
 
@@ -254,9 +258,8 @@ class Fields:
         """
         if not good.all():
             row = int(np.argmin(good))
-            line = self._line + bytes(self._text[: self._begin[row, 0]]).count(b"\n")
             said = self.text(name, row)[:40].decode("ascii", "replace")
-            raise Damage(f"in its line {line} the column {name} is {what}: {said!r}")
+            raise Damage(f"in its line {self.line_of(row)} the column {name} is {what}: {said!r}")
 
 
 def read_fields(pieces: Iterator[bytes], columns: tuple[str, ...], *, header: bool) -> Iterator[Fields]:

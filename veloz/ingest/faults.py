@@ -42,6 +42,36 @@ def check_untouched(path: Path, seq: int, head_seq: int) -> None:
         )
 
 
+def gives_nothing(path: Path, reason: str) -> IngestError:
+    """A file of which no row would come."""
+    return IngestError(
+        f"{path} gives no row, and nothing was taken: {reason}.",
+        code="no_rows",
+        hint="Check the path, what stands in it, and --format.",
+    )
+
+
+def goes_back(path: Path, reason: str) -> IngestError:
+    """A file whose lines stand in an order in which nothing happened."""
+    return IngestError(
+        f"{path} goes back in time, and nothing was taken: {reason}.",
+        code="backward",
+        hint="Sort it by time, the oldest line first.",
+    )
+
+
+class Disorder(Exception):
+    """The lines of an input go back in time.
+
+    Attributes:
+        reason: Where, to be read behind the file's name.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Damage(Exception):
     """The bytes of an input stop making sense; all that came before them was handed over already.
 

@@ -22,7 +22,7 @@ from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.layout import STEP_END
 from veloz.contracts.registry import BY_NUMBER
 from veloz.ingest import tally
-from veloz.ingest.faults import Damage, IngestError, check_untouched
+from veloz.ingest.faults import Damage, Disorder, IngestError, check_untouched, gives_nothing, goes_back
 from veloz.ingest.files import read_text
 from veloz.ingest.foreign import damaged, describe_table
 from veloz.ingest.given import Given, body_for
@@ -177,8 +177,10 @@ class Intake:
             survey = table.survey(iter(prints))
         except Damage as damage:
             raise damaged(path, damage.reason) from damage
+        except Disorder as disorder:
+            raise goes_back(path, disorder.reason) from disorder
         if not survey.needs:
-            raise damaged(path, "there is nothing in it that a journal keeps")
+            raise gives_nothing(path, "there is nothing in it that a journal keeps")
         record = prints.record or Record(
             number=0, venue=venue, form=table.form, symbol=one_of(survey), name=path.name, sums=[0] * tally.SUMS
         )

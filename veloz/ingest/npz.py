@@ -133,7 +133,7 @@ class Npz:
     def survey(self, pieces: Iterator[bytes]) -> Survey:
         """What its numbers need. Errors as `Table.survey`."""
         prices, qtys = FloatSteps(scale_bound(True)[0]), FloatSteps(scale_bound(False)[0])
-        reader, at, left_out, last, backward = EventReader(pieces), 0, 0, -1, 0
+        reader, at, left_out, last, backward, gives_rows = EventReader(pieces), 0, 0, -1, 0, False
         for events in reader.chunks():
             kind, desk, _, sided, _ = _spell(events)
             _require_sound(events, kind, desk, at)
@@ -142,6 +142,7 @@ class Npz:
             clears = events["px"][kind == CLEAR]
             prices.see(clears[np.isfinite(clears)])
             qtys.see(events["qty"][priced])
+            gives_rows = gives_rows or len(select_events(events)) > 0
             left_out += int((~priced & (kind != CLEAR)).sum())
             stamps = events["local_ts"][desk]
             backward += int((stamps < np.maximum.accumulate(np.append(last, stamps))[:-1]).sum())
@@ -162,7 +163,7 @@ class Npz:
             notes.append(
                 f"its array is called {self._key} and not data, so hftbacktest itself would not find it; it was taken"
             )
-        return Survey({self.symbol: need} if at else {}, notes)
+        return Survey({self.symbol: need} if gives_rows else {}, notes)
 
     def parts(self, pieces: Iterator[bytes], instruments: dict[str, Instrument]) -> Iterator[Part]:
         """Its rows in runs of equal local stamps."""

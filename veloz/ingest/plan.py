@@ -6,13 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from veloz.contracts.codes import SPOKEN, VENUES
+from veloz.ingest.course import A_BAR, Course
 from veloz.ingest.detect import describe_source, detect_format, unreadable_format
-from veloz.ingest.faults import EXIT_DAMAGED, Damage, IngestError
-from veloz.ingest.feed import Feed
-from veloz.ingest.files import open_file, read_head, read_text, read_trusted, skip_bytes
+from veloz.ingest.faults import EXIT_DAMAGED, Damage, Disorder, IngestError, gives_nothing, goes_back
+from veloz.ingest.feed import Feed, Text, cut_feed
+from veloz.ingest.files import BLOCK_BYTES, open_file, read_head, read_text, read_trusted, skip_bytes
 from veloz.ingest.forms import FORMATS
 from veloz.ingest.progress import Recognition, Record
+from veloz.venues.binance.klines import can_read
+from veloz.venues.port import Source
 
 CHECKSUM: Final = ".CHECKSUM"
 TELL_BYTES: Final = 1 << 18
@@ -25,11 +30,13 @@ class Input:
     feed: Its frames from where it continues.
     record: What the journal knows of it; None when it is new.
     hasher: sha256 of the bytes that are in.
+    notes: What a person should read of it, to be put behind its name.
     """
 
     feed: Feed
     record: Record | None
     hasher: Any
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -165,7 +172,41 @@ def make_plan(
             plan.warnings.append(f"{path} says the same as another file given; it was taken once.")
             continue
         plan.inputs.append(one)
+        plan.warnings += [f"{path}: {note}." for note in one.notes]
     return plan
+
+
+def follow(path: Path, source: Source) -> list[str]:
+    """See that klines follow one another, and that one of them at least is a bar; of messages nothing is asked.
+
+    Returns:
+        What a person should read of them, to be put behind the file's name.
+
+    Raises:
+        IngestError: They do not, or none is.
+    """
+    if source.form != "klines":
+        return []
+    course, texts, frames, is_bar, lines = Course(A_BAR), list[Text](), 0, False, 0
+    for cut in cut_feed(Feed(path, read_trusted(path), source), 0, texts, BLOCK_BYTES):
+        text, before = texts.pop(), lines
+        ends = cut.line_end - text.base - 1
+
+        def line_of(row: int, text: bytes = text.text, before: int = before, ends: Any = ends) -> int:
+            return before + text.count(b"\n", 0, int(ends[row])) + 1
+
+        lines += text.text.count(b"\n")
+        frames += len(cut)
+        if len(cut):
+            course.see([source.symbol], np.zeros(len(cut), np.int64), cut.recv, cut.recv, line_of)
+        spans = zip(cut.start.tolist(), cut.end.tolist(), strict=True)
+        is_bar = is_bar or any(can_read(bytes(cut.buf[a:b]), source) for a, b in spans)
+    if frames and not is_bar:
+        raise gives_nothing(path, "none of its lines is a bar that can be read")
+    try:
+        return course.close()
+    except Disorder as disorder:
+        raise goes_back(path, disorder.reason) from disorder
 
 
 def _is_double(path: Path, twins: list[Path]) -> bool:
@@ -194,11 +235,12 @@ def plan_input(venue: str, path: Path, head: bytes, records: list[Record], fmt: 
     if record is None:
         if not head.strip() and fmt != "auto":
             raise unreadable_format(path, head)
-        feed = Feed(path, read_trusted(path, meter.add), describe_source(path, venue, head, fmt))
-        return Input(feed, None, hashlib.sha256())
+        source = describe_source(path, venue, head, fmt)
+        feed = Feed(path, read_trusted(path, meter.add), source)
+        return Input(feed, None, hashlib.sha256(), follow(path, source))
     pieces = iter(()) if known.at_end else skip_bytes(read_trusted(path, meter.add), record.size)
     feed = Feed(path, pieces, record.source, record.size, record.key_ns, record.stray_lines)
-    return Input(feed, record, known.hasher)
+    return Input(feed, record, known.hasher, [] if known.at_end else follow(path, record.source))
 
 
 def _first_damage(path: Path) -> str:

@@ -216,7 +216,6 @@ def nothing_found(damaged: list[tuple[Path, str]], inputs: list[tuple[str, Path]
         f"{inputs[0][1]} holds no message with a stamp.",
         code="no_frames",
         hint="Check the path and --format.",
-        exit_code=EXIT_DAMAGED,
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from veloz.contracts.layout import INEXACT
 from veloz.contracts.registry import LEVEL
+from veloz.ingest.course import A_LINE, Course
 from veloz.ingest.delimited import Decimals, Fields, read_fields
 from veloz.ingest.faults import Damage
 from veloz.ingest.table import Need, Part, Survey, end_steps, mark_messages, scale_bound
@@ -57,9 +58,12 @@ class Csv:
     Args:
         columns: Names of its columns.
         header: Whether the first line names them.
+
+    told, time, once: What a line tells (`course.py`), and the words of its sheet that hold its time and what no two lines share.
     """
 
     form = ""
+    told, time, once = A_LINE, "", ""
     qty_scale_max = scale_bound(False)[0]
 
     def __init__(self, columns: tuple[str, ...], header: bool) -> None:
@@ -91,7 +95,7 @@ class Csv:
 
     def survey(self, pieces: Iterator[bytes]) -> Survey:
         """What it holds. Errors as `Table.survey`."""
-        survey = Survey()
+        survey, course = Survey(), Course(self.told)
         self.begin()
         for fields in self.blocks(pieces):
             if not len(fields):
@@ -99,7 +103,9 @@ class Csv:
             sheet = self.read(fields)
             for ix, symbol in enumerate(sheet.symbols):
                 survey.need(symbol, self._need(sheet, sheet.which == ix))
-        survey.notes += self.notes()
+            times, ids = sheet.words[self.time], sheet.words.get(self.once)
+            course.see(sheet.symbols, sheet.which, times, ids, fields.line_of)
+        survey.notes += self.notes() + course.close()
         return survey
 
     def _need(self, sheet: Sheet, own: NDArray[np.bool_]) -> Need:

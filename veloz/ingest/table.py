@@ -92,6 +92,7 @@ class Table(Protocol):
 
         Raises:
             Damage: Something in it cannot be what it should be.
+            Disorder: Its lines go back in time.
         """
         ...
 

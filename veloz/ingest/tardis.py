@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from veloz.contracts.layout import APPLIED, ASK, EMPTY, SNAPSHOT
 from veloz.contracts.registry import LEVEL, MARK, QUOTE, TRADE
+from veloz.ingest.course import A_TRADE
 from veloz.ingest.delimited import Decimals, Fields, join_words
 from veloz.ingest.sheet import Counted, Csv, Sheet, inexact
 from veloz.ingest.table import new_rows
@@ -62,6 +63,7 @@ class Tardis(Csv):
     """What its three kinds of files have in common: several symbols, two stamps, and steps of one symbol and local stamp."""
 
     form = "tardis"
+    time = "recv"
 
     def __init__(self, columns: tuple[str, ...]) -> None:
         super().__init__(columns, True)
@@ -136,6 +138,8 @@ class Book(Tardis):
 
 class Prints(Tardis):
     """trades. An id that is no number is not kept; a trade whose side is not known is none to a simulated venue."""
+
+    told, once = A_TRADE, "id"
 
     def read(self, fields: Fields) -> Sheet:
         """What some lines say."""

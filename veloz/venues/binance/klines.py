@@ -94,3 +94,12 @@ def read_kline_line(frame: bytes, source: Source) -> Draft:
         raise _refuse(Refusal.OUT_OF_RANGE)
     sums = (fields["volume"], fields.get("taker_volume", "0"), fields.get("quote_volume", "0"))
     return Draft(source.symbol, bar_lines(0, begin_ns, length_ns, ohlc, sums, int(trades), closed=True))
+
+
+def can_read(frame: bytes, source: Source) -> bool:
+    """Whether a line is a bar. Arguments as of `read_kline_line`."""
+    try:
+        read_kline_line(frame, source)
+    except (RefusedFrame, UnicodeDecodeError):
+        return False
+    return True
