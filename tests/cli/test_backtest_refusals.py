@@ -240,8 +240,13 @@ main()
     assert (again.code, "never ended" in error["message"]) == (2, True)
     assert f"rm -r {result}" in error["hint"]
     told = veloz("replay", "--journal", result, "--verify", "--json")
-    assert (told.code, told.json["ended"]) == (0, False)
+    assert (told.code, told.json["ended"], told.json["divergences"]) == (1, False, [])
     assert "never ended" in told.err
+    head = told.json["to_seq"]
+    assert [veloz("replay", "--journal", result, *words).code for words in ((), ("--verify", "--to", str(head)))] == [
+        0,
+        0,
+    ]
     shutil.rmtree(result)
     assert veloz(*words).code == 0
     assert veloz("replay", "--journal", result, "--json").json["ended"]
