@@ -98,12 +98,12 @@ def made(plan: Plan, sink: Blocks) -> tuple[Run, Exchange]:
     """A run with its rows in memory."""
     exchange = Exchange(plan)
     run = make_run(plan, exchange, sink)
-    feed, chunks, parts = run.feed, [], []
+    feed, chunks, parts = run.hand.feed, [], []
     while (chunk := feed.next_chunk()) is not None:
         chunks.append(chunk)
     while (rows := feed.next_rows(1 << 62)) is not None:
         parts.append(rows)
-    run.feed = Reels(chunks, np.concatenate(parts))  # type: ignore[assignment]
+    run.hand.feed = Reels(chunks, np.concatenate(parts))  # type: ignore[assignment]
     return run, exchange
 
 

@@ -42,7 +42,7 @@ from veloz.strategies.crew import LAST_NS, Crew, seat_of
 SLACK: Final = I(8_192)  # rows that are free when an event begins; a step that needs more is helped by the host
 CHOOSE, FOLDING, TAKING, CLOSING = I(0), I(1), I(2), I(3)  # phases of an event
 THEN_NEXT, THEN_REPORT, THEN_FIRE, THEN_MEET = I(0), I(1), I(2), I(3)  # what follows when rows are folded
-PLAIN, FULL, ATTEND, HELP, BODIED, LENGTHEN, SPENT, WATCHED, HEARING = (I(50 + n) for n in range(9))  # why it stopped
+PLAIN, FULL, ATTEND, HELP, BODIED, LENGTHEN, SPENT, WATCHED, HEARING, FOLDED, APPLIED = (I(50 + n) for n in range(11))  # why it stopped
 _SECOND_NS: Final = I(1_000_000_000)
 _CANCEL_LEVEL: Final = I(StopLevel.CANCEL)
 _STEP_END, _ROW_WORDS = F_STEP_END << FLAGS_SHIFT, I(8)
@@ -57,7 +57,7 @@ _rows_in: Final = part_reader(RAW)
 
 _CURSOR: Final = (
     "phase then at to lo hi k stage asked at_ns row previous events"  # of the event in hand; `row`: the venue's next row
-    " seq data_seq data_kind data_rows watch_ns"  # as of `desk.Desk`
+    " dry seq data_seq data_kind data_rows watch_ns"  # as of `desk.Desk`
     " begin inputs written steps sent bodied"  # rows on the tape, and the step in hand there
 )
 CURSOR: Final = np.dtype([(name, "<i8") for name in _CURSOR.split()])
@@ -183,8 +183,22 @@ def _next_asked(state: State, reel: Reel, at: I) -> I:
 
 
 @kernel
+def _advance(venue: Venue, reel: Reel, tape: Tape, limit: I) -> I:
+    """Let the venue go to a moment, or to what arrives before: DONE. APPLIED: first it needs more rows; PLAIN: it needs the run."""
+    cursor, size = reel.cursor[0], I(reel.market.shape[0] // _ROW_WORDS)
+    last = reel.market[(size - ONE) * _ROW_WORDS + I(2)] if size > ZERO else -ONE
+    short = bool(cursor["dry"] == ZERO and last <= limit)
+    if size > ZERO or not short:
+        rows = _rows_in(reel.market, ZERO, size)
+        cursor["row"] = run(venue, rows, I(cursor["row"]), min(limit, last) if short else limit, tape.stop)
+        if tape.stop[0] != REACHED and tape.stop[0] != ARRIVED:
+            return PLAIN
+    return APPLIED if short and report_due(venue) > limit else DONE
+
+
+@kernel
 def _choose(state: State, crew: Crew, venue: Venue, reel: Reel, tape: Tape) -> I:
-    """Find the next event, and let the venue go there; DONE, or PLAIN: it is the run's."""
+    """Find the next event, and let the venue go there; DONE, APPLIED, or PLAIN: it is the run's."""
     cursor = reel.cursor[0]
     at, now = I(cursor["at"]), I(state.clock[0]["now_ns"])
     due = next_due(crew)
@@ -194,13 +208,9 @@ def _choose(state: State, crew: Crew, venue: Venue, reel: Reel, tape: Tape) -> I
     moment = I(reel.times[target])
     fires = timer < moment
     limit = timer if fires else moment - ONE
-    size = reel.market.shape[0] // _ROW_WORDS
-    if size == ZERO or reel.market[(size - ONE) * _ROW_WORDS + I(2)] <= limit:
-        return PLAIN
-    market = _rows_in(reel.market, ZERO, size)
-    cursor["row"] = run(venue, market, I(cursor["row"]), limit, tape.stop)
-    if tape.stop[0] != REACHED and tape.stop[0] != ARRIVED:
-        return PLAIN
+    stopped = _advance(venue, reel, tape, limit)
+    if stopped != DONE:
+        return stopped
     arrival = report_due(venue)
     cursor["asked"] = asked
     if arrival <= limit:
@@ -453,6 +463,7 @@ def drive(state: State, work: Work, crew: Crew, venue: Venue, reel: Reel, tape: 
     Returns:
         PLAIN: the next event is the run's; FULL: the tape is; ATTEND: what a fold stopped for (`tape.signal`, at row `lo + k`);
         HELP: what a step stopped for (`work.signal`); HEARING: a strategy of the crew is to be asked (`Voices.hear`);
+        FOLDED: the reel is; APPLIED: its rows for the venue are;
         BODIED: the step in hand is over and the run's to end; LENGTHEN: the wire to the exchange; SPENT: as many events as were
         given are over; WATCHED: a step has reached `watch_ns`.
     """
@@ -460,15 +471,16 @@ def drive(state: State, work: Work, crew: Crew, venue: Venue, reel: Reel, tape: 
     while True:
         if cursor["phase"] == CHOOSE:
             if cursor["at"] >= reel.ends.shape[0]:
-                return PLAIN
+                return FOLDED
             if cursor["events"] <= ZERO:
                 return SPENT
             if (cursor["written"] + SLACK) * _ROW_WORDS > tape.words.shape[0]:
                 return FULL
             cursor["events"] -= ONE
-            if _choose(state, crew, venue, reel, tape) != DONE:
+            chosen = _choose(state, crew, venue, reel, tape)
+            if chosen != DONE:
                 cursor["events"] += ONE
-                return PLAIN
+                return chosen
         if cursor["phase"] == FOLDING:
             if not _fold_some(state, reel, tape):
                 return ATTEND

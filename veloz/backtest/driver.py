@@ -8,10 +8,12 @@ import numpy as np
 
 from veloz.backtest.desk import NOTHING, Desk
 from veloz.backtest.drive import (
+    APPLIED,
     ATTEND,
     BODIED,
     CHOOSE,
     CURSOR,
+    FOLDED,
     FULL,
     HEARING,
     HELP,
@@ -28,6 +30,7 @@ from veloz.backtest.making import lengthen
 from veloz.backtest.port import Exchange
 from veloz.backtest.runner import Hand, Run, Sink, Taken, Watcher
 from veloz.backtest.setup import Plan, make_run
+from veloz.backtest.walk import NEVER
 from veloz.contracts.layout import ROW, ROW_WORDS, WORD
 from veloz.engine.step import Step
 from veloz.history.dataset import Chunk
@@ -37,7 +40,9 @@ from veloz.strategies.crew import COMPILED
 
 TAPE_ROWS: Final = 1 << 16
 _NO_WORDS: Final = np.zeros(0, WORD)
-_FULL, _ATTEND, _HELP, _LENGTHEN = _HERE = tuple(int(why) for why in (FULL, ATTEND, HELP, LENGTHEN))
+_FULL, _ATTEND, _HELP, _LENGTHEN, _FOLDED, _APPLIED = (
+    int(why) for why in (FULL, ATTEND, HELP, LENGTHEN, FOLDED, APPLIED)
+)
 _BODIED, _WATCHED, _HEARING = int(BODIED), int(WATCHED), int(HEARING)
 
 
@@ -61,8 +66,11 @@ class Driver:
         self._desk, self._exchange = desk, exchange
         self._tape = new_tape(TAPE_ROWS)
         self._cursor = np.zeros(1, CURSOR)
-        self._reel: tuple[Chunk, np.ndarray, object, Reel] | None = None
+        self._reel = Reel(self._cursor, *[_NO_WORDS] * 6)
+        self._chunk: Chunk | None = None  # on the reel, as is the next
+        self._market: np.ndarray | None = None
         self._said = _NO_WORDS
+        self._rig: Rig | None = None  # of the newest call
 
     def go(self, hand: Hand, events: int, watch_ns: int) -> Taken:
         """Take as many events as can be taken without the run.
@@ -73,51 +81,73 @@ class Driver:
             watch_ns: Stop behind the first step that ends at or after this moment.
         """
         desk, blocks, last = self._desk, [], None
-        if hand.chunk is None or hand.at >= len(hand.chunk.ends) or not desk.state.desk[0]["open"]:
+        if hand.take_chunk() is None or not desk.state.desk[0]["open"]:
             return Taken(0, [], None, False)
-        reel, at = self._begin(hand, hand.chunk), self._cursor[0]
+        at = self._begin(hand)
         at["events"], at["watch_ns"] = events, watch_ns
-        while (why := self._drive(reel)) in _HERE:
+        while True:
+            why = self._drive()
             if why == _FULL:
                 blocks += self._unload(int(at["written" if at["phase"] == CHOOSE else "begin"]))
-            elif why == _ATTEND:
-                self._attend(reel)
-            elif why == _HELP:
-                self._help(reel)
-            else:
-                self._exchange.venue = lengthen(self._exchange.venue)
+            elif not self._serve(why, hand):
+                break
         if why == _BODIED:
             last = self._last()
         blocks += self._unload(int(at["written"]))
         self._end(hand)
         return Taken(events - int(at["events"]), blocks, last, why == _WATCHED)
 
-    def _drive(self, reel: Reel) -> int:
+    def _serve(self, why: int, hand: Hand) -> bool:
+        """Do what the loop stopped for; False where that is the run's."""
+        if why == _ATTEND:
+            self._attend()
+        elif why == _HELP:
+            self._help()
+        elif why == _LENGTHEN:
+            self._exchange.venue = lengthen(self._exchange.venue)
+        elif why == _FOLDED:
+            hand.at = int(self._cursor[0]["at"])
+            if hand.take_chunk() is None:
+                return False
+            self._cursor[0]["at"] = 0
+            self._load(hand)
+        elif why == _APPLIED:
+            hand.row = int(self._cursor[0]["row"])
+            self._cursor[0]["dry"] = not hand.take_rows(NEVER - 1)
+            self._cursor[0]["row"] = hand.row
+            self._load(hand)
+        else:
+            return False
+        return True
+
+    def _drive(self) -> int:
         """Go on until the loop stops for anything but a strategy in Python."""
         engine, crew, venue, tape = self._desk.engine, self._desk.host.crew, self._exchange.venue, self._tape
         step: Callable[[], Any]
         if COMPILED:
-            rig = Rig(
-                engine.state.table, engine.work.table, crew.table, venue.table, reel.table, tape.table, self._said
-            )
-            step = partial(drive_rig, rig.address)
+            parts = (engine.state, engine.work, crew, venue, self._reel, tape)
+            step = partial(drive_rig, self._rigged(*(part.table for part in parts), self._said).address)
         else:
-            step = partial(drive, engine.state, engine.work, crew, venue, reel, tape, self._said)
+            step = partial(drive, engine.state, engine.work, crew, venue, self._reel, tape, self._said)
         hear = crew.voices.hear
         while (why := step()) == _HEARING:
             hear()
         return int(why)
 
+    def _rigged(self, *arrays: np.ndarray) -> Rig:
+        """The rig of these; what is as it was stays."""
+        if self._rig is None:
+            self._rig = Rig(*arrays)
+        else:
+            pairs = zip(Rig._fields, arrays, self._rig, strict=True)
+            changed = {name: array for name, array, before in pairs if array is not before}
+            self._rig = self._rig._replace(**changed) if changed else self._rig
+        return self._rig
+
     # --- begin and end ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, hand: Hand, chunk: Chunk) -> Reel:
-        hits, market = self._desk.hits_in(chunk), hand.rows
-        if self._reel is None or self._reel[0] is not chunk or self._reel[1] is not market or self._reel[2] is not hits:
-            words, seen = chunk.rows.view(WORD).reshape(-1), market.view(WORD).reshape(-1)
-            dense = int(chunk.seqs[-1] - chunk.seqs[0]) == len(chunk.seqs) - 1
-            seqs = chunk.seqs[:1] if dense else chunk.seqs
-            reel = Reel(self._cursor, words, seqs, chunk.ends, chunk.times, hits, seen)
-            self._reel = (chunk, market, hits, reel)
+    def _begin(self, hand: Hand) -> Any:
+        """The cursor, where the run stands."""
         desk, at, sent = self._desk, self._cursor[0], hand.sent
         self._cursor[:] = 0
         at["at"], at["row"] = hand.at, hand.row
@@ -131,7 +161,28 @@ class Driver:
         if sent:
             told = np.concatenate(sent).view(WORD)
             self._tape.sent[: len(told)] = told
-        return self._reel[3]
+        self._load(hand)
+        return at
+
+    def _load(self, hand: Hand) -> None:
+        """Lay what is in hand onto the reel."""
+        chunk, market = hand.chunk, hand.rows
+        assert chunk is not None
+        hits = self._desk.hits_in(chunk)
+        changed = {}
+        if self._chunk is not chunk:
+            dense = int(chunk.seqs[-1] - chunk.seqs[0]) == len(chunk.seqs) - 1
+            changed = {
+                "words": chunk.rows.view(WORD).reshape(-1), "seqs": chunk.seqs[:1] if dense else chunk.seqs,
+                "ends": chunk.ends, "times": chunk.times,
+            }  # fmt: skip
+        if self._reel.hits is not hits:
+            changed["hits"] = hits
+        if self._market is not market:
+            changed["market"] = market.view(WORD).reshape(-1)
+        if changed:
+            self._reel = self._reel._replace(**changed)
+        self._chunk, self._market = chunk, market
 
     def _end(self, hand: Hand) -> None:
         desk, at = self._desk, self._cursor[0]
@@ -143,16 +194,16 @@ class Driver:
 
     # --- what it stops for ------------------------------------------------------------------------------------------------
 
-    def _attend(self, reel: Reel) -> None:
+    def _attend(self) -> None:
         """A fold of the recording needs room, or a moved window."""
-        at, engine, signal = self._cursor[0], self._desk.engine, self._tape.signal
+        reel, at, engine, signal = self._reel, self._cursor[0], self._desk.engine, self._tape.signal
         at["stage"] = signal[3]
         row = reel.words.view(RAW)[min(int(at["lo"] + at["k"]), int(at["hi"]) - 1)]
         engine.state = attend(engine.state, signal, row)
 
-    def _help(self, reel: Reel) -> None:
+    def _help(self) -> None:
         """A step needs room, or a strategy is to be asked."""
-        at, desk = self._cursor[0], self._desk
+        reel, at, desk = self._reel, self._cursor[0], self._desk
         engine, begin = desk.engine, int(at["begin"]) * ROW_WORDS
         why = int(engine.work.signal[0])
         if at["then"] == THEN_MEET:

@@ -94,13 +94,33 @@ class Progress:
 
 
 class Hand:
-    """What a run has in hand between two events."""
+    """What a run has in hand between two events.
 
-    def __init__(self) -> None:
+    Args:
+        feed: Where it takes from.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
         self.chunk: Chunk | None = None
         self.at = 0  # the chunk's next step
         self.rows, self.row = _NO_ROWS, 0  # the venue's
         self.sent: list[np.ndarray] = []  # order.dispatched rows that the desk was not told yet
+
+    def take_chunk(self) -> Chunk | None:
+        """The chunk whose step is next; None at the end."""
+        if self.chunk is None or self.at >= len(self.chunk.ends):
+            self.chunk, self.at = self.feed.next_chunk(), 0
+        return self.chunk
+
+    def take_rows(self, until_ns: int) -> bool:
+        """Where the venue's rows are used up, take more; whether there are any, which there may be only behind a moment."""
+        if self.row == len(self.rows):
+            more = self.feed.next_rows(until_ns)
+            if more is None:
+                return False
+            self.rows, self.row = more, 0
+        return True
 
 
 class Taken(NamedTuple):
@@ -138,10 +158,10 @@ class Run(Walk):
         super().__init__(desk, sink, self._watchers)
         self.desk, self.venue = desk, venue
         self.paused = False
-        self.feed, self._total, self._sink = feed, total, sink
+        self._total, self._sink = total, sink
         self.loop: Loop | None = None  # takes what is plain; None: everything is taken one event at a time
-        self._hand = Hand()
-        self._sent = self._hand.sent
+        self.hand = Hand(feed)
+        self._sent = self.hand.sent
         self._seconds = 0.0
         self._known = 0  # rows of the recording in front of those that count
 
@@ -152,9 +172,9 @@ class Run(Walk):
             first_seq: The first row that counts.
             begin_ns: When the run begins: the venue goes no further.
         """
-        while (chunk := self._next_chunk()) is not None:
-            end = self.desk.fold_known(chunk, self._hand.at, first_seq)
-            self._hand.at = end
+        while (chunk := self.hand.take_chunk()) is not None:
+            end = self.desk.fold_known(chunk, self.hand.at, first_seq)
+            self.hand.at = end
             self._advance(min(int(chunk.times[end - 1]) if end else 0, begin_ns) - 1)
             if end < len(chunk.ends):
                 break
@@ -205,10 +225,10 @@ class Run(Walk):
 
     def _loop_on(self, events: int) -> int:
         """Let the loop take so many events, as far as they are plain; how many it took."""
-        if self.loop is None or self.desk.asks_always or self._next_chunk() is None:
+        if self.loop is None or self.desk.asks_always or self.hand.take_chunk() is None:
             return 0
         first_seq = self.desk.seq + 1
-        taken = self.loop.go(self._hand, events, min((each.next_ns for each in self._watchers), default=NEVER))
+        taken = self.loop.go(self.hand, events, min((each.next_ns for each in self._watchers), default=NEVER))
         for rows, ends in taken.blocks:
             self._sink.add_all(first_seq, rows, ends)
             for watcher in self._watchers:
@@ -227,12 +247,12 @@ class Run(Walk):
 
     def _next(self) -> None:
         """Whatever happens next at the desk."""
-        chunk = self._next_chunk()
+        chunk = self.hand.take_chunk()
         timer = self._timer_ns()
         if chunk is None:
             self._drain(timer)
             return
-        asked = self._hand.at if self._hand.sent else self.desk.next_asked(chunk, self._hand.at)
+        asked = self.hand.at if self.hand.sent else self.desk.next_asked(chunk, self.hand.at)
         target = min(asked, len(chunk.ends) - 1)
         moment = int(chunk.times[target])
         fires = timer < moment
@@ -247,32 +267,26 @@ class Run(Walk):
             self._fold_to(chunk, timer)
             self._fire(timer)
         else:
-            self.desk.fold_steps(chunk, self._hand.at, target)
-            self._hand.at = target
+            self.desk.fold_steps(chunk, self.hand.at, target)
+            self.hand.at = target
             self._meet(chunk, asked)
-
-    def _next_chunk(self) -> Chunk | None:
-        if self._hand.chunk is not None and self._hand.at < len(self._hand.chunk.ends):
-            return self._hand.chunk
-        self._hand.chunk, self._hand.at = self.feed.next_chunk(), 0
-        return self._hand.chunk
 
     def _fold_to(self, chunk: Chunk, until_ns: int) -> None:
         """Fold the steps of the recording that end at or before a moment; nobody has to be asked about them."""
         end = int(np.searchsorted(chunk.times, until_ns, "right"))
-        if end > self._hand.at:
-            self.desk.fold_steps(chunk, self._hand.at, end)
-            self._hand.at = end
+        if end > self.hand.at:
+            self.desk.fold_steps(chunk, self.hand.at, end)
+            self.hand.at = end
 
     def _meet(self, chunk: Chunk, asked: int) -> None:
         """The recording's next step, at which somebody is asked; or the last one of its chunk, at which nobody has to be."""
-        if asked != self._hand.at:
-            self.desk.fold_steps(chunk, self._hand.at, self._hand.at + 1)
+        if asked != self.hand.at:
+            self.desk.fold_steps(chunk, self.hand.at, self.hand.at + 1)
         else:
-            taken = self.desk.ask(chunk, self._hand.at, self._told())
+            taken = self.desk.ask(chunk, self.hand.at, self._told())
             if taken is not None:
                 self._done(taken)
-        self._hand.at += 1
+        self.hand.at += 1
 
     def _coming_ns(self) -> int:
         """When something happens next that is under way already."""
@@ -283,16 +297,13 @@ class Run(Walk):
     def _advance(self, limit_ns: int) -> int:
         """Let the venue go to a moment, or to what arrives before; when that is."""
         while True:
-            if self._hand.row == len(self._hand.rows):
-                more = self.feed.next_rows(limit_ns)
-                if more is None:
-                    if self.venue.next_request_ns() <= limit_ns:
-                        self.venue.advance(_NO_ROWS, 0, limit_ns)
-                    break
-                self._hand.rows, self._hand.row = more, 0
-            until = min(limit_ns, int(self._hand.rows[-1]["ts_event"]))  # no instant is parted by blocks
-            self._hand.row = self.venue.advance(self._hand.rows, self._hand.row, until)
-            if self._hand.row < len(self._hand.rows) or self.venue.next_arrival_ns() <= limit_ns or self.venue.ended():
+            if not self.hand.take_rows(limit_ns):
+                if self.venue.next_request_ns() <= limit_ns:
+                    self.venue.advance(_NO_ROWS, 0, limit_ns)
+                break
+            until = min(limit_ns, int(self.hand.rows[-1]["ts_event"]))  # no instant is parted by blocks
+            self.hand.row = self.venue.advance(self.hand.rows, self.hand.row, until)
+            if self.hand.row < len(self.hand.rows) or self.venue.next_arrival_ns() <= limit_ns or self.venue.ended():
                 break
         self.why = self.venue.ended()
         self.over = bool(self.why)
@@ -305,12 +316,9 @@ class Run(Walk):
         self.venue.send(request, sent_ns)
 
     def _next_row_ns(self) -> int:
-        if self._hand.row == len(self._hand.rows):
-            more = self.feed.next_rows(NEVER - 1)
-            if more is None:
-                return NEVER
-            self._hand.rows, self._hand.row = more, 0
-        return int(self._hand.rows[self._hand.row]["ts_event"])
+        if not self.hand.take_rows(NEVER - 1):
+            return NEVER
+        return int(self.hand.rows[self.hand.row]["ts_event"])
 
 
 class Reached(Protocol):

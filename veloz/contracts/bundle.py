@@ -10,7 +10,7 @@ compiler may keep what it has read, which makes it as fast as arrays passed by t
 
 import hashlib
 import itertools
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Final
 
 import numba
@@ -55,17 +55,34 @@ class Bundle:
     @cached_property
     def table(self) -> np.ndarray:
         """i8[n]: of every array its address and its lengths."""
-        return _tabulate(self)
+        return np.array([word for name in self.DTYPES for word in _words_of(self, name)], np.int64)
+
+    def _replace(self, **arrays: np.ndarray) -> Any:
+        """The same bundle with other arrays under some names. A table that was made is not made again, but for these."""
+        other = super()._replace(**arrays)  # type: ignore[misc]
+        if "table" in self.__dict__:
+            table = self.table.copy()
+            for name in arrays:
+                words, place = _words_of(other, name), _places_of(type(self))[name]
+                table[place : place + len(words)] = words
+            other.__dict__["table"] = table
+        return other
 
 
-def _tabulate(bundle: Any) -> np.ndarray:
-    words = []
-    for array, (name, dtype) in zip(bundle, bundle.DTYPES.items(), strict=True):
-        assert array.ndim == bundle.DIMENSIONS.get(name, 1), name
-        assert array.dtype == dtype, name
-        assert array.flags.c_contiguous, name
-        words += [array.ctypes.data, *array.shape]
-    return np.array(words, np.int64)
+def _words_of(bundle: Any, name: str) -> list[int]:
+    """What a table has of one array."""
+    array = getattr(bundle, name)
+    assert array.ndim == bundle.DIMENSIONS.get(name, 1), name
+    assert array.dtype == bundle.DTYPES[name], name
+    assert array.flags.c_contiguous, name
+    return [array.ctypes.data, *array.shape]
+
+
+@cache
+def _places_of(bundle: type[Bundle]) -> dict[str, int]:
+    """Where in a table the words of each array begin."""
+    sizes = [1 + bundle.DIMENSIONS.get(name, 1) for name in bundle.DTYPES]
+    return dict(zip(bundle.DTYPES, itertools.accumulate(sizes, initial=0), strict=False))
 
 
 class BundleType(types.Type):
@@ -76,8 +93,7 @@ class BundleType(types.Type):
             name: types.Array(numba.from_dtype(dtype), bundle.DIMENSIONS.get(name, 1), "C")
             for name, dtype in bundle.DTYPES.items()
         }
-        before = itertools.accumulate((1 + array.ndim for array in self.arrays.values()), initial=0)
-        self.places = dict(zip(self.arrays, before, strict=False))
+        self.places = _places_of(bundle)
         layout = " ".join(f"{name}={dtype.descr} {self.arrays[name].ndim}" for name, dtype in bundle.DTYPES.items())
         digest = hashlib.blake2b(layout.encode(), digest_size=8).hexdigest()
         super().__init__(name=f"{bundle.__name__}_{digest}")  # short: it is part of every symbol's name

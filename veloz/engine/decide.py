@@ -291,7 +291,7 @@ def _untaken(state: State, order_ix: I, draft: np.void, seq: I) -> I:
 @kernel
 def _sweep(state: State, at: np.void, out: np.ndarray) -> bool:
     """Go on with what a stop level does to what is open; False when there is nothing of it."""
-    if sweep_turn(state, at, out):
+    if at["sweep_level"] != ZERO and sweep_turn(state, at, out):
         return True
     while at["swept"] < at["folded"]:
         row = out[at["swept"]]

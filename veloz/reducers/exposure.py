@@ -15,7 +15,7 @@ from veloz.reducers.state import State
 from veloz.reducers.wide import bounded_sum
 from veloz.reducers.words import ONE, ZERO, I
 from veloz.reducers.worst import is_committed, is_reducing_kind, most_long, most_short, open_rest
-from veloz.reducers.worth import money_asset, to_money_up, value_at
+from veloz.reducers.worth import money_asset, money_at
 
 
 @kernel
@@ -88,9 +88,8 @@ def exposure_of(state: State, instrument: I, mark: I, places: I, qty: I) -> tupl
     """Worth of a signed quantity at a mark, rounded away from zero; False: it cannot be told."""
     if qty == ZERO:
         return ZERO, True
-    hi, lo, finer, ok = value_at(state, instrument, mark, places, abs(qty))
-    money, fine = to_money_up(state, instrument, hi, lo, finer)
-    if not ok or not fine:
+    money, ok = money_at(state, instrument, mark, places, abs(qty))
+    if not ok:
         return ZERO, False
     worth, ok = to_worth_up(state, money_asset(state, instrument), money)
     return worth if qty > ZERO else -worth, ok

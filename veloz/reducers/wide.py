@@ -18,7 +18,7 @@ WORD_MAX: Final = I((1 << 62) - 1)  # magnitudes of one word
 _LIMB, _LIMB_MASK = I(LIMB_BITS), I((1 << LIMB_BITS) - 1)
 _TOP: Final = I(LIMB_BITS - 1)
 _HALF, _HALF_MASK = I(31), I((1 << 31) - 1)
-_SMALL: Final = I((1 << 31) - 1)  # a product of two such numbers fits a word
+_SHORT: Final = np.float64(1 << 61)  # far enough below a word that rounding cannot reach one
 _HI_MAX: Final = I(1 << 60)
 _MINUS: Final = I(-1)
 _TENS_MAX: Final = I(18)
@@ -99,9 +99,15 @@ def _product_slow(left: I, right: I) -> tuple[I, I]:
 
 
 @kernel
+def _is_short(left: I, right: I) -> bool:
+    """Whether left · right is surely one word. The float only decides which way is taken."""
+    return bool(abs(np.float64(left) * np.float64(right)) < _SHORT)
+
+
+@kernel
 def product(left: I, right: I) -> tuple[I, I]:
     """left · right, magnitudes up to 2**62 - 1."""
-    if -_SMALL <= left <= _SMALL and -_SMALL <= right <= _SMALL:
+    if _is_short(left, right):
         return from_word(left * right)
     return _product_slow(left, right)
 
@@ -120,7 +126,7 @@ def times(hi: I, lo: I, factor: I) -> tuple[I, I, bool]:
     """The number, which fits, times a factor from 0 up to 2**62 - 1; and whether the result fits."""
     if is_word(hi):
         value = to_word(hi, lo)
-        if -_SMALL <= value <= _SMALL and factor <= _SMALL:
+        if _is_short(value, factor):
             high, low = from_word(value * factor)
             return high, low, True
     size_hi, size_lo = magnitude(hi, lo)
@@ -143,7 +149,7 @@ def _digit(rest: I, next_half: I, top: I, bottom: I) -> tuple[I, I]:
 
 @cold
 def _divide_slow(hi: I, lo: I, divisor: I) -> tuple[I, I, I]:
-    above, rest = hi // divisor, hi % divisor
+    above, rest = (ZERO, hi) if ZERO <= hi < divisor else (hi // divisor, hi % divisor)  # a division takes time
     shift = _TOP - highest_bit(divisor)
     divisor = divisor << shift
     if shift > ZERO:

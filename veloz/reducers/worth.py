@@ -12,7 +12,7 @@ import numpy as np
 from veloz.contracts.kernel import cold, kernel
 from veloz.reducers.bits import P_INVERSE, P_SPOT
 from veloz.reducers.state import State
-from veloz.reducers.wide import WORD_MAX, divide, fits, is_word, negate, product, scale_tens, times, to_word
+from veloz.reducers.wide import TENS, WORD_MAX, divide, fits, is_word, negate, product, scale_tens, times, to_word
 from veloz.reducers.words import ONE, ZERO, I
 
 COIN_PLACES: Final = I(18)  # decimals of inner units; of spot and linear ones at least: inner_places
@@ -130,6 +130,23 @@ def value_at(state: State, instrument: I, mark: I, places: I, qty: I) -> tuple[I
     hi, lo = product(mark, qty)
     hi, lo, ok = scale_tens(hi, lo, _finer_by(known))
     return hi, lo, finer, bool(ok and fits(hi))
+
+
+@kernel
+def money_at(state: State, instrument: I, mark: I, places: I, qty: I) -> tuple[I, bool]:
+    """Money of 0 <= qty <= WORD_MAX at a mark, rounded up, and whether it can be told: `to_money_up` of `value_at`.
+
+    Where price times quantity is one word, their way through inner units, up and down again, is one division.
+    """
+    known, terms = state.instruments[instrument], state.terms[instrument]
+    if terms["product"] != P_INVERSE and known["multiplier_e8"] == _E8:
+        hi, lo = product(mark, qty)
+        less = places + known["qty_scale"] - state.assets[money_asset(state, instrument)]["scale"]
+        if hi == ZERO and lo <= MONEY_MAX and ZERO <= less < TENS.shape[0]:
+            return lo // TENS[less] + I(lo % TENS[less] != ZERO), True
+    hi, lo, finer, ok = value_at(state, instrument, mark, places, qty)
+    money, fine = to_money_up(state, instrument, hi, lo, finer)
+    return money, bool(ok and fine)
 
 
 @kernel
