@@ -42,7 +42,9 @@ from veloz.strategies.crew import LAST_NS, Crew, seat_of
 SLACK: Final = I(8_192)  # rows that are free when an event begins; a step that needs more is helped by the host
 CHOOSE, FOLDING, TAKING, CLOSING = I(0), I(1), I(2), I(3)  # phases of an event
 THEN_NEXT, THEN_REPORT, THEN_FIRE, THEN_MEET = I(0), I(1), I(2), I(3)  # what follows when rows are folded
-PLAIN, FULL, ATTEND, HELP, BODIED, LENGTHEN, SPENT, WATCHED, HEARING, FOLDED, APPLIED = (I(50 + n) for n in range(11))  # why it stopped
+PLAIN, FULL, ATTEND, HELP, BODIED, LENGTHEN, SPENT, WATCHED, HEARING, FOLDED, APPLIED = (
+    I(50 + n) for n in range(11)
+)  # why it stopped
 _SECOND_NS: Final = I(1_000_000_000)
 _CANCEL_LEVEL: Final = I(StopLevel.CANCEL)
 _STEP_END, _ROW_WORDS = F_STEP_END << FLAGS_SHIFT, I(8)

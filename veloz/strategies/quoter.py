@@ -70,10 +70,10 @@ class Quoter(sdk.Strategy):
 
     def on_timer(self, view: sdk.View, timer: sdk.Tick) -> sdk.Intents:
         """The Python form."""
-        market, best = view.market(), view.best()
+        market, best, params = view.market(), view.best(), view.params
         if best is None:
             return None
-        total, tick, twice_half = sum(best), max(market.tick, 1), view.params.half_spread
+        total, tick, twice_half = best[0] + best[1], market.tick or 1, params.half_spread
         if total > FAR or twice_half > FAR:
             return None
         bid = (total - twice_half) // (2 * tick) * tick
@@ -86,7 +86,9 @@ class Quoter(sdk.Strategy):
                 there[own.sell] = True
             elif own.free and len(wanted) < room:
                 wanted.append(sdk.Cancel(market.number, own.order))
+        if all(there):
+            return wanted
         for sell, price, full in ((False, bid, market.position), (True, ask, -market.position)):
-            if not there[sell] and full < view.params.max_position and price >= 0 and view.params.qty > 0:
-                wanted.append(sdk.Order(market.number, sell, view.params.qty, price, tif=sdk.TimeInForce.GTX))
+            if not there[sell] and full < params.max_position and price >= 0 and params.qty > 0:
+                wanted.append(sdk.Order(market.number, sell, params.qty, price, tif=sdk.TimeInForce.GTX))
         return wanted
