@@ -9,6 +9,7 @@ import pytest
 from journal import Reader
 from tests.backtest.test_run import CHASER, settings_of
 from veloz.backtest import driver as driver_room
+from veloz.backtest import feed as feed_room
 from veloz.backtest import result as result_room
 from veloz.backtest.driver import Driver
 from veloz.backtest.ledger import Ledger
@@ -72,6 +73,16 @@ def test_the_loop_makes_the_same_bytes(recording: Path, tmp_path: Path, text: st
     rows = compare(recording, settings_of(text, tmp_path)).rows()
     assert (rows["kind"] == r.REQUESTED.number).sum() > 10
     assert (rows["kind"] == r.FILLED.number).sum() > 1
+
+
+@pytest.mark.parametrize("rows", [40, 1_000])
+def test_blocks_of_any_size_make_the_same_bytes(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    settings = settings_of(QUOTER.format(entry=10**7, response=10**7, interval=10**8, half="0.5", qty="0.02"), tmp_path)
+    whole = compare(recording, settings).rows().tobytes()
+    monkeypatch.setattr(feed_room, "BLOCK_ROWS", rows)
+    assert compare(recording, settings).rows().tobytes() == whole
 
 
 def test_a_strategy_in_python_is_asked_in_the_loop_and_by_the_step_in_turn(recording: Path, tmp_path: Path) -> None:

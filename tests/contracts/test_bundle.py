@@ -86,6 +86,15 @@ def test_arrays_of_any_shape(shape: tuple[int, int, int], line: int, pairs: int)
     assert door_of(first_of, Seat, Three, ("other",), lambda _: grown).call(seat) == 40 + line + 2
 
 
+def test_a_table_follows_what_is_replaced() -> None:
+    three = Three(np.arange(3, dtype=np.int64), np.ones((2, 3, 4), np.int64), np.zeros(2, PAIR))
+    before = three.table.copy()
+    other = three._replace(block=np.ones((4, 1, 2), np.int64), pairs=np.zeros(5, PAIR))
+    assert other.table.tolist() == Three(*other).table.tolist() != before.tolist()
+    assert three.table.tolist() == before.tolist(), "the first one is as it was"
+    assert other._replace(line=three.line).table.tolist() == other.table.tolist()
+
+
 def test_words_are_records_inside() -> None:
     rows = np.zeros(3, ROW)
     rows["ts_recv"] = (1, 2, 3)

@@ -10,8 +10,8 @@ compiler may keep what it has read, which makes it as fast as arrays passed by t
 
 import hashlib
 import itertools
-from functools import cache, cached_property
-from typing import Any, ClassVar, Final
+from functools import cached_property
+from typing import Any, ClassVar, Final, Self
 
 import numba
 import numpy as np
@@ -57,16 +57,17 @@ class Bundle:
         """i8[n]: of every array its address and its lengths."""
         return np.array([word for name in self.DTYPES for word in _words_of(self, name)], np.int64)
 
-    def _replace(self, **arrays: np.ndarray) -> Any:
+    def _replace(self, **arrays: Any) -> Self:
         """The same bundle with other arrays under some names. A table that was made is not made again, but for these."""
         other = super()._replace(**arrays)  # type: ignore[misc]
         if "table" in self.__dict__:
             table = self.table.copy()
+            places = bundle_type(type(self)).places
             for name in arrays:
-                words, place = _words_of(other, name), _places_of(type(self))[name]
-                table[place : place + len(words)] = words
+                words = _words_of(other, name)
+                table[places[name] : places[name] + len(words)] = words
             other.__dict__["table"] = table
-        return other
+        return other  # type: ignore[no-any-return]
 
 
 def _words_of(bundle: Any, name: str) -> list[int]:
@@ -78,13 +79,6 @@ def _words_of(bundle: Any, name: str) -> list[int]:
     return [array.ctypes.data, *array.shape]
 
 
-@cache
-def _places_of(bundle: type[Bundle]) -> dict[str, int]:
-    """Where in a table the words of each array begin."""
-    sizes = [1 + bundle.DIMENSIONS.get(name, 1) for name in bundle.DTYPES]
-    return dict(zip(bundle.DTYPES, itertools.accumulate(sizes, initial=0), strict=False))
-
-
 class BundleType(types.Type):
     """numba's type of a bundle class."""
 
@@ -93,7 +87,8 @@ class BundleType(types.Type):
             name: types.Array(numba.from_dtype(dtype), bundle.DIMENSIONS.get(name, 1), "C")
             for name, dtype in bundle.DTYPES.items()
         }
-        self.places = _places_of(bundle)
+        before = itertools.accumulate((1 + array.ndim for array in self.arrays.values()), initial=0)
+        self.places = dict(zip(self.arrays, before, strict=False))
         layout = " ".join(f"{name}={dtype.descr} {self.arrays[name].ndim}" for name, dtype in bundle.DTYPES.items())
         digest = hashlib.blake2b(layout.encode(), digest_size=8).hexdigest()
         super().__init__(name=f"{bundle.__name__}_{digest}")  # short: it is part of every symbol's name
