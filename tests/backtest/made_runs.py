@@ -1,6 +1,7 @@
 """Made-up runs of any length for metrics and reports: a quoting strategy in a random market, figures that fit each other."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ GAP = Gap(
     to_ns=BEGIN_NS + 9_000 * SECOND_NS,
     what="the feed was not in sync",
 )
+EVIL = """</script><script>parent.hit=1</script><img src=x onerror="parent.hit=1">'"&amp;\u2028"""
 
 
 def made_fills(chance: np.random.Generator, mids: np.ndarray, times: np.ndarray, count: int) -> np.ndarray:
@@ -76,6 +78,23 @@ def made_run(
         gaps=(GAP,),
         warnings=("Receive stamps were moved by 12 345 678 ns, because some lay before their event stamps.",),
     )  # fmt: skip
+
+
+def evil(run: RunResult, said: str = EVIL) -> RunResult:
+    """The same run, every text of it hostile."""
+    return replace(
+        run,
+        name=said,
+        asset=said,
+        journal=said,
+        markets=tuple(replace(each, symbol=said, venue=said) for each in run.markets),
+        settings={said: {"a": said}},
+        figures={said: said},
+        versions={said: said},
+        warnings=(said,),
+        gaps=(Gap(symbol=said, from_ns=run.began_ns, to_ns=run.ended_ns, what=said),),
+        data=tuple(replace(each, path=said) for each in run.data),
+    )
 
 
 if __name__ == "__main__":

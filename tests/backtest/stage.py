@@ -125,3 +125,18 @@ class Stage:
     def ends(self, key: int) -> str:
         """Kind of the last state report of an order."""
         return [kind for kind, order, _, _ in self.reports() if order == key and kind != "filled"][-1]
+
+
+def bar(opened_ns: int, over_ns: int, prices: tuple[int, int, int, int], volume: int) -> list[tuple[int, ...]]:
+    """The two rows of a closed bar."""
+    opened, high, low, close = prices
+    first = list(row(registry.BAR.number, layout.FIRST | layout.CLOSED, over_ns, opened, high, close))
+    first[3], first[6] = opened_ns, low
+    return [tuple(first), row(registry.BAR_VOLUME.number, layout.LAST | layout.CLOSED, over_ns, volume, 0)]
+
+
+BARS = [
+    *bar(1000, 2000, (1000, 1010, 990, 1005), 100),
+    *bar(2000, 3000, (1005, 1008, 985, 1000), 10),
+    *bar(3000, 4000, (980, 1020, 970, 1010), 50),
+]

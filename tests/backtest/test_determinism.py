@@ -11,7 +11,7 @@ import pytest
 
 from journal import Reader
 from tests.backtest.days import made_day
-from tests.backtest.test_run import CHASER, QUOTER, settings_of
+from tests.backtest.woken import CHASER, QUOTER, settings_of
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.optimizer.backtests import opener_of
 from veloz.backtest.optimizer.pool import Inline, Pool

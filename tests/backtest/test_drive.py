@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from journal import Reader
-from tests.backtest.test_run import CHASER, settings_of
+from tests.backtest.woken import CHASER, settings_of
 from veloz.backtest import driver as driver_room
 from veloz.backtest import feed as feed_room
 from veloz.backtest import result as result_room

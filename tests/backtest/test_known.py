@@ -10,8 +10,7 @@ import pytest
 from journal import Reader, Writer
 from tests.backtest.days import made_day
 from tests.backtest.made import BEGIN, BODY, MS, level, make_recording, make_recording_of, of, state_instrument, trade
-from tests.backtest.test_run import CHASER, QUOTER, settings_of
-from tests.backtest.woken import ON_TRADES
+from tests.backtest.woken import CHASER, ON_TRADES, QUOTER, settings_of
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.keys import SettingsError
 from veloz.backtest.optimizer.backtests import Backtests, head_of

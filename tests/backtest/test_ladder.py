@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from tests.backtest.made import level, make_recording
-from tests.backtest.stage import ACCOUNT, INSTRUMENT, Stage, ask, bid, bought, market, rules
-from tests.backtest.test_models import BARS
+from tests.backtest.stage import ACCOUNT, BARS, INSTRUMENT, Stage, ask, bid, bought, market, rules
 from veloz.backtest.driving import Driven
 from veloz.backtest.exchange import advance, request_of, send
 from veloz.backtest.machine import APART

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.backtest.made import BEGIN, MS, level, make_recording, trade
-from tests.backtest.test_run import QUOTER, settings_of
+from tests.backtest.woken import QUOTER, settings_of
 from veloz.backtest.mids import UNKNOWN, mids_at
 from veloz.backtest.setup import make_plan
 from veloz.contracts.system import DataBody

@@ -2,25 +2,9 @@
 
 import pytest
 
-from tests.backtest.stage import Stage, ask, bid, bought, row, rules, sold
+from tests.backtest.stage import BARS, Stage, ask, bar, bid, bought, rules, sold
 from veloz.backtest.rules import Latency, Matching
-from veloz.contracts import layout, registry
 from veloz.contracts.terms import OrderType
-
-
-def bar(opened_ns: int, over_ns: int, prices: tuple[int, int, int, int], volume: int) -> list[tuple[int, ...]]:
-    """The two rows of a closed bar."""
-    opened, high, low, close = prices
-    first = list(row(registry.BAR.number, layout.FIRST | layout.CLOSED, over_ns, opened, high, close))
-    first[3], first[6] = opened_ns, low
-    return [tuple(first), row(registry.BAR_VOLUME.number, layout.LAST | layout.CLOSED, over_ns, volume, 0)]
-
-
-BARS = [
-    *bar(1000, 2000, (1000, 1010, 990, 1005), 100),
-    *bar(2000, 3000, (1005, 1008, 985, 1000), 10),
-    *bar(3000, 4000, (980, 1020, 970, 1010), 50),
-]
 
 
 def test_bars_fill_what_they_go_through_and_gaps_at_the_open() -> None:

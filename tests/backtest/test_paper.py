@@ -6,8 +6,8 @@ import pytest
 
 from journal import Reader
 from tests.backtest.days import made_day
-from tests.backtest.test_run import CHASER, QUOTER, settings_of
 from tests.backtest.told import Told, holdings
+from tests.backtest.woken import CHASER, QUOTER, settings_of
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.keys import SettingsError
 from veloz.backtest.port import Exchange

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backtest.test_run import QUOTER, settings_of
+from tests.backtest.woken import QUOTER, settings_of
 from veloz.backtest.port import Exchange
 from veloz.backtest.recheck import recheck
 from veloz.backtest.result import Recorder

@@ -7,7 +7,7 @@ import pytest
 
 from journal import Reader, Writer
 from tests.backtest.fakes import TouchVenue
-from tests.backtest.test_run import QUOTER, settings_of
+from tests.backtest.woken import QUOTER, settings_of
 from veloz.backtest.recheck import Rechecked, recheck, steps_of
 from veloz.backtest.result import Recorder
 from veloz.backtest.setup import make_plan, make_run

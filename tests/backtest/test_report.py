@@ -14,39 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.backtest.made_runs import made_run
+from tests.backtest.made_runs import EVIL, evil, made_run
 from veloz.backtest.definitions import DEFINITIONS
 from veloz.backtest.metrics import measure
-from veloz.backtest.outcome import UNKNOWN, Gap, RunResult
+from veloz.backtest.outcome import UNKNOWN, RunResult
 from veloz.backtest.report import json_of, write_report
 from veloz.backtest.web import page
 from veloz.backtest.web.page import flat, grouped, page_of, span
 from veloz.backtest.web.payload import EXACT_MAX, payload_of, thin, whole
-
-EVIL = """</script><script>parent.hit=1</script><img src=x onerror="parent.hit=1">'"&amp;\u2028"""
 
 
 @pytest.fixture(scope="module")
 def run() -> RunResult:
     """A small run."""
     return made_run(300, 7_200)
-
-
-def evil(run: RunResult, said: str = EVIL) -> RunResult:
-    """The same run, every text of it hostile."""
-    return replace(
-        run,
-        name=said,
-        asset=said,
-        journal=said,
-        markets=tuple(replace(each, symbol=said, venue=said) for each in run.markets),
-        settings={said: {"a": said}},
-        figures={said: said},
-        versions={said: said},
-        warnings=(said,),
-        gaps=(Gap(symbol=said, from_ns=run.began_ns, to_ns=run.ended_ns, what=said),),
-        data=tuple(replace(each, path=said) for each in run.data),
-    )
 
 
 class Seen(HTMLParser):

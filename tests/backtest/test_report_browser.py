@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.backtest.made_runs import made_run
-from tests.backtest.test_report import EVIL, evil
+from tests.backtest.made_runs import EVIL, evil, made_run
 from tests.world.browser import Page, find_browser
 from veloz.backtest.outcome import RunResult
 from veloz.backtest.report import write_report

@@ -7,7 +7,7 @@ import pytest
 
 from journal import Reader, Writer
 from tests.backtest.made import level, make_recording
-from tests.backtest.test_run import QUOTER, settings_of
+from tests.backtest.woken import QUOTER, settings_of
 from veloz.backtest.keys import SettingsError
 from veloz.backtest.port import Exchange, markets_of, rules_of
 from veloz.backtest.result import Kept

@@ -6,46 +6,17 @@ import numpy as np
 import pytest
 
 from tests.backtest.fakes import TouchVenue
-from tests.backtest.woken import ON_TRADES
+from tests.backtest.woken import CHASER, ON_TRADES, QUOTER, settings_of
 from veloz.backtest.recheck import recheck
 from veloz.backtest.result import Kept, Recorder
 from veloz.backtest.runner import Run
-from veloz.backtest.settings import Settings, read_settings
+from veloz.backtest.settings import Settings
 from veloz.backtest.setup import make_plan, make_run
 from veloz.contracts import registry as r
 from veloz.contracts.layout import STEP_END
 from veloz.history.recall import recall
 from veloz.history.results import DataMissing, read_naming
 from veloz.reducers.state import state_hash
-
-QUOTER = """
-[account]
-balances = { USDT = 1000000 }
-[strategy]
-interval_ns = 100_000_000
-half_spread = 0.5
-qty = 0.02
-max_position = 0.5
-"""
-CHASER = """
-[account]
-balances = { USDT = 1000000 }
-[[strategies]]
-name = "one"
-[strategies.params]
-qty = 0.02
-max_position = 0.5
-half_spread = 1
-[[strategies]]
-name = "two"
-code = "chaser.py:Chaser"
-form = "python"
-"""
-
-
-def settings_of(text: str, folder: Path, *overrides: str) -> Settings:
-    (folder / "chaser.py").write_text(ON_TRADES)
-    return read_settings(text, overrides, folder / "run.toml")
 
 
 def kept_run(recording: Path, settings: Settings, *, asks_always: bool = False) -> tuple[Run, Kept]:

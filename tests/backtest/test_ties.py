@@ -7,7 +7,7 @@ import pytest
 
 from tests.backtest.fakes import TouchVenue
 from tests.backtest.made import BEGIN, MS, level, make_recording, trade
-from tests.backtest.test_run import QUOTER, settings_of
+from tests.backtest.woken import QUOTER, settings_of
 from veloz.backtest.keys import SettingsError
 from veloz.backtest.result import Kept
 from veloz.backtest.setup import make_plan, make_run

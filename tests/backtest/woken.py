@@ -1,4 +1,8 @@
-"""Strategies of a few lines that are woken in other ways than the quoter."""
+"""Settings of a quoter, and of strategies of a few lines that are woken in other ways."""
+
+from pathlib import Path
+
+from veloz.backtest.settings import Settings, read_settings
 
 ON_TRADES = """
 from veloz.strategies import sdk
@@ -33,3 +37,32 @@ class Chaser(sdk.Strategy):
     def on_fill(self, view, fill):
         self.seen += 3
 """
+QUOTER = """
+[account]
+balances = { USDT = 1000000 }
+[strategy]
+interval_ns = 100_000_000
+half_spread = 0.5
+qty = 0.02
+max_position = 0.5
+"""
+CHASER = """
+[account]
+balances = { USDT = 1000000 }
+[[strategies]]
+name = "one"
+[strategies.params]
+qty = 0.02
+max_position = 0.5
+half_spread = 1
+[[strategies]]
+name = "two"
+code = "chaser.py:Chaser"
+form = "python"
+"""
+
+
+def settings_of(text: str, folder: Path, *overrides: str) -> Settings:
+    """Settings of a run whose strategies lie beside them."""
+    (folder / "chaser.py").write_text(ON_TRADES)
+    return read_settings(text, overrides, folder / "run.toml")

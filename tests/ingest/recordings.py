@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,18 @@ from veloz.ingest.given import Given
 
 SAMPLE = Path(__file__).resolve().parents[2] / "veloz" / "sample"
 MAIN = SAMPLE / "binance_usdm" / "btcusdt_20240808.gz"
+Inputs = list[tuple[str, Path]]
+ROOT = Path(__file__).resolve().parents[2]
+CHILD = """
+import sys
+from pathlib import Path
+from veloz.ingest import ingest
+words = sys.argv[2:]
+print("ready", flush=True)
+ingest([(venue, Path(name)) for venue, name in zip(words[::2], words[1::2])], sys.argv[1], snapshot_keep=0)
+"""
+LEVELS = [[f"{100_000 - at}.00000000", "10.12345678"] for at in range(2_500)]
+LONG = b"1723161300000000000 " + json.dumps({"lastUpdateId": 7, "bids": LEVELS, "asks": []}).encode() + b"\n"
 
 
 class Content(NamedTuple):
@@ -70,3 +83,13 @@ def put(path: Path, text: str) -> Path:
     else:
         path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
     return path
+
+
+def cut_of(lines: int, path: Path, source: Path = MAIN) -> Path:
+    with gzip.open(source, "rb") as file:
+        path.write_bytes(b"".join(line for _, line in zip(range(lines), file, strict=False)))
+    return path
+
+
+def merged_inputs() -> Inputs:
+    return [(path.parent.name, path) for path in sorted(SAMPLE.glob("*/*.gz"))]

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from tests.ingest.recordings import MAIN, SAMPLE, content_of
-from tests.ingest.test_progress import cut_of
+from tests.ingest.recordings import MAIN, SAMPLE, content_of, cut_of
 from veloz.ingest import IngestError, ingest
 from veloz.ingest.files import LINE_BYTES_MAX
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from journal import Reader
-from tests.ingest.test_symbols import LONG
+from tests.ingest.recordings import LONG
 from veloz.contracts.instrument import InstrumentBody
 from veloz.history.names import read_catalogue
 from veloz.ingest import IngestError, ingest

@@ -8,8 +8,7 @@ from journal import Reader, Writer
 from journal.archive import archive
 from journal.check import check
 from journal.restore import restore
-from tests.ingest.recordings import content_of, data_digest
-from tests.ingest.test_progress import cut_of, merged_inputs
+from tests.ingest.recordings import content_of, cut_of, data_digest, merged_inputs
 from veloz.ingest import IngestError, ingest
 from veloz.ingest.progress import GROUP_KEY, SOURCE_KEY, read_records
 

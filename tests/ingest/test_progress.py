@@ -15,29 +15,17 @@ from backports import zstd
 
 from journal import Writer
 from journal.check import check
-from tests.ingest.recordings import MAIN, SAMPLE, Content, content_of, data_digest
+from tests.ingest.recordings import (
+    CHILD,
+    ROOT,
+    Content,
+    Inputs,
+    content_of,
+    cut_of,
+    data_digest,
+    merged_inputs,
+)
 from veloz.ingest import Result, ingest
-
-Inputs = list[tuple[str, Path]]
-ROOT = Path(__file__).resolve().parents[2]
-CHILD = """
-import sys
-from pathlib import Path
-from veloz.ingest import ingest
-words = sys.argv[2:]
-print("ready", flush=True)
-ingest([(venue, Path(name)) for venue, name in zip(words[::2], words[1::2])], sys.argv[1], snapshot_keep=0)
-"""
-
-
-def cut_of(lines: int, path: Path, source: Path = MAIN) -> Path:
-    with gzip.open(source, "rb") as file:
-        path.write_bytes(b"".join(line for _, line in zip(range(lines), file, strict=False)))
-    return path
-
-
-def merged_inputs() -> Inputs:
-    return [(path.parent.name, path) for path in sorted(SAMPLE.glob("*/*.gz"))]
 
 
 def totals(found: Result) -> dict[str, object]:

@@ -19,8 +19,7 @@ import pytest
 from journal import FullError, Writer
 from journal.check import check
 from journal.snapshots import find_snapshots
-from tests.ingest.recordings import MAIN, SAMPLE, content_of
-from tests.ingest.test_progress import CHILD, ROOT, cut_of
+from tests.ingest.recordings import CHILD, MAIN, ROOT, SAMPLE, content_of, cut_of
 from veloz.contracts.layout import ROW
 from veloz.ingest import IngestError, ingest, run
 from veloz.ingest.feed import merge_feeds

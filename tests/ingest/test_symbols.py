@@ -1,19 +1,17 @@
 """Whose file it is: what its messages say, however late the first of them that names a symbol comes; its name only where none does."""
 
 import gzip
-import json
 from pathlib import Path
 
 import pytest
 
+from tests.ingest.recordings import LONG
 from veloz.ingest import ingest
 from veloz.ingest.files import HEAD_BYTES, read_head
 from veloz.ingest.redecode import redecode
 from veloz.ingest.stream import find_symbol
 
 BARE = b'1723161300000000000 {"lastUpdateId":1,"bids":[],"asks":[]}'
-LEVELS = [[f"{100_000 - at}.00000000", "10.12345678"] for at in range(2_500)]
-LONG = b"1723161300000000000 " + json.dumps({"lastUpdateId": 7, "bids": LEVELS, "asks": []}).encode() + b"\n"
 DIFF = (
     b'1723161300100000000 {"stream":"%s@depth@100ms","data":{"e":"depthUpdate","E":1723161300000,"s":"%s",'
     b'"U":8,"u":9,"b":[["100000.00000000","1"]],"a":[]}}\n'

@@ -1,6 +1,7 @@
 """Random rows of market data that behave like a venue most of the time: chained ids, snapshots, prices near the last one,
 and now and then everything a venue must never do."""
 
+import random
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,6 +43,9 @@ steps = st.tuples(
     st.sampled_from([0, 1, 10**6, 10**8, 10**9, 61 * 10**9, -(10**9), 3600 * 10**9, 86_400 * 10**9]),
 )
 streams = st.lists(steps, max_size=60)
+WHATS = ["diff"] * 14 + ["snapshot"] + ["trade"] * 5 + ["aggtrade", "quote", "quote", "mark", "other", "odd"]
+FAULTS = ["gap", "stale", "overlap", "again", "ids", "unended", "unbegun", "edge", "version", "unlisted"]
+TIMES = [0, 10**6, 10**8, 10**9, 10**10, 61 * 10**9, -(10**9), 3600 * 10**9]
 
 
 @dataclass
@@ -154,4 +158,23 @@ def rows_of(stream: list[tuple], *, markets: tuple[int, ...] = (1, 2, 3)) -> np.
     venue = Venue(markets)
     for step in stream:
         venue.take(step)
+    return np.array(venue.rows, ROW)
+
+
+def long_stream(seed: int, steps: int, faults: float) -> np.ndarray:
+    """Rows of a venue that misbehaves with probability `faults` a step."""
+    rng = random.Random(seed)
+    venue = Venue()
+    for _ in range(steps):
+        levels = [
+            (
+                rng.randrange(2),
+                rng.choice(PRICES) if rng.random() < 0.2 else 0,
+                rng.choice(QTYS),
+                int(rng.expovariate(0.02)),
+            )
+            for _ in range(rng.choice((0, 1, 3, 20)))
+        ]
+        fault = rng.choice(FAULTS) if rng.random() < faults else ""
+        venue.take((rng.choice(WHATS), rng.randrange(3), levels, rng.randint(-8, 8), fault, rng.choice(TIMES)))
     return np.array(venue.rows, ROW)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.oracles.naive_market import NaiveMarkets
 from tests.reducers.compare import assert_book
-from tests.reducers.test_booksync import Feed
+from tests.reducers.feed import Feed
 from veloz.contracts.layout import APPLIED, ASK, FIRST, LAST, ROW
 from veloz.contracts.registry import LEVEL
 from veloz.reducers.fold import fold

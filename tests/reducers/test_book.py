@@ -7,7 +7,7 @@ import pytest
 
 from tests.oracles.naive_market import NaiveMarkets
 from tests.reducers.compare import assert_book
-from tests.reducers.test_booksync import Feed
+from tests.reducers.feed import Feed
 from veloz.contracts.layout import ROW
 from veloz.reducers.fold import fold
 from veloz.reducers.limits import FAR_FIRST, WINDOW_FIRST, WINDOW_MAX

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reducers.days import day
-from tests.reducers.test_deep import long_stream
+from tests.reducers.streams import long_stream
 from veloz.contracts import layout
 from veloz.contracts import registry as r
 from veloz.contracts.layout import ROW

@@ -2,38 +2,13 @@
 
 import random
 
-import numpy as np
 import pytest
 
 from tests.oracles.naive_market import NaiveMarkets
 from tests.reducers.compare import assert_equal
-from tests.reducers.streams import PRICES, QTYS, Venue
-from veloz.contracts.layout import ROW
+from tests.reducers.streams import long_stream
 from veloz.reducers.fold import fold
 from veloz.reducers.state import dump_state, load_state, new_state, state_hash
-
-WHATS = ["diff"] * 14 + ["snapshot"] + ["trade"] * 5 + ["aggtrade", "quote", "quote", "mark", "other", "odd"]
-FAULTS = ["gap", "stale", "overlap", "again", "ids", "unended", "unbegun", "edge", "version", "unlisted"]
-TIMES = [0, 10**6, 10**8, 10**9, 10**10, 61 * 10**9, -(10**9), 3600 * 10**9]
-
-
-def long_stream(seed: int, steps: int, faults: float) -> np.ndarray:
-    """Rows of a venue that misbehaves with probability `faults` a step."""
-    rng = random.Random(seed)
-    venue = Venue()
-    for _ in range(steps):
-        levels = [
-            (
-                rng.randrange(2),
-                rng.choice(PRICES) if rng.random() < 0.2 else 0,
-                rng.choice(QTYS),
-                int(rng.expovariate(0.02)),
-            )
-            for _ in range(rng.choice((0, 1, 3, 20)))
-        ]
-        fault = rng.choice(FAULTS) if rng.random() < faults else ""
-        venue.take((rng.choice(WHATS), rng.randrange(3), levels, rng.randint(-8, 8), fault, rng.choice(TIMES)))
-    return np.array(venue.rows, ROW)
 
 
 @pytest.mark.parametrize("seed", range(12))

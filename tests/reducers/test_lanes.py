@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reducers.test_deep import long_stream
+from tests.reducers.streams import long_stream
 from veloz.reducers.fold import fold
 from veloz.reducers.state import new_state, state_hash
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tests.oracles.naive_market import NaiveMarkets
 from tests.reducers.compare import assert_book, assert_equal
+from tests.reducers.feed import Feed
 from tests.reducers.streams import Venue, streams
-from tests.reducers.test_booksync import Feed
 from veloz.contracts.layout import ROW
 from veloz.reducers.fold import fold
 from veloz.reducers.limits import PRICE_MAX, QTY_MAX

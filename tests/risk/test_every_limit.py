@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.engine.sessions import row
+from tests.risk.boundaries import CASES as MORE_CASES
 from tests.risk.floor import (
     BTC,
     CASH,
@@ -32,7 +33,6 @@ from tests.risk.floor import (
     Said,
     name_of,
 )  # fmt: skip
-from tests.risk.test_boundaries import CASES as MORE_CASES
 from veloz.contracts import registry as r
 from veloz.contracts import terms
 from veloz.contracts.codes import Limit, Refusal

@@ -5,14 +5,29 @@ import os
 import random
 import signal
 import time
+import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from veloz.backtest.optimizer.trial import Opener, Outcome, Params, Refused, digest_of, words_of
+from veloz.backtest.optimizer.plan import Plan, read_plan
+from veloz.backtest.optimizer.pool import Inline
+from veloz.backtest.optimizer.records import Records
+from veloz.backtest.optimizer.sweep import Result, Sweep
+from veloz.backtest.optimizer.trial import Executor, Opener, Outcome, Params, Refused, digest_of, words_of
 
 KNOWN = ("x", "y", "name", "seed", "data.from", "data.to")
 PERIODS = 64
 DAY_NS = 86_400_000_000_000
+BASE = """
+objective = "height"
+blocks = 4
+periods = 64
+trials = 60
+seed = 5
+space.x = {low = -5.0, high = 10.0, step = 0.5}
+space.y = {low = 0.0, high = 1.0, step = 0.25}
+"""
 
 
 class Hill:
@@ -72,3 +87,19 @@ def open_nothing() -> Hill:
 def hill(**context: Any) -> Opener:
     """How it is opened."""
     return Opener("tests.backtest.optimizer.hill:open_hill", context)
+
+
+def plan(more: str = "", base: str = BASE) -> Plan:
+    def merge(text: str) -> dict[str, Any]:
+        return tomllib.loads(text, parse_float=Decimal)
+
+    return read_plan({**merge(base), **merge(more)})
+
+
+def sweep(planned: Plan, path: Path, executor: Executor | None = None, **context: Any) -> Result:
+    work = Hill(**context)
+    records = Records(path / "results.jsonl", {"data": work.data_hash})
+    try:
+        return Sweep(planned, work, executor or Inline(hill(**context)), records).run()
+    finally:
+        records.close()

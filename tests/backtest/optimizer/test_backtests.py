@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backtest.test_run import QUOTER
+from tests.backtest.woken import QUOTER
 from veloz.backtest.optimizer.backtests import head_of, open_backtests, opener_of, returns_of
 from veloz.backtest.optimizer.pool import Inline, Pool
 from veloz.backtest.optimizer.trial import Done, Job, Opener, Refused, SweepError

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backtest.optimizer.hill import hill
-from tests.backtest.optimizer.test_sweep import plan, sweep
+from tests.backtest.optimizer.hill import hill, plan, sweep
 from veloz.backtest.optimizer.cluster import Cluster
 from veloz.backtest.optimizer.trial import SweepError
 

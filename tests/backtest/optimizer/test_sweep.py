@@ -5,39 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.backtest.optimizer.hill import DAY_NS, Hill, hill
-from veloz.backtest.optimizer.plan import Plan, read_plan
+from tests.backtest.optimizer.hill import DAY_NS, Hill, hill, plan, sweep
 from veloz.backtest.optimizer.pool import Inline, Pool
-from veloz.backtest.optimizer.records import Records
-from veloz.backtest.optimizer.sweep import TEST, Result, Sweep
+from veloz.backtest.optimizer.sweep import TEST
 from veloz.backtest.optimizer.trial import Done, Executor, Job, Opener, SweepError
 from veloz.backtest.optimizer.walk import Walk, cut
 
 ROOT = Path(__file__).resolve().parents[3]
-BASE = """
-objective = "height"
-blocks = 4
-periods = 64
-trials = 60
-seed = 5
-space.x = {low = -5.0, high = 10.0, step = 0.5}
-space.y = {low = 0.0, high = 1.0, step = 0.25}
-"""
-
-
-def plan(more: str = "", base: str = BASE) -> Plan:
-    def merge(text: str) -> dict[str, Any]:
-        return tomllib.loads(text, parse_float=Decimal)
-
-    return read_plan({**merge(base), **merge(more)})
 
 
 class Backwards:
@@ -50,15 +30,6 @@ class Backwards:
 
     def close(self) -> None:
         pass
-
-
-def sweep(planned: Plan, path: Path, executor: Executor | None = None, **context: Any) -> Result:
-    work = Hill(**context)
-    records = Records(path / "results.jsonl", {"data": work.data_hash})
-    try:
-        return Sweep(planned, work, executor or Inline(hill(**context)), records).run()
-    finally:
-        records.close()
 
 
 @pytest.mark.parametrize("method", ["grid", "random", "genetic"])
@@ -102,7 +73,9 @@ def test_killed_while_it_runs_it_goes_on(tmp_path: Path) -> None:
     """The whole process tree is killed in the middle; what was kept is not run again and the table is the same."""
     whole = sweep(plan("method = 'random'"), tmp_path / "whole")
     code = (
-        "from tests.backtest.optimizer.test_sweep import *\n"
+        "from pathlib import Path\n"
+        "from tests.backtest.optimizer.hill import hill, plan, sweep\n"
+        "from veloz.backtest.optimizer.pool import Pool\n"
         "if __name__ == '__main__':\n"
         f"    pool = Pool(hill(log={str(tmp_path / 'log')!r}, sleep_s=0.1), 2)\n"
         f"    sweep(plan(\"method = 'random'\"), Path({str(tmp_path / 'cut')!r}), pool)\n"

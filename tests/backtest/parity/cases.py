@@ -1,5 +1,6 @@
 """Configurations of the quoter, run by the peer and by us, and what both say, compared."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -126,3 +127,40 @@ def differences(case: Case, data: Data, peer: dict[str, Any], said: dict[str, An
         if abs(peer[name] - here) > max(1e-9 * abs(here), bound, 1e-12):
             found.append(f"{name} {peer[name]} {here}")
     return found
+
+
+# Each with what hftbacktest 2.4.4 says of it: fills, position in quanta, fee, balance.
+KNOWN: Final = [
+    (Case("usdm", 60, 20, Fraction(1010)), (216, 0, 53.3180896, -15.94)),
+    (Case("usdm", 10, 20, Fraction(1010), Queue.POWER3), (353, 220, 87.1379824, -13623.384)),
+    (
+        Case("usdm", 10, 20, Fraction(1010), Queue.LOG, entry_ns=50_000_000, response_ns=50_000_000),
+        (272, 80, 67.144672, -4973.076),
+    ),
+    (Case("usdm", 1, 20, Fraction(1010), Queue.LOG, every_ns=10_000_000), (810, 160, 199.952736, -9982.748)),
+    (Case("usdm", 20, 1000, Fraction(10001, 2), partial=True), (265, -4459, 3263.51172824, 273184.5138)),
+    (
+        Case("usdm", 10, 500, Fraction(10001, 2), Queue.POWER, 2.0, partial=True),
+        (309, -3620, 1904.79590444, 222092.2026),
+    ),
+    (Case("coinm", 60, 10, Fraction(505)), (144, -40, 0.0004666207773563691, 0.06502759580019457)),
+    (Case("coinm", 10, 10, Fraction(505), Queue.POWER2, 2.0), (180, 60, 0.0005832530971864473, -0.09688509688513237)),
+]
+
+
+def random_cases(seed: int, count: int) -> Iterator[Case]:
+    """Configurations that no tie of floats decides: the cap lies between two multiples of the quantity, and of the lot."""
+    dice = np.random.default_rng(seed)
+    for _ in range(count):
+        name = str(dice.choice(["usdm", "coinm"]))
+        qty = int(dice.choice([1, 5, 20, 200, 1000])) * (10 if name == "coinm" else 1)
+        cap = qty * (2 * int(dice.integers(1, 30)) + 1) // 2 + Fraction(1, 2)
+        delays = [
+            int(dice.choice([0, 1_000_000, 10_000_000, 50_000_000, int(dice.integers(300_000_000))])) for _ in "io"
+        ]
+        yield Case(
+            name, int(dice.choice([0, 1, 2, 5, 10, 20, 60])), qty, cap, Queue(int(dice.integers(6))),
+            float(dice.choice([1.0, 1.5, 2.0, 2.5, 3.0])), bool(dice.integers(2)), delays[0], delays[1],
+            int(dice.choice([10_000_000, 50_000_000, 100_000_000, int(dice.integers(5_000_000, 2_000_000_000))])),
+            int(dice.choice([-50, 0, 200])), int(dice.choice([400, 700])),
+        )  # fmt: skip

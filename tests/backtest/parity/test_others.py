@@ -12,9 +12,8 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from tests.backtest.parity.cases import PPM, Case, Data, peer_words
+from tests.backtest.parity.cases import PPM, Case, Data, peer_words, random_cases
 from tests.backtest.parity.peer import Peer
-from tests.backtest.parity.test_parity import random_cases
 from tests.backtest.parity.whole import Market, decimal_text
 from veloz.cli.main import run_command
 

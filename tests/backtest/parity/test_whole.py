@@ -10,9 +10,8 @@ from typing import Final
 import numpy as np
 import pytest
 
-from tests.backtest.parity.cases import Case, Data, peer_words
+from tests.backtest.parity.cases import KNOWN, Case, Data, peer_words, random_cases
 from tests.backtest.parity.peer import Peer
-from tests.backtest.parity.test_parity import KNOWN, random_cases
 from tests.backtest.parity.whole import MARKETS, play_whole, settings_text, whole_differences
 from veloz.backtest.rules import Queue
 from veloz.contracts import registry

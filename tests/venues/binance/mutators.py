@@ -1,8 +1,11 @@
 """Ways to spoil a frame: from one bit to a whole field."""
 
+import json
+import random
 import re
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 NUMBERS = [
     b"0", b"00", b"01", b"-1", b"-0", b"1.0", b"1e3", b"1E3", b"+1", b"0x10", b"null", b"true", b'"5"', b"[]", b"{}", b"NaN", b" 7", b"7 ",
@@ -32,6 +35,12 @@ LEVEL = re.compile(rb'\["[0-9.]+","[0-9.]+"\]')
 KEY = re.compile(rb'"([A-Za-z@]+)"')
 
 Mutator = Callable[[Random, bytes, bytes], bytes]
+VALUES: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1, 1.5, 2**63, 2**64, 10**30, -(2**63), "", "0", "-1", "-0", "NaN", "Infinity", "1e5", "1E400", "0x1",
+    "1" * 70, "0." + "0" * 40 + "1", "9" * 30, "92233720368547758.07", "92233720368.54775808", "0.123456789", " 1", "1 ", "+1", "１",
+    "NEW", "FILLED", "TRADE", "SUSPENDED", "BUY", "BOTH", "HEDGE", "USDT", [], {}, [[]], "\u0000", "x" * 300, "v1-2s-0", "v1-2s-99",
+)  # fmt: skip
+Path = tuple[str | int, ...]
 
 
 def _swap(rng: Random, pattern: re.Pattern[bytes], frame: bytes, new: bytes | Callable[[bytes], bytes]) -> bytes:
@@ -181,3 +190,46 @@ def mutate(rng: Random, frame: bytes, other: bytes) -> bytes:
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         frame = rng.choice(MUTATORS)(rng, frame, other) or b" "
     return frame.replace(b"\n", b" ")
+
+
+def places(document: Any, at: Path = ()) -> list[Path]:
+    """Every place in a document, the root first."""
+    inside = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
+    return [at, *(place for key, value in inside for place in places(value, (*at, key)))]
+
+
+def parent(document: Any, place: Path) -> Any:
+    for key in place[:-1]:
+        document = document[key]
+    return document
+
+
+def spoil(rng: random.Random, frame: bytes, other: bytes) -> bytes:
+    """One change of meaning: a value of another kind, a key gone or renamed, a part of another message, a part twice, deep nesting."""
+    document = json.loads(frame)
+    place = rng.choice(places(document)[1:])
+    holder, key = parent(document, place), place[-1]
+    way = rng.randrange(8)
+    if way == 0:
+        del holder[key]
+    elif way == 1 and isinstance(key, str):
+        holder[rng.choice((key.upper(), key.lower(), key + "x", ""))] = holder.pop(key)
+    elif way == 2:
+        donor = json.loads(other)
+        from_place = rng.choice(places(donor)[1:])
+        holder[key] = parent(donor, from_place)[from_place[-1]]
+    elif way == 3:
+        deep: Any = holder[key]
+        for _ in range(rng.choice((1, 2, 200))):
+            deep = [deep] if rng.random() < 0.5 else {"a": deep}
+        holder[key] = deep
+    elif way == 4 and isinstance(holder, list):
+        holder.append(holder[int(key)])
+    elif way == 5:
+        text = str(holder[key])
+        holder[key] = rng.choice((text + "0", text + ".0", "-" + text, text * 2, text[:-1], text.replace(".", "")))
+    else:
+        holder[key] = rng.choice(VALUES)
+    return json.dumps(document, separators=(",", ":")).encode()

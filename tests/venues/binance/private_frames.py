@@ -29,3 +29,10 @@ def golden_frames() -> list[tuple[str, bytes]]:
     """Market and frame of every golden case that is taken."""
     cases: list[dict[str, Any]] = json.loads(GOLDEN.read_text())
     return [(case["venue"], case["frame"].encode()) for case in cases if not case["rejected"] + case["unknown"]]
+
+
+def known(codec: PrivateCodec) -> Any:
+    """All that a codec remembers between frames."""
+    versions = [codec.catalogue.versions(number) for number in range(1, len(codec.catalogue) + 1)]
+    payments = [codec.assets.payment(number) for number in range(1, len(codec.catalogue) + 1)]
+    return versions, list(codec.assets), payments

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 
+from veloz.contracts import layout
 from veloz.contracts.layout import ROW
+from veloz.contracts.registry import BY_NUMBER
 from veloz.instruments.catalogue import Catalogue
 from veloz.venues.binance.codec import Codec
 from veloz.venues.binance.plain import Plain, source_row
@@ -36,6 +40,7 @@ CAPTURES = (
     "binance_coinm/capture/20210722",
 )
 _URL_LINE = re.compile(rb"((?:http|ws)s?://\S+ (?:->|<->|<-)) ([0-9.]+)(?::( .*))?", re.DOTALL)
+FLAGS = ("ASK", "FIRST", "LAST", "SNAPSHOT", "EMPTY", "ODD", "INEXACT", "STEP_END")
 
 
 def read_stream(path: Path) -> Frames:
@@ -106,3 +111,28 @@ def assert_same(one: RowBlock, other: RowBlock) -> None:
         )
     assert one.bodies == other.bodies
     assert one.first_row.tolist() == other.first_row.tolist()
+
+
+def spelled(block: RowBlock) -> list[dict[str, Any]]:
+    """Rows as the golden files write them."""
+    bodies = dict(block.bodies)
+    rows = []
+    for at, row in enumerate(block.rows):
+        kind = BY_NUMBER[int(row["kind"])]
+        flags = [name for name in FLAGS if int(row["flags"]) & getattr(layout, name)]
+        if kind.name == "md.bar":
+            flags = ["CLOSED" if name == "EMPTY" else name for name in flags]
+        said: dict[str, Any] = {
+            "kind": f"{kind.name}.v{row['version']}",
+            "flags": " ".join(flags),
+            "instrument": int(row["instrument"]),
+            "ts_event": int(row["ts_event"]),
+            **dict(zip(kind.words, (int(word) for word in list(row.item())[6:]), strict=False)),
+        }
+        if at in bodies:
+            body = msgspec.msgpack.decode(bodies[at])
+            said["body"] = (
+                body if "offers" in body else {name: value for name, value in body.items() if value not in ("", 0)}
+            )
+        rows.append(said)
+    return rows

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.venues.binance.digit_readers import SIGNED, UNSIGNED, WHOLE, wrong
 from tests.venues.binance.fuzzing import Bench, make_bench, spoiled
-from tests.venues.binance.test_digits import SIGNED, UNSIGNED, WHOLE, wrong
 from veloz.venues.binance import digits, scanner
 
 KERNELS = "veloz.contracts.kernel"

@@ -4,15 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from tests.venues.binance.recordings import block_of, new_codec
-from veloz.contracts import layout
-from veloz.contracts.registry import BY_NUMBER
+from tests.venues.binance.recordings import block_of, new_codec, spelled
 from veloz.instruments.catalogue import Catalogue
 from veloz.venues.binance.codec import Codec
-from veloz.venues.port import RowBlock, Source
+from veloz.venues.port import Source
 
 FOLDER = Path(__file__).resolve().parents[3] / "specs" / "wire" / "binance"
 CASES = [case for name in ("coinm", "spot", "usdm") for case in json.loads((FOLDER / f"{name}.json").read_text())]
@@ -21,32 +18,6 @@ ODD = (
     "@depth5",
     "1234567890123.12345678",
 )  # other trades, tops of books, quantities that are rounded
-FLAGS = ("ASK", "FIRST", "LAST", "SNAPSHOT", "EMPTY", "ODD", "INEXACT", "STEP_END")
-
-
-def spelled(block: RowBlock) -> list[dict[str, Any]]:
-    """Rows as the golden files write them."""
-    bodies = dict(block.bodies)
-    rows = []
-    for at, row in enumerate(block.rows):
-        kind = BY_NUMBER[int(row["kind"])]
-        flags = [name for name in FLAGS if int(row["flags"]) & getattr(layout, name)]
-        if kind.name == "md.bar":
-            flags = ["CLOSED" if name == "EMPTY" else name for name in flags]
-        said: dict[str, Any] = {
-            "kind": f"{kind.name}.v{row['version']}",
-            "flags": " ".join(flags),
-            "instrument": int(row["instrument"]),
-            "ts_event": int(row["ts_event"]),
-            **dict(zip(kind.words, (int(word) for word in list(row.item())[6:]), strict=False)),
-        }
-        if at in bodies:
-            body = msgspec.msgpack.decode(bodies[at])
-            said["body"] = (
-                body if "offers" in body else {name: value for name, value in body.items() if value not in ("", 0)}
-            )
-        rows.append(said)
-    return rows
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['venue']}: {case['what']}")

@@ -7,71 +7,15 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from tests.venues.binance.mutators import mutate
+from tests.venues.binance.mutators import mutate, spoil
 from tests.venues.binance.private_fixtures import balances_stated, event_of, positions_stated
-from tests.venues.binance.private_frames import golden_frames, new_private, one_frame
+from tests.venues.binance.private_frames import golden_frames, known, new_private, one_frame
 from veloz.contracts import registry
 from veloz.contracts.layout import STEP_END
 from veloz.venues.binance.private import PrivateCodec
 
 COUNT = 10_000
 ALONE = ("system.refused", "system.unknown", "system.link")
-VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 1.5, 2**63, 2**64, 10**30, -(2**63), "", "0", "-1", "-0", "NaN", "Infinity", "1e5", "1E400", "0x1",
-    "1" * 70, "0." + "0" * 40 + "1", "9" * 30, "92233720368547758.07", "92233720368.54775808", "0.123456789", " 1", "1 ", "+1", "１",
-    "NEW", "FILLED", "TRADE", "SUSPENDED", "BUY", "BOTH", "HEDGE", "USDT", [], {}, [[]], "\u0000", "x" * 300, "v1-2s-0", "v1-2s-99",
-)  # fmt: skip
-Path = tuple[str | int, ...]
-
-
-def places(document: Any, at: Path = ()) -> list[Path]:
-    """Every place in a document, the root first."""
-    inside = (
-        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
-    )
-    return [at, *(place for key, value in inside for place in places(value, (*at, key)))]
-
-
-def parent(document: Any, place: Path) -> Any:
-    for key in place[:-1]:
-        document = document[key]
-    return document
-
-
-def spoil(rng: random.Random, frame: bytes, other: bytes) -> bytes:
-    """One change of meaning: a value of another kind, a key gone or renamed, a part of another message, a part twice, deep nesting."""
-    document = json.loads(frame)
-    place = rng.choice(places(document)[1:])
-    holder, key = parent(document, place), place[-1]
-    way = rng.randrange(8)
-    if way == 0:
-        del holder[key]
-    elif way == 1 and isinstance(key, str):
-        holder[rng.choice((key.upper(), key.lower(), key + "x", ""))] = holder.pop(key)
-    elif way == 2:
-        donor = json.loads(other)
-        from_place = rng.choice(places(donor)[1:])
-        holder[key] = parent(donor, from_place)[from_place[-1]]
-    elif way == 3:
-        deep: Any = holder[key]
-        for _ in range(rng.choice((1, 2, 200))):
-            deep = [deep] if rng.random() < 0.5 else {"a": deep}
-        holder[key] = deep
-    elif way == 4 and isinstance(holder, list):
-        holder.append(holder[int(key)])
-    elif way == 5:
-        text = str(holder[key])
-        holder[key] = rng.choice((text + "0", text + ".0", "-" + text, text * 2, text[:-1], text.replace(".", "")))
-    else:
-        holder[key] = rng.choice(VALUES)
-    return json.dumps(document, separators=(",", ":")).encode()
-
-
-def known(codec: PrivateCodec) -> Any:
-    """All that a codec remembers between frames."""
-    versions = [codec.catalogue.versions(number) for number in range(1, len(codec.catalogue) + 1)]
-    payments = [codec.assets.payment(number) for number in range(1, len(codec.catalogue) + 1)]
-    return versions, list(codec.assets), payments
 
 
 def rows_said(codec: PrivateCodec, rows: Any) -> tuple[dict[str, Any], dict[tuple[str, int], Any]]:

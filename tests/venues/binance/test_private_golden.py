@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.venues.binance.private_frames import GOLDEN, new_private, one_frame
-from tests.venues.binance.test_golden import spelled
+from tests.venues.binance.recordings import spelled
 from veloz.contracts.registry import ASSET, ASSETS, CHANGED, LISTED
 
 CASES = json.loads(GOLDEN.read_text())

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.venues.binance.private_frames import new_private
-from tests.venues.binance.test_private_fuzz import known, spoil
+from tests.venues.binance.mutators import spoil
+from tests.venues.binance.private_frames import known, new_private
 from veloz.contracts import registry, terms
 from veloz.contracts.account import AccountOpened
 from veloz.contracts.codes import VENUES
