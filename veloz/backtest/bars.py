@@ -19,7 +19,8 @@ import numpy as np
 
 from veloz.backtest.holding import open_of
 from veloz.backtest.machine import BUY, FAR, LIVE, NOBODY, WAITING, Venue
-from veloz.backtest.reporting import EXPIRY, K_EXPIRED, UNFILLED, tell_end, tell_fill
+from veloz.backtest.meeting import drop, execute
+from veloz.backtest.reporting import EXPIRY, UNFILLED
 from veloz.backtest.resting import delist, give_back, side_of
 from veloz.backtest.slippage import slipped
 from veloz.backtest.triggers import BY_LAST, MILLION, is_reached, scaled
@@ -45,19 +46,10 @@ def _lasts(order: np.void) -> bool:
 
 
 @cold
-def _end(venue: Venue, at: I, why: I, now: I) -> None:
-    delist(venue, at)
-    tell_end(venue, at, K_EXPIRED, why, now)
-    give_back(venue, at)
-
-
-@cold
-def _execute(venue: Venue, at: I, price: I, qty: I, maker: I, now: I) -> None:
-    order = venue.resting[at]
-    order["leaves"] -= qty
-    order["filled"] += qty
-    tell_fill(venue, at, price, qty, maker, now)
-    if order["leaves"] == ZERO:
+def _fill(venue: Venue, at: I, price: I, qty: I, maker: I, now: I) -> None:
+    """An order executes, and goes when nothing of it is open."""
+    execute(venue, at, price, qty, maker, now)
+    if venue.resting[at]["leaves"] == ZERO:
         delist(venue, at)
         give_back(venue, at)
 
@@ -71,12 +63,12 @@ def _take(venue: Venue, at: I, key: I, left: I, now: I) -> I:
     is_market = part(I(order["spec"]), S_TYPE, M_TYPE) == _MARKET
     qty = min(left, open_of(venue, order))
     if not is_market and tif == _GTX:
-        _end(venue, at, EXPIRY, now)
+        drop(venue, at, EXPIRY, now)
     elif qty > ZERO and (tif != _FOK or qty == order["leaves"]):
         reach = worst if is_market else min(worst, I(order["at"]))
         paid = -slipped(venue, -key, -reach, qty, I(bar["volume"]))
         left -= qty
-        _execute(venue, at, sign * paid * I(bar["tick"]), qty, ZERO, now)
+        _fill(venue, at, sign * paid * I(bar["tick"]), qty, ZERO, now)
     return left
 
 
@@ -171,10 +163,10 @@ def _within(venue: Venue, market: I, sign: I, left: I, now: I) -> I:
         if order["arrived_ns"] <= bar["opened_ns"]:
             qty = min(left, open_of(venue, order))
             if not _lasts(order):
-                _end(venue, at, UNFILLED, now)
+                drop(venue, at, UNFILLED, now)
             elif qty > ZERO and order["at"] > far:
                 left -= qty
-                _execute(venue, at, I(order["price"]), qty, ONE, now)
+                _fill(venue, at, I(order["price"]), qty, ONE, now)
         at = following
     return left
 

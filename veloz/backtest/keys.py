@@ -52,6 +52,14 @@ def shown(value: Any) -> str:
     return text_of(value) if isinstance(value, Decimal) else repr(value)
 
 
+def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Tables within tables as one, their names joined by dots: the form in which `--set` writes them."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        flat.update(flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
+    return flat
+
+
 def nearest(word: str, known: Sequence[str]) -> str:
     """What to say behind a word that is not known: the nearest that is; "" where none is near."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)

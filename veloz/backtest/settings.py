@@ -25,6 +25,7 @@ from veloz.backtest.keys import (
     SettingsError,
     check_range,
     check_rates,
+    flatten,
     ppm_of,
     text_of,
 )
@@ -132,7 +133,7 @@ def read_settings(text: str, overrides: Sequence[str] = (), path: Path = Path("s
         raise SettingsError(f"{path} is not valid TOML: {error}; mend that line.") from None
     listed = {name: table.pop(name, []) for name in ("strategies", "instruments", "accounts")}
     table.pop("optimize", None)  # what a sweep is told; a run has no use for it
-    given = {name: (value, str(path)) for name, value in _flatten(table).items()}
+    given = {name: (value, str(path)) for name, value in flatten(table).items()}
     for word in overrides:
         name, equals, said = word.partition("=")
         if not equals:
@@ -140,7 +141,7 @@ def read_settings(text: str, overrides: Sequence[str] = (), path: Path = Path("s
         value, where = _parse(said), f"--set {word}"
         if isinstance(value, dict):  # a table says all that it holds
             given = {key: each for key, each in given.items() if not key.startswith(f"{name.strip()}.")}
-        given |= {key: (each, where) for key, each in _flatten({name.strip(): value}).items()}
+        given |= {key: (each, where) for key, each in flatten({name.strip(): value}).items()}
     return _settings(given, listed, path)
 
 
@@ -291,13 +292,6 @@ def _check(settings: Settings) -> None:
         )
     if settings["queue.power"] <= 0:
         raise SettingsError(f"queue.power is {text_of(settings['queue.power'])}; it is above 0.")
-
-
-def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in table.items():
-        flat.update(_flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
-    return flat
 
 
 def _parse(text: str) -> Any:

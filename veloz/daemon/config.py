@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from veloz.backtest.keys import flatten
+
 
 class ConfigError(Exception):
     """A setting is unknown or of the wrong type. The text is one sentence with the way out."""
@@ -134,17 +136,10 @@ def _profile(variables: dict[str, str]) -> list[tuple[str, dict[str, Any]]]:
     for path in (Path("configs") / f"{name}.toml", user / f"{name}.toml"):
         if path.is_file():
             try:
-                return [(str(path), _flatten(tomllib.loads(path.read_text(encoding="utf-8"))))]
+                return [(str(path), flatten(tomllib.loads(path.read_text(encoding="utf-8"))))]
             except tomllib.TOMLDecodeError as error:
                 raise ConfigError(f"{path} is not valid TOML: {error}; mend that line.") from error
     raise ConfigError(f"There is no profile {name}: neither configs/{name}.toml nor {user / name}.toml exists.")
-
-
-def _flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in table.items():
-        flat.update(_flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
-    return flat
 
 
 def _variables(variables: dict[str, str]) -> tuple[list[tuple[str, dict[str, Any]]], tuple[str, ...]]:
