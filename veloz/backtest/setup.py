@@ -45,20 +45,26 @@ MODEL_LOOKS: Final = {
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A run that may begin."""
+class Prepared:
+    """What any run begins with, whether its market is recorded or comes in now."""
 
     settings: Settings
-    data: Path
-    named: Named
     world: World
-    found: Survey
-    begin_ns: int
     ladders: dict[int, Ladder]
-    printed: frozenset[int]  # instruments whose trades the data hold one by one; of paper nobody knows
     library: Library
     sources: dict[str, str]
     limits: str
+    named: Named  # the data, or where the feed is from
+    begin_ns: int
+
+
+@dataclass(frozen=True)
+class Plan(Prepared):
+    """A run on a recording that may begin."""
+
+    data: Path
+    found: Survey
+    printed: frozenset[int]  # instruments whose trades the data hold one by one; of paper nobody knows
 
 
 MakeVenue = Callable[[Plan], Venue]
@@ -120,7 +126,10 @@ def make_plan(
     strategy_rows(world, settings.strategies, library, sources, begin)
     covers = settings["match.compat"] == "none" and not paper
     ladders = ladders_of(world, found.middles(first=paper), settings, found.spans() if covers else None)
-    return Plan(settings, data, named, world, found, begin, ladders, _printed(found, paper), library, sources, limits)
+    return Plan(
+        settings, world, ladders, library, sources, limits, named, begin,
+        data=data, found=found, printed=_printed(found, paper),
+    )  # fmt: skip
 
 
 class Began(NamedTuple):

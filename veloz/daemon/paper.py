@@ -14,12 +14,12 @@ import numpy as np
 
 from veloz.backtest.keys import SettingsError
 from veloz.backtest.prelude import Named, paper_rows, strategy_rows
-from veloz.backtest.prices import FirstPrices, Ladder, ladders_of
+from veloz.backtest.prices import FirstPrices, ladders_of
 from veloz.backtest.result import Recorder
 from veloz.backtest.settings import Settings
-from veloz.backtest.setup import fold_from, library_of, limits_of, read_recording
+from veloz.backtest.setup import Prepared, fold_from, library_of, limits_of, read_recording
 from veloz.backtest.walk import Looker, Taker, Walk
-from veloz.backtest.world import World, make_world
+from veloz.backtest.world import make_world
 from veloz.contracts.layout import ROW, STEP_END
 from veloz.daemon.desk import LiveDesk
 from veloz.engine.outbox import Request
@@ -27,7 +27,6 @@ from veloz.engine.step import Step
 from veloz.history.dataset import desk_chunks
 from veloz.history.ordering import joined, words_of
 from veloz.strategies.host import Host
-from veloz.strategies.loader import Library
 from veloz.venues.paper.venue import PaperVenue
 from veloz.venues.port import Orders
 
@@ -121,17 +120,8 @@ class PaperRun(Walk):
 
 
 @dataclass(frozen=True)
-class PaperPlan:
+class PaperPlan(Prepared):
     """A run on paper that may begin."""
-
-    settings: Settings
-    world: World
-    ladders: dict[int, Ladder]
-    library: Library
-    sources: dict[str, str]
-    limits: str
-    named: Named  # where the feed is from
-    begin_ns: int
 
     @property
     def printed(self) -> frozenset[int]:
