@@ -1,5 +1,6 @@
 """The compiled loop of a run comes to the very rows of the run that takes one event at a time, and to the same state and memory."""
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -21,6 +22,7 @@ from veloz.backtest.setup import make_plan, make_run
 from veloz.contracts import registry as r
 from veloz.contracts.layout import ROW, STEP_END
 from veloz.engine.step import Step
+from veloz.history.dataset import Chunk
 from veloz.reducers.state import state_hash
 
 QUOTER = """
@@ -75,14 +77,75 @@ def test_the_loop_makes_the_same_bytes(recording: Path, tmp_path: Path, text: st
     assert (rows["kind"] == r.FILLED.number).sum() > 1
 
 
-@pytest.mark.parametrize("rows", [40, 1_000])
+def cutter(size: int) -> Callable[[Iterable[tuple[int, np.ndarray]], int], Iterator[tuple[int, np.ndarray]]]:
+    """A feed's blocks, of the steps that end within so many rows; 0: of one to two hundred, at random."""
+    draw = Random(size)
+
+    def cut(slabs: Iterable[tuple[int, np.ndarray]], most: int) -> Iterator[tuple[int, np.ndarray]]:
+        for first, rows in slabs:
+            ends, at = np.flatnonzero(rows["flags"] & STEP_END) + 1, 0
+            while at < len(rows):
+                wanted = np.searchsorted(ends, at + (size or draw.choice((1, 3, 10, 40, 200))))
+                end = int(ends[wanted]) if wanted < len(ends) else len(rows)
+                yield first + at, rows[at:end].copy()
+                at = end
+
+    return cut
+
+
+LATENCIES = {
+    "constant": (QUOTER.format(entry=10**7, response=10**7, interval=10**8, half="0.5", qty="0.02"), ""),
+    "an arrival behind the last row": (
+        "seed = 606621\n" + QUOTER.format(entry=5 * 10**7, response=10**7, interval=10**9, half="0.5", qty="0.02"),
+        'model = "log_normal"\nspread = "1.0"\n',
+    ),
+    "an arrival between two rows": (
+        "seed = 875805\n" + QUOTER.format(entry=10**7, response=10**7, interval=10**8, half="0.5", qty="0.02"),
+        'model = "log_normal"\nspread = "2.0"\n',
+    ),
+    "feed": (
+        QUOTER.format(entry=10**6, response=5 * 10**7, interval=10**7, half="0.5", qty="0.02"),
+        'model = "feed"\nfeed_share = "1.0"\n',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LATENCIES)
 def test_blocks_of_any_size_make_the_same_bytes(
-    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    settings = settings_of(QUOTER.format(entry=10**7, response=10**7, interval=10**8, half="0.5", qty="0.02"), tmp_path)
+    text, latency = LATENCIES[name]
+    settings = settings_of(text.replace("[latency]\n", f"[latency]\n{latency}"), tmp_path)
     whole = compare(recording, settings).rows().tobytes()
-    monkeypatch.setattr(feed_room, "BLOCK_ROWS", rows)
-    assert compare(recording, settings).rows().tobytes() == whole
+    for size in (5, 0, 700):
+        monkeypatch.setattr(feed_room, "blocks", cutter(size))
+        assert compare(recording, settings).rows().tobytes() == whole, size
+    _, kept, _ = stepped = run_of(recording, settings, quick=True)
+    while not stepped[0].play(events=7) and not stepped[0].step():
+        pass
+    stepped[0].finish()
+    assert kept.rows().tobytes() == whole, "played and stepped in turn"
+
+
+def test_a_quiet_run_can_be_paused(recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_room, "blocks", cutter(40))
+    text = QUOTER.format(entry=10**7, response=10**7, interval=10**15, half="0.5", qty="0.02")
+    run, _, _ = run_of(recording, settings_of(text, tmp_path), quick=True)
+    take, taken = run.hand.feed.next_chunk, 0
+
+    def next_chunk() -> Chunk | None:
+        nonlocal taken
+        taken += 1
+        if taken == 3:
+            run.pause()
+        return take()
+
+    monkeypatch.setattr(run.hand.feed, "next_chunk", next_chunk)
+    assert not run.play()
+    assert taken <= 3 + driver_room.CHUNKS_MOST
+    while not run.play():
+        pass
+    assert taken > 100
 
 
 def test_a_strategy_in_python_is_asked_in_the_loop_and_by_the_step_in_turn(recording: Path, tmp_path: Path) -> None:

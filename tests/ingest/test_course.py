@@ -128,6 +128,16 @@ def test_a_line_that_is_no_bar_is_refused_alone_where_others_are(tmp_path: Path)
     assert (done.kinds[BAR.name], done.kinds[REFUSED.name], done.rejected) == (3, 1, 1)
 
 
+@pytest.mark.parametrize("stamp", [50, 2, 0])
+def test_a_line_that_is_no_bar_says_nothing_of_the_others(tmp_path: Path, stamp: int) -> None:
+    first, bad = klines(tmp_path, [0, 1, 2]).read_text(), klines(tmp_path, [stamp], "nan").read_text()
+    last = klines(tmp_path, [3, 4]).read_text()
+    path = put(tmp_path / "BTCUSDT-1m-2024-12.csv", first + bad + last)
+    done = take([path], tmp_path / "journal", SPOT)
+    assert (done.kinds[BAR.name], done.kinds[REFUSED.name]) == (5, 1)
+    assert not [one for one in said(done.warnings, path) if "once more" in one or "stamp" in one]
+
+
 def test_a_file_of_klines_that_is_in_is_not_asked_again_and_a_longer_one_whole(tmp_path: Path) -> None:
     path = klines(tmp_path, [0, 1, 1])
     assert said(take([path], tmp_path / "journal", SPOT).warnings, path)

@@ -58,8 +58,9 @@ _WORDS: Final = I(REQUEST_WORDS)
 _rows_in: Final = part_reader(RAW)
 
 _CURSOR: Final = (
-    "phase then at to lo hi k stage asked at_ns row previous events"  # of the event in hand; `row`: the venue's next row
-    " dry seq data_seq data_kind data_rows watch_ns"  # as of `desk.Desk`
+    "phase then at to lo hi k stage asked at_ns previous events"  # of the event in hand
+    " row dry"  # the venue's next row; whether there are none behind those on the reel
+    " seq data_seq data_kind data_rows watch_ns"  # as of `desk.Desk`
     " begin inputs written steps sent bodied"  # rows on the tape, and the step in hand there
 )
 CURSOR: Final = np.dtype([(name, "<i8") for name in _CURSOR.split()])
@@ -195,7 +196,7 @@ def _advance(venue: Venue, reel: Reel, tape: Tape, limit: I) -> I:
         cursor["row"] = run(venue, rows, I(cursor["row"]), min(limit, last) if short else limit, tape.stop)
         if tape.stop[0] != REACHED and tape.stop[0] != ARRIVED:
             return PLAIN
-    return APPLIED if short and report_due(venue) > limit else DONE
+    return APPLIED if short and report_due(venue) > last else DONE
 
 
 @kernel

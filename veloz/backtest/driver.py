@@ -39,6 +39,7 @@ from veloz.reducers.words import RAW
 from veloz.strategies.crew import COMPILED
 
 TAPE_ROWS: Final = 1 << 16
+CHUNKS_MOST: Final = 8  # of a recording that asks nobody, between two looks at whether to pause
 _NO_WORDS: Final = np.zeros(0, WORD)
 _FULL, _ATTEND, _HELP, _LENGTHEN, _FOLDED, _APPLIED = (
     int(why) for why in (FULL, ATTEND, HELP, LENGTHEN, FOLDED, APPLIED)
@@ -70,6 +71,7 @@ class Driver:
         self._chunk: Chunk | None = None  # on the reel, as is the next
         self._market: np.ndarray | None = None
         self._said = _NO_WORDS
+        self._chunks_left = 0
         self._rig: Rig | None = None  # of the newest call
 
     def go(self, hand: Hand, events: int, watch_ns: int) -> Taken:
@@ -79,11 +81,14 @@ class Driver:
             hand: Where the run stands. Changed.
             events: No more than these.
             watch_ns: Stop behind the first step that ends at or after this moment.
+
+        Raises:
+            journal.ReadError: The recording cannot be read on. What was taken so far is lost: the run is over.
         """
         desk, blocks, last = self._desk, [], None
         if hand.take_chunk() is None or not desk.state.desk[0]["open"]:
             return Taken(0, [], None, False)
-        at = self._begin(hand)
+        at, self._chunks_left = self._begin(hand), CHUNKS_MOST
         at["events"], at["watch_ns"] = events, watch_ns
         while True:
             why = self._drive()
@@ -107,7 +112,8 @@ class Driver:
             self._exchange.venue = lengthen(self._exchange.venue)
         elif why == _FOLDED:
             hand.at = int(self._cursor[0]["at"])
-            if hand.take_chunk() is None:
+            self._chunks_left -= 1
+            if self._chunks_left == 0 or hand.take_chunk() is None:
                 return False
             self._cursor[0]["at"] = 0
             self._load(hand)

@@ -397,6 +397,7 @@ def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarra
                 market = market_at(venue, head)
                 if market >= ZERO and (head & KIND_MASK == K_LEVEL or head & KIND_MASK == K_VENUE_LEVEL):
                     levels, levels_of = known, market
+            clock["late_ns"] = row["ts_recv"] + clock["shift_ns"] - now
             if market >= ZERO:
                 became = apply_row(venue, row, head, market, now)
             if became > TOUCHED:

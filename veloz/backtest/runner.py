@@ -303,7 +303,7 @@ class Run(Walk):
                 break
             until = min(limit_ns, int(self.hand.rows[-1]["ts_event"]))  # no instant is parted by blocks
             self.hand.row = self.venue.advance(self.hand.rows, self.hand.row, until)
-            if self.hand.row < len(self.hand.rows) or self.venue.next_arrival_ns() <= limit_ns or self.venue.ended():
+            if self.hand.row < len(self.hand.rows) or self.venue.next_arrival_ns() <= until or self.venue.ended():
                 break
         self.why = self.venue.ended()
         self.over = bool(self.why)

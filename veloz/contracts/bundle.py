@@ -83,6 +83,7 @@ class BundleType(types.Type):
     """numba's type of a bundle class."""
 
     def __init__(self, bundle: type[Bundle]) -> None:
+        assert tuple(bundle.DTYPES) == bundle._fields, bundle  # type: ignore[attr-defined]
         self.arrays = {
             name: types.Array(numba.from_dtype(dtype), bundle.DIMENSIONS.get(name, 1), "C")
             for name, dtype in bundle.DTYPES.items()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from veloz.contracts.codes import SPOKEN, VENUES
 from veloz.ingest.course import A_BAR, Course
@@ -15,6 +16,7 @@ from veloz.ingest.faults import EXIT_DAMAGED, Damage, Disorder, IngestError, giv
 from veloz.ingest.feed import Feed, Text, cut_feed
 from veloz.ingest.files import BLOCK_BYTES, open_file, read_head, read_text, read_trusted, skip_bytes
 from veloz.ingest.forms import FORMATS
+from veloz.ingest.lines import Cut
 from veloz.ingest.progress import Recognition, Record
 from veloz.venues.binance.klines import can_read
 from veloz.venues.port import Source
@@ -190,23 +192,34 @@ def follow(path: Path, source: Source) -> list[str]:
     course, texts, frames, is_bar, lines = Course(A_BAR), list[Text](), 0, False, 0
     for cut in cut_feed(Feed(path, read_trusted(path), source), 0, texts, BLOCK_BYTES):
         text, before = texts.pop(), lines
-        ends = cut.line_end - text.base - 1
+        ends, bars = cut.line_end - text.base - 1, _bars_in(cut, source)
 
-        def line_of(row: int, text: bytes = text.text, before: int = before, ends: Any = ends) -> int:
-            return before + text.count(b"\n", 0, int(ends[row])) + 1
+        def line_of(place: int, text: bytes = text.text, before: int = before, ends: Any = ends[bars]) -> int:
+            return before + text.count(b"\n", 0, int(ends[place])) + 1
 
         lines += text.text.count(b"\n")
         frames += len(cut)
-        if len(cut):
-            course.see([source.symbol], np.zeros(len(cut), np.int64), cut.recv, cut.recv, line_of)
-        spans = zip(cut.start.tolist(), cut.end.tolist(), strict=True)
-        is_bar = is_bar or any(can_read(bytes(cut.buf[a:b]), source) for a, b in spans)
+        is_bar = is_bar or len(bars) > 0
+        if len(bars):
+            course.see([source.symbol], np.zeros(len(bars), np.int64), cut.recv[bars], cut.recv[bars], line_of)
     if frames and not is_bar:
         raise gives_nothing(path, "none of its lines is a bar that can be read")
     try:
         return course.close()
     except Disorder as disorder:
         raise goes_back(path, disorder.reason) from disorder
+
+
+def _bars_in(cut: Cut, source: Source) -> NDArray[np.int64]:
+    """The frames of a cut that are bars. Where all ascend, what stands between two bars does no harm and is not looked at."""
+
+    def reads(row: int) -> bool:
+        return can_read(bytes(cut.buf[int(cut.start[row]) : int(cut.end[row])]), source)
+
+    rows = np.arange(len(cut))
+    if len(cut) and reads(0) and reads(len(cut) - 1) and bool((np.diff(cut.recv) > 0).all()):
+        return rows
+    return rows[[reads(row) for row in range(len(cut))]] if len(cut) else rows
 
 
 def _is_double(path: Path, twins: list[Path]) -> bool:
