@@ -134,7 +134,10 @@ def test_a_damaged_file_of_results_is_told(veloz: Run, config: Path, climbs: Pat
     assert ran.json["error"]["code"] == "corrupt"
 
 
-def test_ctrl_c_leaves_a_file_that_goes_on(config: Path, climbs: Path, tmp_path: Path, veloz: Run) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_a_sweep_leaves_a_file_that_goes_on(
+    config: Path, climbs: Path, tmp_path: Path, veloz: Run, number: int
+) -> None:
     script = tmp_path / "slow.py"
     script.write_text(
         "import sys\nfrom tests.backtest.optimizer.hill import hill\nfrom veloz.backtest.optimizer import backtests\n"
@@ -150,9 +153,9 @@ def test_ctrl_c_leaves_a_file_that_goes_on(config: Path, climbs: Path, tmp_path:
     file = tmp_path / "out" / "results.jsonl"
     while child.poll() is None and (not file.exists() or file.read_bytes().count(b"\n") < 4):
         time.sleep(0.01)
-    os.killpg(child.pid, signal.SIGINT)
+    os.killpg(child.pid, number)
     out, err = child.communicate(timeout=60)
-    assert child.returncode == 130, err
+    assert child.returncode == 128 + number, err
     assert json.loads(out)["error"]["code"] == "stopped"
     assert "Traceback" not in err
     kept = file.read_bytes().count(b"\n") - 1

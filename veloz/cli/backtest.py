@@ -14,7 +14,6 @@ from veloz.cli.failures import is_forbidden, new_journal, nothing_kept
 from veloz.cli.figures import print_figures
 from veloz.cli.main import add_common
 from veloz.cli.outcome import (
-    EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_USAGE,
     EXIT_WORLD,
@@ -23,6 +22,7 @@ from veloz.cli.outcome import (
     print_table,
     say,
 )
+from veloz.cli.stopping import exit_code_of
 
 if TYPE_CHECKING:
     from veloz.backtest.ledger import Ledger
@@ -75,12 +75,12 @@ def run(args: argparse.Namespace) -> int:
             out=args.out and Path(args.out),
             paper=args.paper,
         )
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         raise CommandError(
             "Stopped.",
             code="stopped",
             hint="No result was kept; the same command begins the run again. In a terminal, q ends a run and keeps what it did.",
-            exit_code=EXIT_INTERRUPTED,
+            exit_code=exit_code_of(stop),
         ) from None
     answer["seconds"] = time.perf_counter() - begun
     for warning in answer["warnings"]:

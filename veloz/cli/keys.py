@@ -33,20 +33,18 @@ class Keys:
     def __init__(self) -> None:
         self.there = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
         self._before: list[Any] = []
-        self._handlers: dict[int, Any] = {}
+        self._on_return: Any = None  # what SIGCONT did before
 
     def __enter__(self) -> "Keys":
         if self.there:
             self._before = termios.tcgetattr(sys.stdin)
-            self._handlers[signal.SIGTERM] = signal.signal(signal.SIGTERM, _leave)
-            self._handlers[signal.SIGCONT] = signal.signal(signal.SIGCONT, lambda *_: self._take())
+            self._on_return = signal.signal(signal.SIGCONT, lambda *_: self._take())
             self._take()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.there:
-            for number, handler in self._handlers.items():
-                signal.signal(number, handler)
+            signal.signal(signal.SIGCONT, self._on_return)
             self._give_back()
 
     def _take(self) -> None:
@@ -73,10 +71,6 @@ class Keys:
             return sys.stdin.readline().strip()
         finally:
             self._take()
-
-
-def _leave(number: int, _: object) -> None:
-    raise SystemExit(128 + number)
 
 
 def read_place(text: str) -> tuple[int, int]:

@@ -5,10 +5,10 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from veloz.cli.outcome import (
     EXIT_FAILED_CHECK,
-    EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_USAGE,
     EXIT_WORLD,
@@ -16,6 +16,7 @@ from veloz.cli.outcome import (
     print_error,
     say,
 )
+from veloz.cli.stopping import ended_by_sigterm, exit_code_of
 
 # name, one line of help, module below veloz.cli. Each module has add_arguments(parser) and run(args) -> exit code.
 COMMANDS = (
@@ -32,6 +33,7 @@ COMMANDS = (
     ("config", "what a setting is and why", "config"),
     ("doctor", "is this machine fit for it", "doctor"),
 )
+HEED_SIGTERM = ("backtest", "optimize")
 GO_ON = ("ingest", "data", "optimize")  # commands that take up what they left, when they are run again
 
 
@@ -82,11 +84,12 @@ def run_command(argv: Sequence[str]) -> int:
 
         read_settings(args.set)  # a mistyped setting is told even by commands that would not ask for it
     module = next(module for name, _, module in COMMANDS if name == args.command)
-    return int(importlib.import_module(f"veloz.cli.{module}").run(args))
+    with ended_by_sigterm() if args.command in HEED_SIGTERM else nullcontext():
+        return int(importlib.import_module(f"veloz.cli.{module}").run(args))
 
 
 def main() -> None:
-    """Console script. Exit codes: 0 fine, 1 check failed, 2 usage, 3 the world failed, 74 journal frozen."""
+    """Console script. Exit codes: 0 fine, 1 check failed, 2 usage, 3 the world failed, 74 journal frozen, 130 and 143 stopped."""
     argv = sys.argv[1:]
     if not __debug__:
         say("veloz: will not run under `python -O`, which removes the checks it relies on. Start it without -O.")
@@ -99,12 +102,12 @@ def main() -> None:
             raise
         print_error(error, as_json=as_json)
         code = error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         goes_on = any(word in GO_ON for word in argv[:1])
         hint = "What was committed is safe; the same command continues." if goes_on else "Run the command again."
         stopped = CommandError("Stopped.", code="stopped", hint=hint)
         print_error(stopped, as_json=as_json)
-        code = EXIT_INTERRUPTED
+        code = exit_code_of(stop)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_OK

@@ -11,6 +11,7 @@ EXIT_USAGE = 2
 EXIT_WORLD = 3
 EXIT_FROZEN = 74
 EXIT_INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
+EXIT_TERMINATED = 143  # as it reports one that SIGTERM ended
 SECOND_NS = 10**9
 NANOS_MOMENT = 10**17  # 1973: from here on a number of nanoseconds is a date
 
