@@ -136,10 +136,18 @@ def test_a_run_of_which_no_order_got_through_says_so(tmp_path: Path) -> None:
     plan = make_plan(read_settings(QUIET), make_recording(tmp_path / "data", *RISING, body=SPOT))
     ledger = Ledger(plan.world)
     ledger.curve.append(Point(plan.begin_ns, 1, 0))
+    ledger.orders = 12
     ledger.refused["QTY_MAX"] += 12
     assert "the gate refused 12 and the venue rejected 0, most of them with QTY_MAX" in warnings_of(plan, ledger)[0]
     ledger.accepted = 1
     assert warnings_of(plan, ledger) == []
+
+
+def test_a_run_in_which_nobody_wanted_an_order_says_so(tmp_path: Path) -> None:
+    ledger, _, _ = played(tmp_path, "account.balances.USDT=1000")
+    plan = make_plan(read_settings(QUIET), tmp_path / "data")
+    (told,) = warnings_of(plan, ledger)
+    assert told.startswith("No strategy ever wanted an order: look at its parameters")
 
 
 def test_fees_of_another_asset_are_told_at_its_rate_of_the_end(tmp_path: Path) -> None:

@@ -493,6 +493,10 @@ def warnings_of(plan: "Plan", ledger: "Ledger") -> list[str]:
             "slippage are of those."
         )
     refused, rejected = sum(ledger.refused.values()), sum(ledger.rejected.values())
+    if not refused + rejected and not ledger.orders and not ledger.trades:
+        found.append(
+            "No strategy ever wanted an order: look at its parameters, and whether the data have what it goes by (a quoter wants a book)."
+        )
     if refused + rejected and not ledger.accepted and not ledger.trades:
         most, _ = (ledger.refused + ledger.rejected).most_common(1)[0]
         found.append(
