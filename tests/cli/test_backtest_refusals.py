@@ -166,6 +166,28 @@ def test_a_place_that_is_none(veloz: Run, world: Path, tmp_path: Path, words: li
     require_refusal(veloz, world, tmp_path, [config, *data, *placed], said)
 
 
+@pytest.mark.parametrize("text", ["", GOOD, "[data]\npath = []\n"])
+@pytest.mark.parametrize("words", [(), ("--paper",)])
+def test_where_no_data_are_named_none_are_taken(
+    veloz: Run, world: Path, tmp_path: Path, text: str, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "run.toml").write_text(text)
+    asked = [tmp_path / "run.toml", "--journal", tmp_path / "result", *words]
+    require_refusal(veloz, world, tmp_path, asked, "No data are named")
+
+
+def test_people_are_told_what_was_run_on(
+    veloz: Run, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    (tmp_path / "run.toml").write_text(GOOD)
+    for name, words in (("result", ()), ("paper", ("--paper",))):
+        asked = ["--data", world / "data", "--journal", tmp_path / name, *words]
+        ran = veloz("backtest", tmp_path / "run.toml", *asked)
+        (line,) = [line for line in ran.out.splitlines() if line.split()[1:3] == ["data", "│"]]
+        assert str(world / "data") in line
+
+
 def test_files_that_are_no_configuration(veloz: Run, world: Path, tmp_path: Path) -> None:
     for name, said in (("gone.toml", "no file"), ("folder", "no file"), ("bytes.py", "is no text")):
         words = [world / name, "--data", world / "data", "--journal", tmp_path / "result"]

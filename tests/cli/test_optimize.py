@@ -120,6 +120,8 @@ def test_without_a_table_and_without_a_file(veloz: Run, climbs: Path, tmp_path: 
     plain.write_text(BASE)
     assert "no table [optimize]" in veloz("optimize", plain, "--data", climbs).err
     assert "There is no file" in veloz("optimize", tmp_path / "none.toml").err
+    plain.write_text(CONFIG)
+    assert "No data are named" in veloz("optimize", plain).err
     plain.write_text("[optimize")
     assert "not valid TOML" in veloz("optimize", plain).err
 

@@ -125,7 +125,7 @@ _TYPES: Final = {
 }  # fmt: skip
 _NO: Final = Decimal(0)
 KEYS: Final = (
-    Key("data.path", [SAMPLE], "datasets by name, journals of recordings, or files that can be imported"),
+    Key("data.path", [], "datasets by name, journals of recordings, or files that can be imported; \"sample\": what comes with it"),
     Key("data.venue", "binance_usdm", "whose market a file is", among=tuple(VENUES)),
     Key("data.from", "", "first moment that counts, ISO 8601 or nanoseconds; empty: the first row"),
     Key("data.to", "", "last moment that counts; empty: the last row"),

@@ -252,7 +252,9 @@ def find_recording(words: Sequence[str], settings: Any, own: "Settings") -> Path
 
     inputs = [_input_of(word, settings, own.path("data_dir")) for word in words]
     if not all(words) or not words:
-        raise SettingsError("No data are named; give data.path or --data.")
+        raise SettingsError(
+            'No data are named; give data.path or --data ("sample": the recording that comes with the program).'
+        )
     for _, path in inputs:
         if not path.exists():
             raise SettingsError(f"There are no data at {path}; check data.path or --data.")
@@ -423,6 +425,7 @@ def _rehearse(settings: Any, recording: Path, first: int, last: int | None, plac
         "rows": played.desk.seq,
         "steps": played.steps,
         "config_hash": plan.settings.digest,
+        "data": plan.named.path,
         "data_hash": plan.named.head,
         "journal": str(place),
         "warnings": [f"The run ended early: {played.why}."] if played.why else [],
@@ -468,6 +471,7 @@ def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
         "shift_ns": plan.named.shift_ns,
         "gaps": [gap._asdict() for gap in gaps],
         "config_hash": plan.settings.digest,
+        "data": plan.named.path,
         "data_hash": plan.named.head,
         "refused": dict(ledger.refused),
         "rejected": dict(ledger.rejected),
