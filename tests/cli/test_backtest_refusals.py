@@ -176,6 +176,19 @@ def test_where_no_data_are_named_none_are_taken(
     require_refusal(veloz, world, tmp_path, asked, "No data are named")
 
 
+@pytest.mark.parametrize("word", ["strategy.half_spred=1", "strategy.name=quotr"])
+@pytest.mark.parametrize("words", [(), ("--paper",)])
+def test_a_misspelt_strategy_is_told_before_its_data_are_imported(
+    veloz: Run, short: Path, tmp_path: Path, word: str, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "run.toml").write_text(GOOD)
+    before = lying(tmp_path)
+    ran = veloz("backtest", tmp_path / "run.toml", "--data", short, "--set", word, *words)
+    assert ran.code == 2
+    assert "importing" not in ran.err
+    assert lying(tmp_path) == before
+
+
 def test_people_are_told_what_was_run_on(
     veloz: Run, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

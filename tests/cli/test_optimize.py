@@ -41,6 +41,7 @@ def config(tmp_path: Path) -> Path:
 def climbs(monkeypatch: pytest.MonkeyPatch, sample_journal: Path) -> Path:
     """The hill instead of backtests; the recording is looked at all the same."""
     monkeypatch.setattr(backtests, "opener_of", lambda text, path, *rest: _opener(path))
+    monkeypatch.setattr(backtests, "check_sweep", lambda *_: None)
     return sample_journal
 
 
@@ -115,6 +116,34 @@ def test_each_mistake_is_one_sentence(
     assert ran.out == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["optimize.space.strategy.half_spred={values=[1]}"], "nearest is half_spread"),
+        (["strategy.half_spred=1"], "nearest is half_spread"),
+        (["optimize.space.latency.entry={values=[1]}"], "nearest is latency.entry_ns"),
+        (["strategy.name=quotr"], "no strategy quotr"),
+        (["optimize.objective=net_pln"], "nearest is net_pnl"),
+        (["optimize.objective=markout_1s_bps"], "no trial tells"),
+        (["optimize.objective=slippage"], "no trial tells"),
+    ],
+)
+def test_what_is_misspelt_is_told_before_anything_is_imported_or_written(
+    veloz: Run, short: Path, tmp_path: Path, words: list[str], said: str
+) -> None:
+    file, out = tmp_path / "run.toml", tmp_path / "out"
+    file.write_text(
+        BASE + '[optimize]\nobjective = "net_pnl"\n[optimize.space]\n"strategy.qty" = { values = [0.01, 0.02] }\n'
+    )
+    settings = [part for word in words for part in ("--set", word)]
+    ran = veloz("optimize", file, "--data", short, "--out", out, "--json", *settings)
+    assert ran.code == 2, ran
+    assert said in f"{ran.json['error']['message']} {ran.json['error']['hint']}".replace("The nearest", "nearest")
+    assert ran.err == ""
+    assert not out.exists()
+    assert not (tmp_path / "data").exists()
+
+
 def test_without_a_table_and_without_a_file(veloz: Run, climbs: Path, tmp_path: Path) -> None:
     plain = tmp_path / "plain.toml"
     plain.write_text(BASE)
@@ -143,7 +172,7 @@ def test_who_stops_a_sweep_leaves_a_file_that_goes_on(
     script = tmp_path / "slow.py"
     script.write_text(
         "import sys\nfrom tests.backtest.optimizer.hill import hill\nfrom veloz.backtest.optimizer import backtests\n"
-        "backtests.opener_of = lambda *rest: hill(sleep_s=0.5)\n"
+        "backtests.opener_of = lambda *rest: hill(sleep_s=0.5)\nbacktests.check_sweep = lambda *rest: None\n"
         "from veloz.cli.main import main\nif __name__ == '__main__':\n    main()\n"
     )
     words = ["optimize", str(config), "--data", str(climbs), "--out", str(tmp_path / "out"), "--json"]

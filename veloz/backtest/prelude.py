@@ -27,7 +27,7 @@ from veloz.engine.step import Body
 from veloz.instruments.instrument import VERSION_FIRST, Instrument
 from veloz.instruments.units import INT64_MAX, read_decimal
 from veloz.risk.limits import LimitsError, Numbering, read_limits, seed
-from veloz.strategies.loader import Library, Refused
+from veloz.strategies.loader import Code, Library, Refused
 from veloz.strategies.parameters import convert
 from veloz.strategies.sdk import Param
 
@@ -276,15 +276,20 @@ def strategy_rows(
     return rows
 
 
-def _check_params(library: Library, code: str, runs: Runs, instruments: Sequence[Instrument]) -> None:
-    made = library.newest(code)
-    assert made is not None, code
-    declared = [param.name for param in made.made.params]
+def require_params(code: Code, runs: Runs) -> None:
+    """See that a strategy has the parameters that are named, whatever they are set to. Raises SettingsError."""
+    declared = [param.name for param in code.made.params]
     for name in runs.params:
         if name not in declared:
             near = difflib.get_close_matches(name, declared, n=1, cutoff=0.4)
             known = f"the nearest is {near[0]}" if near else f"there are {', '.join(declared) or 'none'}"
             raise SettingsError(f"Strategy {runs.name} has no parameter {name}; {known}.")
+
+
+def _check_params(library: Library, code: str, runs: Runs, instruments: Sequence[Instrument]) -> None:
+    made = library.newest(code)
+    assert made is not None, code
+    require_params(made, runs)
     scales = [(each.price_scale, each.qty_scale) for each in instruments]
     for param in made.made.params:
         _check_value(runs, param, scales)

@@ -160,7 +160,7 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Mapping[str, Any], p
         elif name.startswith(_FREE[2]):
             rates[_asset_of(name, _FREE[2], where)] = Key(name, _NO, "", above=True).accept(value, where)
         else:
-            raise SettingsError(f"{where} sets {name}, which is no setting{_way_out(name)}.")
+            require_setting(name, where)
     strategies = _strategies(listed["strategies"], params, path) or (
         Runs(_label(values["strategy.name"]), values["strategy.name"], FORMS[values["strategy.form"]], (), params),
     )
@@ -169,6 +169,12 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Mapping[str, Any], p
     settings = Settings(values, strategies, balances, path.parent, rates, instruments, accounts)
     _check(settings)
     return settings
+
+
+def require_setting(name: str, where: str) -> None:
+    """See that there is a setting of this name, or may be one. Raises SettingsError."""
+    if name not in BY_NAME and not name.startswith(_FREE):
+        raise SettingsError(f"{where} sets {name}, which is no setting{_way_out(name)}.")
 
 
 def _asset_of(name: str, prefix: str, where: str) -> str:

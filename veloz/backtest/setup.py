@@ -12,7 +12,7 @@ from journal import Reader, View
 from veloz.backtest.desk import Desk
 from veloz.backtest.feed import Feed, Survey, survey
 from veloz.backtest.keys import SettingsError
-from veloz.backtest.prelude import Named, strategy_rows, world_rows
+from veloz.backtest.prelude import Named, require_params, strategy_rows, world_rows
 from veloz.backtest.prices import Ladder, ladders_of
 from veloz.backtest.runner import Run, Sink, Venue, Watcher
 from veloz.backtest.settings import Settings
@@ -259,6 +259,24 @@ def library_of(settings: Settings) -> tuple[Library, dict[str, str]]:
         return _library_of(tuple(sources.items())), sources
     except Refused as error:
         raise SettingsError(f"{str(error).rstrip('.')}.") from None
+
+
+def check_strategies(settings: Settings) -> None:
+    """See what needs no data: that the code of the strategies is at hand, and has the parameters that are named.
+
+    Raises:
+        SettingsError: It has not.
+        OSError: A file is there, and nobody lets us read it.
+    """
+    library, _ = library_of(settings)
+    for each in settings.strategies:
+        try:
+            library.body_of(each.full_code)
+        except Refused as error:
+            raise SettingsError(f"{str(error).rstrip('.')}.") from None
+        code = library.newest(each.full_code)
+        assert code is not None, each
+        require_params(code, each)
 
 
 @lru_cache(maxsize=LIBRARIES_MAX)

@@ -131,7 +131,7 @@ def run_backtest(
     from veloz.backtest.port import rules_of
     from veloz.backtest.result import Taken, require_free
     from veloz.backtest.settings import read_file
-    from veloz.backtest.setup import make_plan
+    from veloz.backtest.setup import check_strategies, make_plan
     from veloz.cli.progress import waiting
     from veloz.daemon.config import read_settings
 
@@ -141,6 +141,7 @@ def run_backtest(
             raise SettingsError(f"There is no file {config}; the program comes with configs/quoter.toml.")
         settings = read_file(config, overrides)
         rules_of(settings)
+        check_strategies(settings)
         if journal:
             require_free(journal)
         recording = find_recording(list(data) or settings["data.path"], settings, own)

@@ -75,7 +75,7 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
         SweepError, SettingsError: Something is.
     """
     from veloz.backtest.keys import SettingsError
-    from veloz.backtest.optimizer.backtests import opener_of
+    from veloz.backtest.optimizer.backtests import check_sweep, opener_of
     from veloz.backtest.optimizer.plan import read_plan
     from veloz.backtest.settings import read_settings
     from veloz.cli.backtest import find_recording, split_overrides
@@ -93,6 +93,7 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{config} is not valid TOML: {error}; mend it.") from None
     plan = read_plan(_overridden(table.get("optimize"), sweeps))
+    check_sweep(plan, text, overrides, config)
     settings = read_settings(text, overrides, config)
     recording = find_recording(list(data) or settings["data.path"], settings, own)
     overrides += _moments(settings)

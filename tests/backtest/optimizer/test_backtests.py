@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.backtest.woken import QUOTER
-from veloz.backtest.optimizer.backtests import head_of, open_backtests, opener_of, returns_of
+from veloz.backtest.optimizer.backtests import OBJECTIVES, UNTOLD, head_of, open_backtests, opener_of, returns_of
 from veloz.backtest.optimizer.pool import Inline, Pool
 from veloz.backtest.optimizer.trial import Done, Job, Opener, Refused, SweepError
 
@@ -51,6 +51,8 @@ def test_an_outcome_tells_what_a_run_came_to(opener: Opener) -> None:
     outcome = work.run(JOBS[0].settings, 0)
     assert len(outcome.returns) == 32
     assert outcome.value("fills") is not None
+    assert outcome.metrics.keys() == {*OBJECTIVES, *UNTOLD}
+    assert not [name for name in UNTOLD if outcome.value(name) is not None]
     total = float(outcome.metrics["net_pnl"]) / float(outcome.metrics["equity_start"])
     assert sum(outcome.returns) == pytest.approx(total, rel=1e-9)
     assert work.config_hash(JOBS[0].settings) != work.config_hash(JOBS[1].settings)

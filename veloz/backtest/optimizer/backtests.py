@@ -5,6 +5,7 @@ that names where the recording lies.
 """
 
 import contextlib
+import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,17 +15,20 @@ from typing import Any, Final
 import numpy as np
 
 from journal import Reader
+from veloz.backtest.definitions import DEFINITIONS
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.ending import outcome_of
 from veloz.backtest.feed import Survey, survey
-from veloz.backtest.keys import SettingsError
+from veloz.backtest.keys import BY_NAME, SettingsError
 from veloz.backtest.ledger import Ledger
 from veloz.backtest.metrics import measure
+from veloz.backtest.optimizer import plan as sweeps
 from veloz.backtest.optimizer.trial import Opener, Outcome, Params, Refused, SweepError, digest_of, words_of
+from veloz.backtest.outcome import HORIZONS_S
 from veloz.backtest.port import rules_of
 from veloz.backtest.result import Digest
-from veloz.backtest.settings import Settings, read_settings
-from veloz.backtest.setup import Plan, make_plan
+from veloz.backtest.settings import Settings, read_settings, require_setting
+from veloz.backtest.setup import Plan, check_strategies, make_plan
 from veloz.backtest.valued import next_look_ns, unvalued_of
 from veloz.backtest.walk import Seat
 from veloz.backtest.world import World
@@ -45,6 +49,11 @@ ROOMS: Final = (
     "backtest",
 )
 FIGURES: Final = ("orders", "fills", "realized", "unrealized", "cash", "equity_start", "equity_end")
+# What trials never tell: it asks for the market beside executions.
+UNTOLD: Final = ("slippage", *(f"markout_{seconds}s_bps" for seconds in HORIZONS_S))
+OBJECTIVES: Final = tuple(
+    dict.fromkeys(name for name in (*FIGURES, *(each.name for each in DEFINITIONS)) if name not in UNTOLD)
+)
 SURVEYS_MAX: Final = 64
 WARM_ROWS: Final = 4_096  # run once when a process begins, so that the first trial finds everything loaded
 
@@ -220,6 +229,34 @@ def head_of(data: Path) -> str:
 def open_backtests(**context: Any) -> Backtests:
     """What every process of a sweep calls."""
     return Backtests(**context)
+
+
+def check_sweep(plan: sweeps.Plan, text: str, overrides: Sequence[str], path: Path) -> None:
+    """See that there is everything a sweep names, as far as that can be known without data and without a run.
+
+    Args:
+        plan: What is to be searched.
+        text, overrides, path: As of `opener_of`.
+
+    Raises:
+        SweepError, SettingsError: A setting, a parameter or the objective is none.
+        OSError: A strategy's file is there, and nobody lets us read it.
+    """
+    _check_objective(plan.said["objective"])
+    names = [each.key for each in plan.space.dimensions]
+    for name in names:
+        require_setting(name, "optimize.space")
+    settings = read_settings(text, [*overrides, *(f"{name}=1" for name in names if name not in BY_NAME)], path)
+    if "strategy.name" not in names:  # else each trial has a strategy of its own
+        check_strategies(settings)
+
+
+def _check_objective(name: str) -> None:
+    if name in OBJECTIVES:
+        return
+    near = difflib.get_close_matches(name, OBJECTIVES, n=1, cutoff=0.4)
+    way = f"the nearest is {near[0]}" if near else f"there are {', '.join(sorted(OBJECTIVES))}"
+    raise SweepError(f"optimize.objective is {name}, which no trial tells; {way}.")
 
 
 def opener_of(text: str, path: Path, overrides: Sequence[str], data: Path, periods: int) -> Opener:
