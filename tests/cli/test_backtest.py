@@ -182,6 +182,31 @@ def test_lines_that_are_missing_in_a_recording_are_a_gap_in_both_reports(
     assert "depth messages are missing" in Path(told["report"]).read_text()
 
 
+def test_nothing_is_run_on_a_damaged_file_and_a_dataset_of_one_warns(
+    veloz: Run, quoter: Path, short: Path, tmp_path: Path
+) -> None:
+    file, result = tmp_path / "cut.gz", tmp_path / "result"
+    file.write_bytes(short.read_bytes()[: short.stat().st_size * 2 // 3])
+    for _ in range(2):
+        ran = veloz("backtest", quoter, "--data", file, "--journal", result, "--json")
+        error = ran.json["error"]
+        assert (ran.code, error["code"]) == (2, "damaged_input")
+        assert f"{file} is damaged: " in error["message"]
+        assert "`veloz data import FILE`" in error["hint"]
+        assert not result.exists()
+        assert not [*(tmp_path / "data" / "datasets").iterdir()]
+    assert veloz("data", "import", file, "--venue", "binance_usdm", "--name", "half").code == 1
+    for paper in ([], ["--paper"]):
+        place = tmp_path / f"result-{len(paper)}"
+        ran = veloz("backtest", quoter, "--data", "half", "--journal", place, *paper, "--json")
+        assert ran.code == 0
+        (warning,) = [each for each in ran.json["warnings"] if "damaged" in each]
+        assert "cut.gz was damaged when the data were taken from it" in warning
+        assert warning in ran.err
+        if not paper:
+            assert warning in json.loads(Path(ran.json["report_json"]).read_text())["warnings"]
+
+
 def test_runs_that_begin_at_once_take_places_of_their_own(tmp_path: Path) -> None:
     with _claimed(None, tmp_path / "runs", "one") as first, _claimed(None, tmp_path / "runs", "one") as second:
         assert first != second

@@ -1,9 +1,11 @@
 """`veloz data`: datasets are made once, known by their head hash, examined, and written as Parquet."""
 
 import errno
+import gzip
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,6 +44,55 @@ def test_a_dataset_is_made_once_and_known_by_its_hash(veloz: Run, tmp_path: Path
     shown = veloz("data", "list")
     assert "AAA_USDT-1m" in shown.out
     assert shown.code == 0
+
+
+def test_a_dataset_of_a_damaged_file_says_so_until_the_file_is_mended(veloz: Run, short: Path, tmp_path: Path) -> None:
+    file, sound = tmp_path / "cut.gz", short.read_bytes()
+    words = ("data", "import", file, "--venue", "binance_usdm", "--json", *QUIET)
+
+    def ask() -> Any:
+        (one,) = veloz("data", "info", "cut", "--json").json["datasets"]
+        (source,) = one["sources"]
+        return source["whole"], source["damage"]
+
+    file.write_bytes(sound[: len(sound) // 2])
+    for _ in range(2):
+        ran = veloz(*words)
+        (damaged,) = ran.json["damaged"]
+        (said,) = [line for line in ran.err.splitlines() if "damaged" in line]
+        assert ran.code == 1
+        assert f"{file} is damaged: {damaged['reason']}; its first {damaged['frames']:,} messages were taken" in said
+        assert f"byte {damaged['bytes']:,}" in said
+        assert "Get it once more" in said
+        assert 0 < damaged["frames"] < 1_200
+        assert ask() == (False, damaged["reason"])
+    file.write_bytes(sound)
+    ran = veloz(*words)
+    assert (ran.code, ran.json["damaged"], "damaged" in ran.err) == (0, [], False)
+    assert ask() == (True, None)
+    file.write_bytes(sound[:-4])
+    assert veloz(*words).json["added"]["frames"] == 0
+    assert not ask()[0], "all of its messages are in, and nobody can tell"
+    file.write_bytes(sound)
+    assert veloz(*words).code == 0
+    assert ask() == (True, None)
+
+
+def test_a_shorter_copy_that_is_damaged_says_nothing_of_the_longer_one(tmp_path: Path, veloz: Run) -> None:
+    lines = [
+        f"{1_700_000_040_000 + MINUTE * k},5,6,4,5.5,1,{1_700_000_099_999 + MINUTE * k},5,1,1,5,0\n" for k in range(60)
+    ]
+    packed = [gzip.compress("".join(lines[:n]).encode()) for n in (30, 60)]
+    file = tmp_path / "BTCUSDT-1m-2024-12.csv.gz"
+    words = ("data", "import", file, "--venue", "binance_usdm", "--name", "bars", "--json", *QUIET)
+    for text in packed:
+        file.write_bytes(text)
+        assert veloz(*words).code == 0
+    file.write_bytes(packed[0][:-4])
+    ran = veloz(*words)
+    assert (ran.code, ran.json["added"]["frames"]) == (1, 0)
+    (one,) = veloz("data", "info", "bars", "--json").json["datasets"]
+    assert [(source["whole"], source["damage"]) for source in one["sources"]] == [(True, None)]
 
 
 def test_what_is_missing_is_told(veloz: Run, tmp_path: Path) -> None:

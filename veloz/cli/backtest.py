@@ -297,7 +297,7 @@ def _sample(venue: str) -> Path:
 
 def _import(inputs: Sequence[tuple[str, Path]], settings: Any, own: "Settings") -> Path:
     """A dataset of the files: made once, found again by what is in them."""
-    from veloz.cli.ingest import ingest_files
+    from veloz.cli.ingest import describe_damage, ingest_files
 
     paths = [path for _, path in inputs]
     name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in paths[0].name.partition(".")[0])
@@ -308,7 +308,13 @@ def _import(inputs: Sequence[tuple[str, Path]], settings: Any, own: "Settings") 
         there = place.exists()
         try:
             with new_journal(place):
-                ingest_files(list(inputs), place, given=_given(paths, settings), unsafe_fs=True)
+                answer = ingest_files(list(inputs), place, given=_given(paths, settings), unsafe_fs=True)
+            if answer["damaged"]:
+                raise CommandError(
+                    f"Nothing was run on damaged data: {describe_damage(answer['damaged'][0])}, and given up again.",
+                    code="damaged_input",
+                    hint="Get it once more; or take what is sound in it by `veloz data import FILE`, and give --data the dataset's name.",
+                )
         except CommandError:
             if not there:
                 shutil.rmtree(place, ignore_errors=True)
@@ -409,6 +415,7 @@ def _rehearse(settings: Any, recording: Path, first: int, last: int | None, plac
     """Play it to a run on paper."""
     from veloz.backtest.ledger import Ledger
     from veloz.daemon.paper import plan_rehearsal, rehearse
+    from veloz.ingest.datasets import tell_damage
     from veloz.reducers.state import state_hash
 
     plan = plan_rehearsal(settings, recording, first, last)
@@ -429,7 +436,7 @@ def _rehearse(settings: Any, recording: Path, first: int, last: int | None, plac
         "data": plan.named.path,
         "data_hash": plan.named.head,
         "journal": str(place),
-        "warnings": [f"The run ended early: {played.why}."] if played.why else [],
+        "warnings": [*tell_damage(recording), *([f"The run ended early: {played.why}."] if played.why else [])],
     }
 
 
@@ -446,6 +453,7 @@ def _warm_run(plan: "Plan") -> None:
 def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
     """The keys of the command's JSON that a run itself gives."""
     from veloz.backtest.ledger import gaps_of
+    from veloz.ingest.datasets import tell_damage
     from veloz.reducers.state import state_hash
 
     figures, progress = ledger.figures(played.desk), played.progress
@@ -476,7 +484,11 @@ def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
         "data_hash": plan.named.head,
         "refused": dict(ledger.refused),
         "rejected": dict(ledger.rejected),
-        "warnings": [*_warnings(plan, played, len(gaps), ledger.disabled), *warnings_of(plan, ledger)],
+        "warnings": [
+            *tell_damage(plan.data),
+            *_warnings(plan, played, len(gaps), ledger.disabled),
+            *warnings_of(plan, ledger),
+        ],
     }
 
 

@@ -1,6 +1,7 @@
 """`veloz ingest`: append captures to a journal."""
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 def ingest_as_said(
     args: argparse.Namespace, inputs: list[tuple[str, Path]], path: Path, *, unsafe_fs: bool = False
 ) -> dict[str, Any]:
-    """Ingest as the words of `add_instrument_words` ask for it, and say each warning."""
+    """Ingest as the words of `add_instrument_words` ask for it; say each warning, and what was damaged."""
     answer = ingest_files(
         inputs,
         path,
@@ -93,7 +94,17 @@ def ingest_as_said(
     )
     for warning in answer["warnings"]:
         say(f"veloz: {warning}")
+    for each in answer["damaged"]:
+        say(f"veloz: {describe_damage(each)}. Get it once more and give the same command: it goes on from there.")
     return answer
+
+
+def describe_damage(damaged: Mapping[str, Any]) -> str:
+    """What is wrong with a file, and up to where it was taken."""
+    told, frames = f"{damaged['file']} is damaged: {damaged['reason']}", damaged["frames"]
+    if not frames:
+        return f"{told}; nothing of it was taken"
+    return f"{told}; its first {frames:,} messages were taken, which end at byte {damaged['bytes']:,} of what it unpacks to"
 
 
 def ingest_files(

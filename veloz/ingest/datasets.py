@@ -8,8 +8,9 @@ from veloz.history.gaps import GapFinder, find_gaps
 from veloz.history.names import read_catalogue
 from veloz.history.results import read_naming
 from veloz.history.summary import count_kinds
+from veloz.ingest.faults import IngestError
 from veloz.ingest.progress import Record, read_records
-from veloz.ingest.tally import FIRST_TS, LAST_TS, RECORDS
+from veloz.ingest.tally import FIRST_TS, FRAMES, LAST_TS, RECORDS
 
 FILE: Final = "data.mdb"
 
@@ -77,8 +78,24 @@ def _source(record: Record) -> dict[str, Any]:
         "sha256": record.digest.hex(),
         "bytes": record.size,
         "records": record.sums[RECORDS] if len(record.sums) > RECORDS else 0,
-        "whole": record.whole,
+        "whole": record.whole and not record.damage,
+        "damage": record.damage or None,
     }
+
+
+def tell_damage(path: Path) -> list[str]:
+    """A sentence of each file that was damaged when a journal took it; none of a journal that took no files."""
+    with Reader.open(path) as reader, reader.view() as view:
+        try:
+            records = read_records(view)
+        except IngestError as error:
+            return [str(error)]
+    return [
+        f"{one.name} was damaged when the data were taken from it: {one.damage}. They hold its first {one.sums[FRAMES]:,} messages "
+        "and nothing behind them; get it once more and import it into the same dataset."
+        for one in records
+        if one.damage
+    ]
 
 
 def largest(finder: GapFinder, names: dict[int, str], many: int = 10) -> list[dict[str, Any]]:

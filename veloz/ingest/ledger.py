@@ -6,6 +6,7 @@ from collections import Counter, deque
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from veloz.contracts.codes import Market
 from veloz.contracts.registry import BY_NUMBER, UNKNOWN
@@ -78,6 +79,7 @@ class Ledger:
             self.scales[instrument.number] = instrument.scales
         self._digests = [_Digest(one.feed.offset, one.hasher, b"") for one in inputs]
         self._earlier = [_ends(one.record) for one in inputs]
+        self._records = [one.record for one in inputs]
         self._heads = [(one.record.head_size, one.record.head_digest) if one.record else (0, b"") for one in inputs]
         for ix, one in enumerate(inputs):
             if one.record is not None:
@@ -136,6 +138,7 @@ class Ledger:
         for ix in touched:
             at = b - 1 if len(touched) == 1 else a + int(np.flatnonzero(feed_ix == ix)[-1])
             record = self._record(ix, int(load.line_end[at]), int(load.key_ns[at]), int(load.strays[at]))
+            self._records[ix] = record
             meta[record.key] = seal(record)
         if len(self._inputs) > 1:
             group = self._group()
@@ -181,6 +184,20 @@ class Ledger:
             unknown_names=dict(self.unknown_names[ix]),
             chains=dump_chain(self.chain[ix]),
         )
+
+    def mark_damage(self) -> dict[bytes, bytes | None]:
+        """When all inputs are read: what must stand in `meta` of those that ended otherwise than their records say."""
+        meta: dict[bytes, bytes | None] = {}
+        for ix, (one, record) in enumerate(zip(self._inputs, self._records, strict=True)):
+            if record is not None and not one.older and record.damage != one.feed.damage:
+                self._records[ix] = marked = replace(record, damage=one.feed.damage)
+                meta[marked.key] = seal(marked)
+        return meta
+
+    def taken(self) -> list[tuple[int, int]]:
+        """Frames of each input, and the unpacked bytes of it, that are in."""
+        sizes = [record.size if record else 0 for record in self._records]
+        return [(int(frames), size) for frames, size in zip(self.sums[:, tally.FRAMES], sizes, strict=True)]
 
     def _group(self) -> Group:
         members = [

@@ -33,12 +33,14 @@ class Input:
     record: What the journal knows of it; None when it is new.
     hasher: sha256 of the bytes that are in.
     notes: What a person should read of it, to be put behind its name.
+    older: A longer copy of it is in: nothing that is wrong with this one says anything of what is in.
     """
 
     feed: Feed
     record: Record | None
     hasher: Any
     notes: list[str] = field(default_factory=list)
+    older: bool = False
 
 
 @dataclass
@@ -253,7 +255,7 @@ def plan_input(venue: str, path: Path, head: bytes, records: list[Record], fmt: 
         return Input(feed, None, hashlib.sha256(), follow(path, source))
     pieces = iter(()) if known.at_end else skip_bytes(read_trusted(path, meter.add), record.size)
     feed = Feed(path, pieces, record.source, record.size, record.key_ns, record.stray_lines)
-    return Input(feed, record, known.hasher, [] if known.at_end else follow(path, record.source))
+    return Input(feed, record, known.hasher, [] if known.at_end else follow(path, record.source), known.older)
 
 
 def _first_damage(path: Path) -> str:

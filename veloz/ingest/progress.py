@@ -49,6 +49,7 @@ class Record(msgspec.Struct, kw_only=True):
     stray_lines: int = 0
     rows_in: int = 0  # tables: rows of it that are in; its size and digest are of the whole file then
     whole: bool = True  # tables: False until the last of its rows is in
+    damage: str = ""  # why the file ended before its time when it was last taken; empty: it did not
     kinds: dict[int, int] = {}
     sums: list[int] = []  # columns of tally
     unknown_names: dict[str, int] = {}
@@ -236,6 +237,7 @@ class Recognition:
         self.record: Record | None = None
         self.hasher = hashlib.sha256()
         self.at_end = False  # whether all of the input is in
+        self.older = False  # whether it ends where an ingest before the latest one did: the record is of a longer copy
         self._recognise([record for record in records if record.size])
 
     def _recognise(self, records: list[Record]) -> None:
@@ -264,7 +266,7 @@ class Recognition:
             if record_of_end := ends.get((size, hasher.digest())):
                 older = record_of_end, size
         if self.record is None and older is not None and older[1] == at:
-            self.record, self.at_end = older[0], not self._damaged
+            self.record, self.at_end, self.older = older[0], not self._damaged, True
         elif self.record is not None and self.record.size == at:
             self.at_end = not self._held and not self._next() and not self._damaged
 

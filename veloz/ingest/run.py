@@ -41,7 +41,10 @@ Progress = Callable[[int, int], None]  # packed bytes read, of how many
 
 @dataclass(frozen=True)
 class Result:
-    """What an ingest did. Totals are of the files given, over all ingests they were part of; `added` is of this one."""
+    """What an ingest did. Totals are of the files given, over all ingests they were part of; `added` is of this one.
+
+    Of a damaged file, `frames` and `bytes` (unpacked) say how much of it is in.
+    """
 
     frames: int
     records: int
@@ -56,7 +59,7 @@ class Result:
     head_hash: str
     seconds: float
     added: dict[str, int]
-    damaged: list[dict[str, str]]
+    damaged: list[dict[str, Any]]
     warnings: list[str]
 
     @property
@@ -171,17 +174,22 @@ def result_of(
     Raises:
         IngestError: There was no message in any input.
     """
-    damaged = [*plan.damaged, *((one.feed.path, one.feed.damage) for one in plan.inputs if one.feed.damage)]
+    damaged = [(path, reason, (0, 0)) for path, reason in plan.damaged]
+    for one, taken in zip(plan.inputs, ledger.taken(), strict=True):
+        damaged += [(one.feed.path, one.feed.damage, taken)] if one.feed.damage else []
     totals = ledger.totals()
     if not totals["frames"]:
-        raise nothing_found(damaged, pairs)
+        raise nothing_found([(path, reason) for path, reason, _ in damaged], pairs)
     return Result(
         **totals,
         head_seq=head[0],
         head_hash=head[1].hex(),
         seconds=time.perf_counter() - begun,
         added=ledger.added,
-        damaged=[{"file": str(file), "reason": reason} for file, reason in damaged],
+        damaged=[
+            {"file": str(file), "reason": reason, "frames": frames, "bytes": size}
+            for file, reason, (frames, size) in damaged
+        ],
         warnings=plan.warnings,
     )
 
@@ -251,13 +259,18 @@ class Job:
         """Read, decode and append all that is not in yet. The journal is only opened for writing when there is something."""
         with Ahead(merge_feeds(self._feeds, self._number_next), LOADS_AHEAD) as loads:
             first = next(loads, None)
-            if first is None:
+            marks = {} if first else self._ledger.mark_damage()
+            if first is None and not marks:
                 return
             with Writer.open(self._path, map_size_bytes=map_size_bytes, bulk=True, unsafe_fs=True) as writer:
                 check_untouched(self._path, writer.head_seq, self._head_seq)
-                self._append(first, writer)
-                for load in loads:
-                    self._append(load, writer)
+                if first is not None:
+                    self._append(first, writer)
+                    for load in loads:
+                        self._append(load, writer)
+                    marks = self._ledger.mark_damage()
+                if marks:
+                    writer.put_meta(marks)
 
     def _append(self, load: Load, writer: Writer) -> None:
         for ix in load.begun:
