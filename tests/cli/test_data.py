@@ -59,7 +59,7 @@ def test_a_dataset_of_a_damaged_file_says_so_until_the_file_is_mended(veloz: Run
     for _ in range(2):
         ran = veloz(*words)
         (damaged,) = ran.json["damaged"]
-        (said,) = [line for line in ran.err.splitlines() if "damaged" in line]
+        (said,) = [line for line in ran.err.splitlines() if "is damaged: " in line]
         assert ran.code == 1
         assert f"{file} is damaged: {damaged['reason']}; its first {damaged['frames']:,} messages were taken" in said
         assert f"byte {damaged['bytes']:,}" in said
@@ -68,7 +68,7 @@ def test_a_dataset_of_a_damaged_file_says_so_until_the_file_is_mended(veloz: Run
         assert ask() == (False, damaged["reason"])
     file.write_bytes(sound)
     ran = veloz(*words)
-    assert (ran.code, ran.json["damaged"], "damaged" in ran.err) == (0, [], False)
+    assert (ran.code, ran.json["damaged"], "is damaged: " in ran.err) == (0, [], False)
     assert ask() == (True, None)
     file.write_bytes(sound[:-4])
     assert veloz(*words).json["added"]["frames"] == 0
