@@ -453,7 +453,6 @@ def _warm_run(plan: "Plan") -> None:
 def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
     """The keys of the command's JSON that a run itself gives."""
     from veloz.backtest.ledger import gaps_of
-    from veloz.ingest.datasets import tell_damage
     from veloz.reducers.state import state_hash
 
     figures, progress = ledger.figures(played.desk), played.progress
@@ -484,11 +483,7 @@ def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
         "data_hash": plan.named.head,
         "refused": dict(ledger.refused),
         "rejected": dict(ledger.rejected),
-        "warnings": [
-            *tell_damage(plan.data),
-            *_warnings(plan, played, len(gaps), ledger.disabled),
-            *warnings_of(plan, ledger),
-        ],
+        "warnings": [*_warnings(plan, played, len(gaps), ledger.disabled), *warnings_of(plan, ledger)],
     }
 
 
@@ -554,7 +549,9 @@ def _unprinted(plan: "Plan") -> list[str]:
 
 
 def _warnings(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -> list[str]:
-    found = []
+    from veloz.ingest.datasets import tell_damage
+
+    found = tell_damage(plan.data)
     if plan.named.shift_ns:
         least = plan.found.least_lag_ns(each.number for each in plan.world.traded)
         found.append(
