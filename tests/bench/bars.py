@@ -153,7 +153,7 @@ def play(data: Path, folder: Path, streamed: Streamed | None = None) -> Lap:
     plan = make_plan(read_settings(SETTINGS, [], folder / "bars.toml"), data)
     make_driven_run(plan, Nothing()).play(events=50)
     run, most, seconds, over = make_driven_run(plan, Nothing()), 0, 0.0, False
-    run.feed = streamed or run.feed
+    run.hand.feed = streamed or run.hand.feed
     while not over:
         begun = time.process_time()
         over = run.play(events=256)

@@ -43,7 +43,11 @@ def nursery() -> Iterator[Nursery]:
 
 
 def unchanging(said: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in said.items() if key not in MAY_DIFFER}
+    kept = {key: value for key, value in said.items() if key not in MAY_DIFFER}
+    kept["warnings"] = [
+        each for each in said["warnings"] if " are free under " not in each
+    ]  # how full the disk is, and where
+    return kept
 
 
 def make_whole(nursery: Nursery, words: list[str], path: Path) -> Whole:
