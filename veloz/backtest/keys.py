@@ -66,6 +66,12 @@ def nearest(word: str, known: Sequence[str]) -> str:
     return f"; did you mean {near[0]}?".rstrip("?") if near else ""
 
 
+def told_among(word: str, known: Sequence[str]) -> str:
+    """The same where all that are known may be listed: the nearest, or all there are."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
+    return f"the nearest is {near[0]}" if near else f"there are {', '.join(known) or 'none'}"
+
+
 @dataclass(frozen=True)
 class Key:
     """One setting: its default, whose type it has, and what it is for."""

@@ -4,7 +4,6 @@ The recording's own instruments are taken as they were when it began, with what 
 strategies, at the smallest stamp of the data.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +12,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from veloz.backtest.keys import SettingsError, ppm_of
+from veloz.backtest.keys import SettingsError, ppm_of, told_among
 from veloz.backtest.schedules import count_of, read_brackets
 from veloz.backtest.settings import Runs, Settings
 from veloz.backtest.world import Account, Asset, Traded, World, exact_of
@@ -281,9 +280,7 @@ def require_params(code: Code, runs: Runs) -> None:
     declared = [param.name for param in code.made.params]
     for name in runs.params:
         if name not in declared:
-            near = difflib.get_close_matches(name, declared, n=1, cutoff=0.4)
-            known = f"the nearest is {near[0]}" if near else f"there are {', '.join(declared) or 'none'}"
-            raise SettingsError(f"Strategy {runs.name} has no parameter {name}; {known}.")
+            raise SettingsError(f"Strategy {runs.name} has no parameter {name}; {told_among(name, declared)}.")
 
 
 def _check_params(library: Library, code: str, runs: Runs, instruments: Sequence[Instrument]) -> None:

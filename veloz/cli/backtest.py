@@ -297,7 +297,7 @@ def _sample(venue: str) -> Path:
 
 def _import(inputs: Sequence[tuple[str, Path]], settings: Any, own: "Settings") -> Path:
     """A dataset of the files: made once, found again by what is in them."""
-    from veloz.cli.ingest import describe_damage, ingest_files
+    from veloz.cli.ingest import ingest_files
 
     paths = [path for _, path in inputs]
     name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in paths[0].name.partition(".")[0])
@@ -311,7 +311,7 @@ def _import(inputs: Sequence[tuple[str, Path]], settings: Any, own: "Settings") 
                 answer = ingest_files(list(inputs), place, given=_given(paths, settings), unsafe_fs=True)
             if answer["damaged"]:
                 raise CommandError(
-                    f"Nothing was run on damaged data: {describe_damage(answer['damaged'][0])}, and given up again.",
+                    "Nothing was run: {file} is damaged: {reason}.".format(**answer["damaged"][0]),
                     code="damaged_input",
                     hint="Get it once more; or take what is sound in it by `veloz data import FILE`, and give --data the dataset's name.",
                 )

@@ -5,7 +5,6 @@ that names where the recording lies.
 """
 
 import contextlib
-import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -19,7 +18,7 @@ from veloz.backtest.definitions import DEFINITIONS
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.ending import outcome_of
 from veloz.backtest.feed import Survey, survey
-from veloz.backtest.keys import BY_NAME, SettingsError
+from veloz.backtest.keys import BY_NAME, SettingsError, told_among
 from veloz.backtest.ledger import Ledger
 from veloz.backtest.metrics import measure
 from veloz.backtest.optimizer import plan as sweeps
@@ -242,21 +241,16 @@ def check_sweep(plan: sweeps.Plan, text: str, overrides: Sequence[str], path: Pa
         SweepError, SettingsError: A setting, a parameter or the objective is none.
         OSError: A strategy's file is there, and nobody lets us read it.
     """
-    _check_objective(plan.said["objective"])
+    objective = plan.said["objective"]
+    if objective not in OBJECTIVES:
+        way = told_among(objective, sorted(OBJECTIVES))
+        raise SweepError(f"optimize.objective is {objective}, which no trial tells; {way}.")
     names = [each.key for each in plan.space.dimensions]
     for name in names:
         require_setting(name, "optimize.space")
     settings = read_settings(text, [*overrides, *(f"{name}=1" for name in names if name not in BY_NAME)], path)
     if "strategy.name" not in names:  # else each trial has a strategy of its own
         check_strategies(settings)
-
-
-def _check_objective(name: str) -> None:
-    if name in OBJECTIVES:
-        return
-    near = difflib.get_close_matches(name, OBJECTIVES, n=1, cutoff=0.4)
-    way = f"the nearest is {near[0]}" if near else f"there are {', '.join(sorted(OBJECTIVES))}"
-    raise SweepError(f"optimize.objective is {name}, which no trial tells; {way}.")
 
 
 def opener_of(text: str, path: Path, overrides: Sequence[str], data: Path, periods: int) -> Opener:
