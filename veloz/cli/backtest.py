@@ -1,7 +1,6 @@
 """`veloz backtest`: run strategies on a recording against a simulated venue."""
 
 import argparse
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from veloz.cli.failures import is_forbidden, new_journal, nothing_kept
+from veloz.cli.failures import is_forbidden, nothing_kept
 from veloz.cli.figures import print_figures
 from veloz.cli.main import add_common
 from veloz.cli.outcome import (
@@ -30,10 +29,7 @@ if TYPE_CHECKING:
     from veloz.backtest.report import Report
     from veloz.backtest.runner import Run
     from veloz.backtest.setup import Plan
-    from veloz.daemon.config import Settings
-    from veloz.ingest.given import Given
 
-TABLES = (".npz", ".npy", ".csv", ".zip", ".json", ".parquet")
 APART = ("metrics", "warnings")  # told in their own way
 BAR_GAP_NS = 1_000_000  # from the last moment of a bar to the first of the next
 NO_REPORT = "no_report"  # the code of a failure that leaves a result without reports
@@ -133,6 +129,7 @@ def run_backtest(
     from veloz.backtest.settings import read_file
     from veloz.backtest.setup import check_strategies, make_plan
     from veloz.cli.progress import waiting
+    from veloz.cli.recording import find_recording
     from veloz.daemon.config import read_settings
 
     own = read_settings(list(program))
@@ -238,118 +235,6 @@ def _range(path: Path, begin: str, end: str) -> tuple[int, int | None]:
         first = 1 if moments[0] is None else view.seq_at(moments[0])
         last = None if moments[1] is None else view.seq_at(moments[1] + 1) - 1
     return first, last
-
-
-# --- the recording ------------------------------------------------------------------------------------------------------------
-
-
-def find_recording(words: Sequence[str], settings: Any, own: "Settings") -> Path:
-    """The journal of the recording: the one that is named, or one that the named files are imported into, once.
-
-    Raises:
-        SettingsError: Something is not there.
-    """
-    from veloz.backtest.keys import SettingsError
-
-    inputs = [_input_of(word, settings, own.path("data_dir")) for word in words]
-    if not all(words) or not words:
-        raise SettingsError(
-            'No data are named; give data.path or --data ("sample": the recording that comes with the program).'
-        )
-    for _, path in inputs:
-        if not path.exists():
-            raise SettingsError(f"There are no data at {path}; check data.path or --data.")
-    journals = [path for _, path in inputs if (path / "data.mdb").is_file()]
-    if len(inputs) == 1 and journals:
-        return journals[0]
-    if journals:
-        raise SettingsError(
-            f"{journals[0]} is a journal, and a run is on one; name it alone, or put all recordings into one by "
-            "`veloz ingest venue=FILE … --journal DIR`."
-        )
-    return _import(inputs, settings, own)
-
-
-def _input_of(word: str, settings: Any, datasets: Path) -> tuple[str, Path]:
-    """Venue and place of one of the data: `venue=PATH`, a path of what data.venue says, or a dataset's name."""
-    from veloz.backtest.keys import SAMPLE
-    from veloz.contracts.codes import VENUES
-
-    named, equals, rest = word.partition("=")
-    venue, path = (named, rest) if equals and named in VENUES else (settings["data.venue"], word)
-    if path == SAMPLE:
-        return venue, _sample(venue)
-    placed = _placed(path, settings.folder)
-    dataset = datasets / path
-    return venue, dataset if path and not placed.exists() and (dataset / "data.mdb").is_file() else placed
-
-
-def _placed(word: str, folder: Path) -> Path:
-    """Where a path of the file or of the command line leads: the working directory first, then the folder of the file."""
-    path = Path(word).expanduser()
-    return path if path.is_absolute() or path.exists() else folder / path
-
-
-def _sample(venue: str) -> Path:
-    folder = Path(__file__).resolve().parent.parent / "sample" / venue
-    return next(iter(sorted(folder.glob("*.gz"))), folder / "sample.gz")
-
-
-def _import(inputs: Sequence[tuple[str, Path]], settings: Any, own: "Settings") -> Path:
-    """A dataset of the files: made once, found again by what is in them."""
-    from veloz.cli.ingest import ingest_files
-
-    paths = [path for _, path in inputs]
-    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in paths[0].name.partition(".")[0])
-    place = own.path("data_dir") / "datasets" / f"{name}-{_hash_of(inputs, settings)[:16]}"
-    whole = place / "imported"
-    if not whole.is_file():
-        say(f"importing {', '.join(str(path) for path in paths)} into {place}")
-        there = place.exists()
-        try:
-            with new_journal(place):
-                answer = ingest_files(list(inputs), place, given=_given(paths, settings), unsafe_fs=True)
-            if answer["damaged"]:
-                raise CommandError(
-                    "Nothing was run: {file} is damaged: {reason}.".format(**answer["damaged"][0]),
-                    code="damaged_input",
-                    hint="Get it once more; or take what is sound in it by `veloz data import FILE`, and give --data the dataset's name.",
-                )
-        except CommandError:
-            if not there:
-                shutil.rmtree(place, ignore_errors=True)
-            raise
-        whole.write_text("\n".join(str(path.resolve()) for path in paths) + "\n")
-    return place
-
-
-def _given(paths: Sequence[Path], settings: Any) -> "Given | None":
-    """What the settings say of the instrument of a foreign table; None where files tell of their instruments themselves."""
-    from veloz.backtest.keys import text_of
-    from veloz.ingest.given import Given
-
-    if not any(path.suffix in TABLES for path in paths):
-        return None
-    texts = {
-        name: text_of(number) if (number := settings[f"instrument.{name}"]) else ""
-        for name in ("tick", "lot", "multiplier")
-    }
-    symbols = settings["instrument.symbol"]
-    return Given(symbol=symbols[0] if len(symbols) == 1 else "", product=settings["instrument.kind"], **texts)
-
-
-def _hash_of(inputs: Sequence[tuple[str, Path]], settings: Any) -> str:
-    """Of the bytes of all files, and of the venues they are said to be from."""
-    from blake3 import blake3
-
-    digest = blake3(f"{_given([path for _, path in inputs], settings)}".encode())
-    for venue, path in inputs:
-        digest.update(venue.encode())
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                digest.update(file.name.encode())
-                digest.update_mmap(file)
-    return digest.hexdigest()
 
 
 # --- the run ------------------------------------------------------------------------------------------------------------------

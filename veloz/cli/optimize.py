@@ -78,7 +78,8 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
     from veloz.backtest.optimizer.backtests import check_sweep, opener_of
     from veloz.backtest.optimizer.plan import read_plan
     from veloz.backtest.settings import read_settings
-    from veloz.cli.backtest import find_recording, split_overrides
+    from veloz.cli.backtest import split_overrides
+    from veloz.cli.recording import find_recording
     from veloz.daemon.config import read_settings as read_own
 
     overrides, program = split_overrides(words)
