@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from veloz.backtest.outcome import Data, Gap, Market, RunResult, no_fills
+from veloz.backtest.outcome import Balance, Data, Gap, Market, RunResult, Standing, no_fills
 
 BEGIN_NS = 1_700_000_000_000_000_000
 SECOND_NS = 1_000_000_000
@@ -14,6 +14,11 @@ SCALE = 8
 DATA = Data(
     path="recordings/btcusdt.journal", head_hash="5f" * 32, first_seq=1, last_seq=8_123_456, rows=8_123_456, shift_ns=12_345_678,
 )  # fmt: skip
+BALANCE = Balance(
+    account="main", venue="binance_usdm", asset="USDT", opened="10000", traded="4", fees="1", funding="0", other="0", total="10003",
+    unrealized="3", rate="1", worth="10006",
+)  # fmt: skip
+STANDING = Standing(mark="30000", mark_by="mid", cash="-5", realized="4", unrealized="3")
 GAP = Gap(
     symbol="BTCUSDT",
     from_ns=BEGIN_NS + 3_600 * SECOND_NS,
@@ -64,13 +69,13 @@ def made_run(
     kept = np.union1d(np.arange(0, seconds, every), [seconds - 1])
     market = Market(
         symbol="BTCUSDT", venue="binance_usdm", product="linear", price_scale=2, qty_scale=3, money="USDT",
-        price_ts_ns=times, price_mid_x2=mids,
+        price_ts_ns=times, price_mid_x2=mids, standing=STANDING,
     )  # fmt: skip
     return RunResult(
         name=name, asset="USDT", scale=SCALE, began_ns=BEGIN_NS, ended_ns=int(times[-1]), ts_ns=times[kept],
         equity=(10_000 * 10**SCALE + cash[upto] + worth - paid[upto])[kept], gross=np.abs(worth[kept]), markets=(market,), fills=rows,
         orders=fills * 3, fees=int(paid[upto[-1]]),
-        data=(DATA,),
+        data=(DATA,), balances=(BALANCE,),
         config_hash="ab" * 32, state_hash="cd" * 32, result_hash="ef" * 32, journal="runs/quoter/result", seed=seed,
         versions={"veloz": "0.1.0", "numpy": np.__version__},
         settings={"strategy": {"name": "quoter", "half_spread": "0.3", "qty": "0.01"}, "latency": {"entry_ns": 2_000_000}},
@@ -87,7 +92,11 @@ def evil(run: RunResult, said: str = EVIL) -> RunResult:
         name=said,
         asset=said,
         journal=said,
-        markets=tuple(replace(each, symbol=said, venue=said) for each in run.markets),
+        markets=tuple(
+            replace(each, symbol=said, venue=said, money=said, standing=replace(STANDING, mark=said, mark_by=said))
+            for each in run.markets
+        ),
+        balances=tuple(replace(each, account=said, venue=said, asset=said) for each in run.balances),
         settings={said: {"a": said}},
         figures={said: said},
         versions={said: said},

@@ -21,7 +21,7 @@ from veloz.backtest.result import Kept
 from veloz.backtest.settings import read_settings
 from veloz.backtest.setup import make_plan
 from veloz.backtest.web.page import page_of
-from veloz.cli.backtest import warnings_of
+from veloz.cli.cautions import warnings_of
 from veloz.instruments.units import decimal_text
 
 SPOT = msgspec.structs.replace(BODY, venue="binance_spot", product="spot", settle="")

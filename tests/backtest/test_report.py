@@ -158,6 +158,17 @@ def test_data_config_and_gaps_are_on_the_page(run: RunResult) -> None:
     assert "uPlot v1.6" in page.library()
 
 
+def test_what_equity_adds_up_from_is_on_the_page_where_it_is_known(run: RunResult) -> None:
+    text = page_of(run, measure(run))
+    assert '<th scope="row">main (binance_usdm)</th><td>USDT</td><td>10000</td><td>4</td>' in text
+    assert "<td>30000</td><td>mid</td><td>-5</td><td>4</td><td>3</td><td>USDT</td>" in text
+    told = json.loads(json_of(run, measure(run)))
+    assert told["balances"][0]["worth"] == "10006"
+    bare = replace(run, balances=(), markets=tuple(replace(each, standing=None) for each in run.markets))
+    assert 'id="h-standing"' not in page_of(bare, measure(bare))
+    assert json.loads(json_of(bare, measure(bare)))["markets"][0]["mark"] is None
+
+
 def test_numbers_as_people_read_them() -> None:
     assert grouped("-1234567.50") == "−1\u202f234\u202f567.50"
     assert [span(each) for each in (0, 1_500_000, 61_000_000_000, 90_000_000_000_000)] == [

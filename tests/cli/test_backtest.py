@@ -94,6 +94,8 @@ def test_the_figures_are_those_of_the_rows(veloz: Run, quoter: Path, short: Path
     assert all(fee == abs(value) * Decimal("0.0003") for fee, value in zip(fees, worth, strict=True))
     assert told["orders"] == sum(row["kind"] == "order.requested" for row in rows)
     assert Decimal(told["net_pnl"]) == Decimal(told["equity_end"]) - Decimal(told["equity_start"])
+    assert Decimal(told["equity_end"]) == sum(Decimal(each["worth"]) for each in told["balances"])
+    assert [each["position"] for each in told["markets"]] == list(told["position"].values())
     assert Decimal(told["net_pnl"]) == Decimal(told["realized"]) + Decimal(told["unrealized"]) - Decimal(told["fees"])
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from veloz.backtest.definitions import DEFINITIONS
-from veloz.cli.figures import print_figures
+from veloz.cli.figures import print_figures, print_standing
 from veloz.cli.optimize import show
 from veloz.cli.outcome import format_duration, format_fraction, format_named
 
@@ -67,6 +67,27 @@ def test_figures_stand_in_their_groups_and_fit(
     assert "-0.00283 %" in said
     assert "1 min 58 s" in said
     assert "—" in said
+
+
+def test_what_equity_adds_up_from_fits(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    amounts = dict.fromkeys(("funding", "other", "unrealized"), "0")
+    balance = {
+        "account": "main", "venue": "binance_usdm", "asset": "USDT", "opened": "1000", "traded": "-2.5", "fees": "0.002", **amounts,
+        "total": "997.498", "rate": "1", "worth": "997.498",
+    }  # fmt: skip
+    market = {
+        "symbol": "BTCUSDT", "fills": 3, "position": "0", "mark": None, "mark_by": None, "cash": "-2.5", "realized": "-2.5",
+        "unrealized": "0", "money": "USDT",
+    }  # fmt: skip
+    print_standing([balance], [market, {**market, "symbol": "ETHUSDT", "fills": 0}])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    words = [line.split() for line in lines]
+    assert words[1] == ["account", "asset", "opened", "traded", "fees", "total", "rate", "worth"]
+    assert words[2] == ["main", "USDT", "1000", "-2.5", "0.002", "997.498", "1", "997.498"]
+    assert words[5] == ["BTCUSDT", "0", "—", "—", "-2.5", "-2.5", "USDT"]
+    assert "ETHUSDT" not in " ".join(lines)
 
 
 @pytest.mark.parametrize("settings", [3, 9])

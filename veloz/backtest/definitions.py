@@ -15,6 +15,14 @@ fees | Fees | money
     Fees paid, rebates taken off, each asset at its rate of the end. Above 0: paid.
 funding | Funding | money
     Funding of perpetual contracts. Above 0: received.
+realized | Realized profit | money
+    Profit of what was closed, by the cost of positions (account.lots), each asset at its rate of the end. Fees and funding are not in it.
+unrealized | Unrealized profit | money
+    Profit of what is open at the end, at the mark, against what it cost, each asset at its rate of the end.
+cash | Cash | money
+    What executions alone brought less what they took: −Σ signed quantity × multiplier × price, sales below 0, without fees and funding. Of
+    inverse contracts −Σ signed quantity × multiplier ÷ price, in coin, where what was bought is owed: a profit is −(cash + worth of the
+    position), elsewhere cash + worth of the position. Where markets pay in different assets, each at its rate of the end.
 slippage | Slippage | money
     What taking executions cost against the mid just before them: Σ quantity × (price − mid), sign turned for sales. Above 0: a cost;
     it is part of the profit before costs.

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +17,7 @@ from veloz.backtest.mids import mids_at
 from veloz.backtest.outcome import HORIZONS_S, Data, Gap, Market, RunResult, no_fills
 from veloz.backtest.runner import Run
 from veloz.backtest.setup import Plan
+from veloz.backtest.standing import balances_of, standings_of
 from veloz.backtest.world import Traded
 from veloz.history.results import read_naming
 from veloz.reducers.state import state_hash
@@ -40,7 +42,8 @@ def outcome_of(
         result_hash: Of its rows: see `result.Digest`.
     """
     curve = ledger.curve
-    fills = _fills(plan, ledger)
+    fills, figures = _fills(plan, ledger), ledger.told
+    standings = standings_of(ledger.closed, plan.world, ledger.cash, run.desk.now_ns)
     markets = _measured(plan, place, fills, ledger) if place else _unmeasured(plan)
     return RunResult(
         name=name,
@@ -51,7 +54,10 @@ def outcome_of(
         ts_ns=np.array([point.ts_ns for point in curve], np.int64),
         equity=np.array([point.equity for point in curve], np.int64),
         gross=np.array([point.gross for point in curve], np.int64),
-        markets=tuple(markets),
+        markets=tuple(
+            replace(market, standing=standings[each.number])
+            for market, each in zip(markets, plan.world.traded, strict=True)
+        ),
         fills=fills,
         orders=ledger.orders,
         unvalued=ledger.reason,
@@ -59,6 +65,10 @@ def outcome_of(
         rejected=dict(ledger.rejected),
         fees=ledger.counted("fees"),
         funding=ledger.counted("funding"),
+        realized=figures.realized,
+        unrealized=figures.unrealized,
+        cash=figures.cash,
+        balances=balances_of(ledger.closed, plan.world),
         data=(_data(plan),),
         config_hash=plan.settings.digest,
         state_hash=state_hash(run.desk.state),

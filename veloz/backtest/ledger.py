@@ -30,6 +30,7 @@ from veloz.reducers.words import I
 
 DIGITS: Final = 60  # of sums of quotients
 COIN_PLACES: Final = 18
+_LEAST: Final = Decimal(1).scaleb(-COIN_PLACES)
 SECOND_NS: Final = 1_000_000_000
 POINTS_MAX: Final = 50_000
 MULTIPLIER: Final = Decimal(10**8)
@@ -100,7 +101,9 @@ class Ledger:
         self.trades: list[Trade] = []
         self.disabled: list[int] = []  # numbers of strategies that did what they may not
         self.curve: list[Point] = []
-        self._closed = new_state()  # as the end was valued
+        self.told: Figures  # what `figures` told last
+        self.closed = new_state()  # as the end was valued
+        self.cash: dict[int, Decimal] = {}  # of each instrument, in what its prices pay: see `outcome.Standing`
 
     def see(self, desk: Seat, step: Step) -> None:
         """See `runner.Watcher`."""
@@ -159,15 +162,16 @@ class Ledger:
         if not self.curve or self.curve[-1].ts_ns < desk.now_ns:
             self.curve.append(_point(desk.now_ns, state))
         scope, scale = state.scopes[SCOPE_GLOBAL], self.scale
-        self._closed = state
+        self.closed = state
         start, end = self.curve[0].equity, int(scope["equity"])
+        self.cash = self._cash()
         is_told = not self.unvalued
-        return Figures(
+        self.told = Figures(
             orders=self.orders,
             fills=len(self.trades),
             position={self._world.label(each): self._position(state, each) for each in self._world.traded},
             realized=decimal_text(int(scope["realized"]), scale),
-            cash=text_of(self._cash()),
+            cash=text_of(self._summed()),
             fees=text_of(self._moved("fees")),
             funding=text_of(self._moved("funding")),
             net_pnl=decimal_text(end - start, scale) if is_told else None,
@@ -175,6 +179,7 @@ class Ledger:
             equity_end=decimal_text(end, scale) if is_told else None,
             unrealized=decimal_text(int(scope["unrealized"]), scale),
         )
+        return self.told
 
     @property
     def reason(self) -> str:
@@ -196,14 +201,10 @@ class Ledger:
         mine = used[(used["instrument"] == each.number) & (used["strategy"] == NO_STRATEGY)]
         return decimal_text(int(mine["qty"].sum()), each.instrument.qty_scale)
 
-    def _cash(self) -> Decimal:
-        """−Σ signed quantity · price; of inverse contracts −Σ signed quantity · multiplier ÷ price, in coin.
-
-        Of instruments that pay in different assets, each at its rate of the end.
-        """
-        apart = len({each.money for each in self._world.traded}) > 1
+    def _cash(self) -> dict[int, Decimal]:
+        """−Σ signed quantity · multiplier · price of each instrument; of inverse contracts with ÷ price, in coin."""
         known = {each.number: each for each in self._world.traded}
-        total = Decimal(0)
+        found = dict.fromkeys(known, Decimal(0))
         with localcontext() as context:
             context.prec = DIGITS
             for trade in self.trades:
@@ -215,15 +216,25 @@ class Ledger:
                     / MULTIPLIER
                 )
                 worth = qty / price if each.product is Product.INVERSE else qty * price
-                worth *= self.rate_of(each.money) if apart else 1
-                total += worth if trade.sell else -worth
-            return total.quantize(Decimal(1).scaleb(-COIN_PLACES))
+                found[trade.instrument] += worth if trade.sell else -worth
+            return {number: each.quantize(_LEAST) for number, each in found.items()}
+
+    def _summed(self) -> Decimal:
+        """Cash of all: of instruments that pay in different assets, each at its rate of the end."""
+        apart = len({each.money for each in self._world.traded}) > 1
+        with localcontext() as context:
+            context.prec = DIGITS
+            total = sum(
+                (self.cash[each.number] * (self.rate_of(each.money) if apart else 1) for each in self._world.traded),
+                Decimal(0),
+            )
+            return total.quantize(_LEAST)
 
     def _moved(self, name: str) -> Decimal:
         """What balances were charged (or paid), each asset at its rate of the end."""
         total = Decimal(0)
         for asset in self._world.assets.values():
-            moved = sum(int(self._closed.balances[at][name]) for at in _places(self._closed, asset.number))
+            moved = sum(int(self.closed.balances[at][name]) for at in _places(self.closed, asset.number))
             if moved:
                 total += Decimal(moved).scaleb(-asset.scale) * self.rate(asset.number)
         return total
@@ -244,7 +255,7 @@ class Ledger:
         """The same by its number."""
         if asset == self._world.assets[self._world.reporting].number:
             return Decimal(1)
-        record = self._closed.assets[asset]
+        record = self.closed.assets[asset]
         return Decimal(int(record["num"])) / Decimal(int(record["den"])) if int(record["den"]) else Decimal(0)
 
 

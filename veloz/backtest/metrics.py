@@ -65,7 +65,7 @@ class Metrics(NamedTuple):
 
 # What rests on the equity curve, and says nothing where that cannot be told.
 OF_EQUITY: Final = (
-    "net_pnl", "gross_pnl", "return", "annual_return", "max_drawdown", "max_drawdown_money", "max_drawdown_ns", "recovery_ns",
+    "net_pnl", "gross_pnl", "unrealized", "return", "annual_return", "max_drawdown", "max_drawdown_money", "max_drawdown_ns", "recovery_ns",
     "recovery_factor", "ulcer", "annual_volatility", "sharpe", "sortino", "best", "worst", "var_95", "var_99", "es_95", "es_99",
     "tail_ratio", "skew", "kurtosis", "turnover", "turnover_daily", "exposure",
 )  # fmt: skip
@@ -136,6 +136,7 @@ def _result_figures(result: RunResult) -> dict[str, Value | str]:
         "gross_pnl": decimal_text(net + result.fees - result.funding, scale),
         "fees": decimal_text(result.fees, scale),
         "funding": decimal_text(result.funding, scale),
+        **{name: getattr(result, name) or Missing("Nobody looked.") for name in ("realized", "unrealized", "cash")},
         "slippage": _money(_slippage(result), scale),
     }
 

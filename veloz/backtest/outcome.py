@@ -52,6 +52,35 @@ def _empty() -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a market stands at the end: exact texts, money in the asset that its prices pay in."""
+
+    mark: str  # what a unit is valued at; "": nobody knows
+    mark_by: str  # where that is from: mark, mid, last, close, kept; "": nobody knows
+    cash: str  # −Σ signed quantity × multiplier × price; of inverse contracts −Σ signed quantity × multiplier ÷ price
+    realized: str  # profit of what was closed, fees and funding apart
+    unrealized: str  # profit of what is open, at the mark; "": nobody knows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """What an account holds of an asset at the end: exact texts. total = opened + traded − fees + funding + other."""
+
+    account: str
+    venue: str
+    asset: str
+    opened: str  # what it began with
+    traded: str  # spot: what executions brought and took; contracts: their realized profit
+    fees: str  # above 0: paid
+    funding: str  # above 0: received
+    other: str  # what a venue added or took by itself, as where it fills up a wallet after a liquidation
+    total: str
+    unrealized: str  # profit of the open contracts that settle in it
+    rate: str  # in the reporting asset; "": nobody knows
+    worth: str  # total + unrealized in the reporting asset, rounded down: equity is the sum of these; "": nobody knows
+
+
+@dataclass(frozen=True, kw_only=True)
 class Market:
     """One instrument of a run."""
 
@@ -63,6 +92,7 @@ class Market:
     multiplier_e8: int = 10**8  # base (inverse: quote) units of one contract
     money: str = ""  # asset in which its prices pay: the quote, of inverse contracts the coin
     position_start: int = 0
+    standing: Standing | None = None  # None: nobody looked
     price_ts_ns: np.ndarray = field(
         default_factory=_empty
     )  # for the price chart, rising; may be thinned out; empty: only executions
@@ -108,6 +138,10 @@ class RunResult:
     orders: int = 0  # sent to a venue
     fees: int = 0  # money; above 0: paid
     funding: int = 0  # money; above 0: received
+    realized: str = ""  # money: profit of what was closed, fees and funding apart; "": nobody looked
+    unrealized: str = ""  # money: profit of what is open, at the mark
+    cash: str = ""  # of all markets, each at its rate of the end
+    balances: tuple[Balance, ...] = ()  # at the end
     period_ns: int = 0  # of the returns that ratios are made of; 0: chosen by the length of the run
     data: tuple[Data, ...] = ()
     config_hash: str = ""

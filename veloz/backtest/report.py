@@ -1,5 +1,6 @@
 """The reports of a run: one JSON object for programs, one HTML page for people. Both say the same; neither asks the world for anything."""
 
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -7,7 +8,7 @@ import msgspec
 import numpy as np
 
 from veloz.backtest.metrics import Metrics, markout, measure
-from veloz.backtest.outcome import HORIZONS_S, RunResult
+from veloz.backtest.outcome import HORIZONS_S, RunResult, Standing
 from veloz.backtest.returns import drawdowns, monthly, rolling_sharpe, window_of
 from veloz.backtest.trips import markouts_bps
 from veloz.backtest.web.page import page_of
@@ -70,7 +71,8 @@ def json_of(result: RunResult, metrics: Metrics) -> bytes:
             ],
             "equity": _equity(result),
             "rolling_sharpe": _rolling(result, metrics),
-            "markets": [_market(result, at) for at in range(len(result.markets))],
+            "markets": markets_told(result),
+            "balances": balances_told(result),
             "trades": {"columns": list(TRADE_COLUMNS), "rows": list(zip(*_trade_columns(result), strict=True))},
             "round_trips": {
                 "columns": list(TRIP_COLUMNS),
@@ -92,6 +94,7 @@ def json_of(result: RunResult, metrics: Metrics) -> bytes:
     )
 
 
+STANDING: Final = tuple(each.name for each in fields(Standing))
 TRADE_COLUMNS: Final = (
     "ts_ns", "venue_ns", "symbol", "side", "liquidity", "price", "qty", "fee", "position", "order", "trade_id",
     *(f"markout_{s}s_bps" for s in HORIZONS_S),
@@ -129,6 +132,11 @@ def _rolling(result: RunResult, metrics: Metrics) -> dict[str, Any]:
     return {"window": window, "ts_ns": ends[known].tolist(), "sharpe": found[known].tolist()}
 
 
+def markets_told(result: RunResult) -> list[dict[str, Any]]:
+    """What was traded, and how it stands at the end; what nobody knows is null."""
+    return [_market(result, at) for at in range(len(result.markets))]
+
+
 def _market(result: RunResult, at: int) -> dict[str, Any]:
     market = result.markets[at]
     mine = result.fills[result.fills["market"] == at]
@@ -138,7 +146,17 @@ def _market(result: RunResult, at: int) -> dict[str, Any]:
         "multiplier": decimal_text(market.multiplier_e8, 8), "fills": len(mine),
         "position_start": decimal_text(market.position_start, market.qty_scale),
         "position": decimal_text(position, market.qty_scale),
+        **_known(asdict(market.standing) if market.standing else dict.fromkeys(STANDING, "")),
     }  # fmt: skip
+
+
+def balances_told(result: RunResult) -> list[dict[str, Any]]:
+    """What each account holds of each asset at the end; what nobody knows is null."""
+    return [_known(asdict(each)) for each in result.balances]
+
+
+def _known(texts: dict[str, str]) -> dict[str, str | None]:
+    return {name: text or None for name, text in texts.items()}
 
 
 def texts_of(counts: np.ndarray, scale: int) -> list[str]:

@@ -32,17 +32,19 @@ def _assets(state: State, world: World) -> list[str]:
     for name, asset in world.assets.items():
         each = state.balances[asset.number :: ASSETS_MAX]
         held = [total + open_ for total, open_ in zip(each["total"].tolist(), each["unrealized"].tolist(), strict=True)]
-        if name != world.reporting and not all(_has_worth(state, asset.number, money, scale) for money in held):
+        if name != world.reporting and any(worth_of(state, asset.number, money, scale) is None for money in held):
             found.append(name)
     return found
 
 
-def _has_worth(state: State, asset: int, money: int, scale: int) -> bool:
+def worth_of(state: State, asset: int, money: int, scale: int) -> int | None:
+    """Money in the reporting asset, of which this is the scale, rounded down as the desk does; None: it cannot be told."""
     record = state.assets[asset]
     num, den, places = int(record["num"]), int(record["den"]), scale - int(record["scale"])
-    if not money:
-        return True
-    return den > 0 and abs(money) * num * 10 ** max(places, 0) // (den * 10 ** max(-places, 0)) <= WORD_MAX
+    if not money or asset == state.desk[0]["reporting"]:
+        return money
+    worth = money * num * 10 ** max(places, 0) // (den * 10 ** max(-places, 0)) if den > 0 else None
+    return None if worth is None or abs(worth) > WORD_MAX else worth
 
 
 def _contracts(state: State, world: World) -> list[str]:

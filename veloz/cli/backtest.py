@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from veloz.cli.failures import is_forbidden, nothing_kept
-from veloz.cli.figures import print_figures
+from veloz.cli.figures import print_figures, print_standing
 from veloz.cli.main import add_common
 from veloz.cli.outcome import (
     EXIT_OK,
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from veloz.backtest.runner import Run
     from veloz.backtest.setup import Plan
 
-APART = ("metrics", "warnings")  # told in their own way
-BAR_GAP_NS = 1_000_000  # from the last moment of a bar to the first of the next
+APART = ("metrics", "warnings", "balances", "markets")  # told in their own way
 NO_REPORT = "no_report"  # the code of a failure that leaves a result without reports
 WARM_EVENTS = 512  # so many compile all that a run needs
 
@@ -88,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         print_table(f"backtest of {args.config}", told)
         if answer.get("metrics"):
             print_figures(answer["metrics"], answer["reporting"])
+            print_standing(answer["balances"], answer["markets"])
     return EXIT_OK
 
 
@@ -245,6 +245,7 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     from veloz.backtest.driver import make_driven_run
     from veloz.backtest.ending import outcome_of
     from veloz.backtest.ledger import Ledger
+    from veloz.backtest.report import balances_told, markets_told
     from veloz.backtest.result import Recorder
     from veloz.cli.keys import Keys, Steered
     from veloz.cli.progress import Bar, waiting
@@ -277,6 +278,7 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
             raise nothing_kept(place) from error
         raise
     answer["metrics"], answer["journal"] = written.metrics.as_dict(), str(place)
+    answer["balances"], answer["markets"] = balances_told(outcome), markets_told(outcome)
     answer["report"], answer["report_json"] = str(written.html), str(written.json)
     return answer
 
@@ -338,6 +340,7 @@ def _warm_run(plan: "Plan") -> None:
 def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
     """The keys of the command's JSON that a run itself gives."""
     from veloz.backtest.ledger import gaps_of
+    from veloz.cli.cautions import told_of, warnings_of
     from veloz.reducers.state import state_hash
 
     figures, progress = ledger.figures(played.desk), played.progress
@@ -368,118 +371,5 @@ def answer_of(plan: "Plan", played: "Run", ledger: "Ledger") -> dict[str, Any]:
         "data_hash": plan.named.head,
         "refused": dict(ledger.refused),
         "rejected": dict(ledger.rejected),
-        "warnings": [*_warnings(plan, played, len(gaps), ledger.disabled), *warnings_of(plan, ledger)],
+        "warnings": [*told_of(plan, played, len(gaps), ledger.disabled), *warnings_of(plan, ledger)],
     }
-
-
-def warnings_of(plan: "Plan", ledger: "Ledger") -> list[str]:
-    """What the run itself has shown."""
-    from veloz.backtest.ending import FILLS_MEASURED
-
-    found = []
-    late_ns = ledger.curve[0].ts_ns - plan.begin_ns
-    if ledger.unvalued:
-        found.append(f"Equity and what rests on it are not told. {ledger.reason}")
-    elif late_ns > 0:
-        found.append(
-            f"Equity is told from {late_ns / 1e9:,.3f} s after the beginning on: only then everything held could be valued."
-        )
-    if len(ledger.trades) > FILLS_MEASURED:
-        found.append(
-            f"How the price went on is measured beside the first {FILLS_MEASURED:,} of {len(ledger.trades):,} executions; markouts and "
-            "slippage are of those."
-        )
-    refused, rejected = sum(ledger.refused.values()), sum(ledger.rejected.values())
-    if not refused + rejected and not ledger.orders and not ledger.trades:
-        found.append(
-            "No strategy ever wanted an order: look at its parameters, and whether the data have what it goes by (a quoter wants a book)."
-        )
-    if refused + rejected and not ledger.accepted and not ledger.trades:
-        most, _ = (ledger.refused + ledger.rejected).most_common(1)[0]
-        found.append(
-            f"No order ever got through: the gate refused {refused} and the venue rejected {rejected}, most of them with {most}."
-        )
-    return found
-
-
-def _beyond(plan: "Plan", played: "Run") -> list[str]:
-    """What of the book no ladder had a place for."""
-    from veloz.backtest.port import Exchange
-
-    if plan.settings["match.compat"] != "none" or not isinstance(played.venue, Exchange):
-        return []
-    rows = played.venue.outside()
-    return [
-        f"{rows[each.number]:,} rows of the book of {each.instrument.symbol} lay outside the range of prices that was kept: where the "
-        "price came near them, their depth was missing. Give a wider range by match.roi_lb and match.roi_ub."
-        for each in plan.world.traded
-        if rows[each.number]
-    ]
-
-
-def _unprinted(plan: "Plan") -> list[str]:
-    """Where an estimated queue never moves by a trade."""
-    from veloz.backtest.setup import PRINTS
-
-    lacking = [
-        each.instrument.symbol
-        for each in plan.world.traded
-        if plan.settings["match.model"] == "queue"
-        and not any((kind, each.number) in plan.found.kinds for kind in PRINTS)
-    ]
-    return [
-        f"The data hold no trades of {symbol}: resting orders were filled only where the book came through to them."
-        for symbol in lacking
-    ]
-
-
-def _warnings(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -> list[str]:
-    from veloz.ingest.datasets import tell_damage
-
-    found = tell_damage(plan.data)
-    if plan.named.shift_ns:
-        least = plan.found.least_lag_ns(each.number for each in plan.world.traded)
-        found.append(
-            f"Receive stamps of the data lie up to {-least / 1e6:,.3f} ms before the venue's: "
-            f"all of them were moved by {plan.named.shift_ns / 1e6:,.3f} ms."
-        )
-    if gaps:
-        found.append(f"The data have gaps: {gaps}, told in the report.")
-    for each in plan.world.traded:
-        body = each.instrument.body
-        lacks = [name for name, text in (("tick", body.tick), ("lot", body.lot)) if not text]
-        if each.guessed:
-            found.append(
-                f"Nothing says what one contract of {body.symbol} is worth: {body.multiplier} {each.quote} were taken, as its venue "
-                "has it. Give instrument.multiplier, or import with --instruments."
-            )
-        if lacks:
-            found.append(
-                f"The data state no {' and no '.join(lacks)} of {body.symbol}: one unit of the last decimal was taken. "
-                f"Give {' and '.join(f'instrument.{name}' for name in lacks)}, or import with --instruments."
-            )
-        seen = plan.found.prices.get(each.number)
-        off, of = seen.beside(each.instrument.tick) if seen else (0, 0)
-        if off:
-            found.append(
-                f"{off:,} of {of:,} prices of {body.symbol} in the data are no multiples of its tick "
-                f"{each.instrument.price_text(each.instrument.tick)}: the venue counted each at the nearest one."
-            )
-    for number in dict.fromkeys(disabled):
-        found.append(
-            f"Strategy {plan.settings.strategies[number - 1].name} was disabled on its way: look at "
-            "`veloz journal dump --kind strategy.disabled`."
-        )
-    entry_ns = plan.settings["latency.entry_ns"]
-    if plan.settings["match.model"] == "bars" and entry_ns > BAR_GAP_NS:
-        found.append(
-            f"Orders reach the venue {entry_ns / 1e6:,.3f} ms after a bar has closed, when the next one has opened: they take part in "
-            "the one after it. Give latency.entry_ns = 0 for the next open."
-        )
-    found += _unprinted(plan)
-    found += _beyond(plan, played)
-    if played.why:
-        found.append(f"The run ended early: {played.why}.")
-    if not plan.settings["gate.enabled"]:
-        found.append("The risk gate was off.")
-    return found

@@ -1,11 +1,17 @@
 """The figures of a run for people: in their groups, as many beside each other as fit, each in its unit. JSON has them as they are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from veloz.cli.outcome import format_duration, format_fraction
 
 BESIDE: Final = 2  # figures on a line
+BALANCES: Final = (
+    "account", "asset", "opened", "traded", "fees", "funding", "other", "total", "unrealized", "rate", "worth",
+)  # fmt: skip
+MARKETS: Final = ("symbol", "position", "mark", "mark_by", "cash", "realized", "unrealized", "money")
+ALWAYS: Final = ("position", "total", "worth")
+LEFT: Final = ("account", "asset", "symbol", "mark_by", "money")
 
 
 def figure_text(unit: str, value: Any) -> str:
@@ -47,4 +53,25 @@ def print_figures(metrics: Mapping[str, Any], asset: str) -> None:
             pairs = cells[at::rows]
             table.add_row(*(cell for pair in pairs for cell in pair))
         if mine:
+            console.print(table)
+
+
+def print_standing(balances: Sequence[Mapping[str, Any]], markets: Sequence[Mapping[str, Any]]) -> None:
+    """What equity at the end adds up from, on stdout: balances by account, and how each market stands in which something was executed.
+
+    Columns of amounts that are 0 throughout are left out.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    executed = [row for row in markets if row["fills"]]
+    for title, names, rows in (("Balances at the end", BALANCES, balances), ("Markets at the end", MARKETS, executed)):
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        shown = [name for name in names if name in ALWAYS or any(row[name] != "0" for row in rows)]
+        for name in shown:
+            table.add_column(name, justify="left" if name in LEFT else "right", overflow="fold")
+        for row in rows:
+            table.add_row(*("—" if row[name] is None else str(row[name]) for name in shown))
+        if rows:
             console.print(table)

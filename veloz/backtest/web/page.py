@@ -8,6 +8,7 @@ import base64
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -20,6 +21,7 @@ from veloz.backtest.metrics import Metric, Metrics, markout
 from veloz.backtest.outcome import HORIZONS_S, RunResult
 from veloz.backtest.returns import monthly, period_name, window_of
 from veloz.backtest.web.payload import payload_of
+from veloz.instruments.units import decimal_text
 
 HERE: Final = Path(__file__).parent
 SCRIPTS: Final = ("columns.js", "charts.js", "tables.js", "page.js")
@@ -91,6 +93,7 @@ def page_of(result: RunResult, metrics: Metrics) -> str:
         _months(result),
         _figures(metrics, result),
         _quality(result),
+        _standing(result),
         _lists(result, metrics),
         _origin(result),
         _definitions(metrics),
@@ -302,6 +305,49 @@ def _quality(result: RunResult) -> str:
         rows += f'<tr><th scope="row">{name}</th><td>{grouped(str(len(part)))}</td>{cells}</tr>'
     table = _table("Executions", f'<th scope="col">Count</th>{head}', rows)
     return _section("quality", "Fill quality: mid against price, bps", table)
+
+
+MARKET_HEADS: Final = ("Position", "Valued at", "By", "Cash", "Realized", "Unrealized")
+BALANCE_HEADS: Final = (
+    "Asset", "At first", "Traded", "Fees", "Funding", "Other", "At the end", "Unrealized", "Rate", "Worth",
+)  # fmt: skip
+
+
+def _standing(result: RunResult) -> str:
+    """What equity at the end adds up from."""
+    markets = "".join(
+        _row(f"{each.symbol} ({each.venue})", _position(result, at), *_texts(each.standing), each.money)
+        for at, each in enumerate(result.markets)
+        if each.standing is not None
+    )
+    balances = "".join(_row(f"{each.account} ({each.venue})", *list(_texts(each))[2:]) for each in result.balances)
+    if not markets and not balances:
+        return ""
+    heads = [
+        "".join(f'<th scope="col">{each}</th>' for each in names) for names in ((*MARKET_HEADS, "In"), BALANCE_HEADS)
+    ]
+    hint = (
+        '<p class="hint">At the end = at first + traded − fees + funding + other. Equity is the sum of all worths: '
+        f"what is there at the end and unrealized, in {escape(result.asset)}.</p>"
+    )
+    return _section(
+        "standing", "At the end", hint + _table("Account", heads[1], balances) + _table("Market", heads[0], markets)
+    )
+
+
+def _texts(told: Any) -> Iterable[str]:
+    return (getattr(told, each.name) for each in fields(told))
+
+
+def _position(result: RunResult, at: int) -> str:
+    mine = result.fills["position"][result.fills["market"] == at]
+    market = result.markets[at]
+    return decimal_text(int(mine[-1]) if len(mine) else market.position_start, market.qty_scale)
+
+
+def _row(first: str, *cells: str) -> str:
+    told = "".join(f"<td>{escape(each) or '—'}</td>" for each in cells)
+    return f'<tr><th scope="row">{escape(first)}</th>{told}</tr>'
 
 
 def _tab(name: str, label: str, count: str, *, chosen: bool) -> str:
