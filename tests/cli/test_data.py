@@ -26,6 +26,16 @@ def candles(path: Path, missing: tuple[int, ...] = ()) -> Path:
     return path
 
 
+def klines(path: Path) -> Path:
+    """Three bars in the columns of the archive, the second of them with the finest price."""
+    begin = 1_700_000_040_000
+    lines = [
+        (begin + MINUTE * k, 5, "6.25" if k == 1 else 6, 4, 5.5, 1.5, begin + MINUTE * (k + 1) - 1) for k in range(3)
+    ]
+    path.write_text("".join(",".join(map(str, (*line, 7.5, 3, 0.5, 2.5, 0))) + "\n" for line in lines))
+    return path
+
+
 def test_a_dataset_is_made_once_and_known_by_its_hash(veloz: Run, tmp_path: Path) -> None:
     assert veloz("data", "list", "--json").json == {"datasets": [], "records": 0, "head_hash": None}
     file = candles(tmp_path / "AAA_USDT-1m.json")
@@ -125,17 +135,88 @@ def test_event_files_come_in_by_their_product_alone(veloz: Run, tmp_path: Path) 
         (("import", "FILE"), "Nothing says which venue"),
         (("import", "FILE", "--product", "perp"), "perp is no product"),
         (("import", "FILE", "--product", "spot", "--tick", "-1"), "--tick -1 is no decimal above 0"),
+        (("import", "FILE", "--product", "spot", "--tick", "much"), "--tick much is no decimal above 0"),
+        (
+            ("import", "FILE", "--product", "spot", "--tick", "1"),
+            "no multiples of --tick 1, and nothing was taken: in its line 1 the close",
+        ),
+        (("import", "FILE", "--product", "spot", "--interval", "soon"), "--interval soon is no length of a bar"),
+        (
+            ("import", "FILE", "--product", "spot", "--interval", "5m"),
+            "holds bars of another length, and --interval 5m was said",
+        ),
+        (
+            ("import", "FILE", "--product", "spot", "--symbol", "no such thing"),
+            "'no such thing' is no name of an instrument",
+        ),
+        (
+            ("import", "FILE", "--product", "spot", "--symbol", "BBBUSDT"),
+            "is of AAAUSDT, and --symbol BBBUSDT was said",
+        ),
+        (("import", "LINES", "--product", "spot", "--tick", "much"), "--tick much is no decimal above 0"),
+        (
+            ("import", "LINES", "--product", "spot", "--tick", "0.5"),
+            "no multiples of --tick 0.5, and nothing was taken: in its line 2 the high",
+        ),
+        (("import", "LINES", "--product", "spot", "--interval", "soon"), "--interval soon is no length of a bar"),
+        (
+            ("import", "LINES", "--product", "spot", "--interval", "5m"),
+            "holds bars of another length, and --interval 5m was said",
+        ),
+        (
+            ("import", "LINES", "--product", "spot", "--symbol", "no such thing"),
+            "'no such thing' is no name of an instrument",
+        ),
+        (
+            ("import", "LINES", "--product", "spot", "--symbol", "ETHUSDT"),
+            "is of BTCUSDT, and --symbol ETHUSDT was said",
+        ),
+        (
+            ("import", "PLAIN", "--product", "spot", "--symbol", "BTCUSDT"),
+            "does not say how long its bars are. Give --interval",
+        ),
+        (
+            ("import", "PLAIN", "--product", "spot", "--interval", "1m"),
+            "does not say of which instrument it is. Give --symbol",
+        ),
         (("import", "FILE", "--product", "spot", "--name", "../x"), "is no name of a dataset"),
         (("export", "nothing", "--out", "x"), "There is no dataset nothing"),
     ],
 )
 def test_each_mistake_is_one_sentence(veloz: Run, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     file = candles(tmp_path / "AAA_USDT-1m.json")
-    ran = veloz("data", *(str(file) if word == "FILE" else word for word in words), *QUIET)
+    places = {
+        "FILE": file,
+        "LINES": klines(tmp_path / "BTCUSDT-1m-2024-12.csv"),
+        "PLAIN": klines(tmp_path / "bars.csv"),
+    }
+    ran = veloz("data", *(places.get(word, word) for word in words), *QUIET)
     assert ran.code == 2
     assert said in ran.err
     assert ran.err.count("\n") == 1
     assert not (tmp_path / "data").exists()
+
+
+def test_what_klines_do_not_say_is_taken_from_the_words(veloz: Run, tmp_path: Path) -> None:
+    named, plain = klines(tmp_path / "BTCUSDT-1m-2024-12.csv"), klines(tmp_path / "bars.csv")
+    words = ("--product", "linear", "--tick", "0.25", "--json", *QUIET)
+    said = veloz("ingest", named, "--journal", tmp_path / "named", "--interval", "60s", *words)
+    assert "BTCUSDT: lot 1.5 found from its numbers; --tick and --lot say it for certain." in said.json["warnings"]
+    (one,) = said.json["instruments"]
+    assert (one["symbol"], one["tick"], one["lot"], one["price_scale"]) == ("BTCUSDT", "0.25", "1.5", 2)
+    more = ("--symbol", "BTCUSDT", "--interval", "1m", "--lot", "0.5")
+    other = veloz("ingest", plain, "--journal", tmp_path / "plain", *more, *words).json
+    (one,) = other["instruments"]
+    assert (one["symbol"], one["tick"], one["lot"]) == ("BTCUSDT", "0.25", "0.5")
+    assert "found from" not in str(other["warnings"])
+    assert other["kinds"] == said.json["kinds"]
+    for name in ("named", "plain"):
+        again = veloz("replay", "--decode", "--journal", tmp_path / name, "--json")
+        assert (again.code, again.json["divergences"]) == (0, [])
+    contrary = veloz(
+        "ingest", plain, "--journal", tmp_path / "plain", "--symbol", "ETHUSDT", "--interval", "1m", *words
+    )
+    assert (contrary.code, contrary.json["error"]["code"]) == (2, "contradicted"), "nor when it is in already"
 
 
 def test_export_says_when_its_extra_is_missing(veloz: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

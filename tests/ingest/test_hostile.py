@@ -41,7 +41,7 @@ REFUSED: dict[str, tuple[int, str, Fault]] = {
     "cryptofeed 2": (2, "unknown_format", lambda folder: write(folder / "x.jsonl", b'{"t":"header","v":2}\n{"t":"recv"}\n')),
     "empty folder": (2, "no_input", lambda folder: folder),
     "klines without a name": (
-        2, "unnamed_klines", lambda folder: write(folder / "x.csv", b"open_time,open,high,low,close,volume\n"),
+        2, "unnamed", lambda folder: write(folder / "x.csv", b"open_time,open,high,low,close,volume\n"),
     ),
     "another venue": (2, "wrong_venue", lambda _: SAMPLE / "binance_spot" / "btcusdt_20240808.gz"),
     "yet another venue": (2, "wrong_venue", lambda _: SAMPLE / "binance_coinm" / "btcusd_perp_20240808.gz"),

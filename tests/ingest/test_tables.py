@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,9 @@ from tests.ingest.recordings import market, put, rows_in, take
 from veloz.contracts import layout
 from veloz.contracts.registry import BAR, BAR_VOLUME, LEVEL, MARK, QUOTE
 from veloz.ingest import IngestError, delimited, files
-from veloz.ingest.delimited import Fields
+from veloz.ingest.delimited import Fields, read_fields
 from veloz.ingest.given import Given
+from veloz.instruments.units import read_decimal
 from veloz.reducers import view
 from veloz.reducers.booksync import BookState
 from veloz.reducers.fold import fold
@@ -26,6 +29,39 @@ SHARED = Path(os.environ.get("VELOZ_SHARED", Path(__file__).resolve().parents[3]
 shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no recordings: {SHARED} is not there (set VELOZ_SHARED)")
 TRADES = "id,price,qty,quote_qty,time,is_buyer_maker\n"
 BOOK = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n"
+
+
+@given(
+    st.lists(st.decimals(0, 10**6, places=6), min_size=1, max_size=20),
+    st.decimals(0, 10**6, places=4).filter(bool),
+    st.integers(0, 13),
+)
+def test_multiples_of_a_step_are_found_exactly(values: list[Decimal], step: Decimal, more: int) -> None:
+    values += [step * ix for ix in range(3)] + [Decimal(10**more), Decimal(10**more) + Decimal("0.0001")]
+    lines = "".join(f"{value:f}\n" for value in values)
+    (fields,) = read_fields(iter([lines.encode()]), ("value",), header=False)
+    written = read_decimal(format(step, "f"))
+    assert written is not None
+    kept = fields.decimals("value").keeps(written).tolist()
+    assert kept == [Fraction(value) % Fraction(step) == 0 for value in values]
+
+
+@pytest.mark.parametrize("form", ["candles", "klines"])
+def test_a_runs_words_go_behind_what_files_are_called(tmp_path: Path, form: str) -> None:
+    """The instrument that a run trades may be one of several, and of prices beside its tick the run tells."""
+    lines = ["date,open,high,low,close,volume", "1700000040000,5,6.25,4,5.5,1.5"]
+    if form == "klines":
+        lines = ["open_time,open,high,low,close,volume,close_time", f"{lines[1]},1700000099999"]
+    text = "\n".join([*lines, ""])
+    paths = [
+        put(tmp_path / "ETHUSDT-1m-2023.csv", text),
+        put(tmp_path / "BTCUSDT-1m-2023.csv", text.replace("6.25", "6.75")),
+    ]
+    words = Given(symbol="BTCUSDT", product="spot", tick="0.5", of_run=True)
+    found = take(paths, tmp_path / "journal", words).instruments
+    assert [(one["symbol"], one["price_scale"]) for one in found] == [("ETHUSDT", 2), ("BTCUSDT", 2)]
+    with pytest.raises(IngestError, match=r"ETHUSDT-1m-2023\.csv is of ETHUSDT, and --symbol BTCUSDT was said"):
+        take(paths, tmp_path / "other", replace(words, of_run=False))
 
 
 decimals = st.decimals(0, 10**6, places=8).map(lambda value: format(value, "f"))
@@ -268,7 +304,7 @@ def test_a_longer_copy_of_a_table_goes_on_where_it_ended(tmp_path: Path) -> None
 )  # fmt: skip
 def test_damage_is_one_sentence_and_writes_nothing(tmp_path: Path, name: str, text: str, words: str) -> None:
     with pytest.raises(IngestError) as raised:
-        take([put(tmp_path / name, text)], tmp_path / "journal", Given(symbol="A", product="spot"))
+        take([put(tmp_path / name, text)], tmp_path / "journal", Given(product="spot"))
     assert words in str(raised.value)
     assert str(raised.value).count("\n") == 0
     assert not (tmp_path / "journal").exists()

@@ -28,7 +28,7 @@ def add_instrument_words(parser: argparse.ArgumentParser) -> None:
     """Options about the form of files and the instruments in them."""
     parser.add_argument("--format", default="auto", help="the form of the files; auto tells by their first lines")
     parser.add_argument("--instruments", metavar="FILE", help="the venue's exchangeInfo: ticks, lots and filters")
-    parser.add_argument("--symbol", default="", help="the instrument of a table that does not name it")
+    parser.add_argument("--symbol", default="", help="the instrument, where neither table nor file name tells it")
     parser.add_argument("--product", default="", help="spot, linear or inverse")
     parser.add_argument("--tick", default="", help="the instrument's price step; else found from the prices")
     parser.add_argument("--lot", default="", help="its quantity step; else found from the quantities")

@@ -98,6 +98,7 @@ def _import(inputs: Sequence[tuple[str, Path]], settings: Any, own: "Settings") 
 def _given(paths: Sequence[Path], settings: Any) -> "Given | None":
     """What the settings say of the instrument of a foreign table; None where files tell of their instruments themselves."""
     from veloz.backtest.keys import text_of
+    from veloz.contracts.codes import VENUES
     from veloz.ingest.given import Given
 
     if not any(path.suffix in TABLES for path in paths):
@@ -107,7 +108,10 @@ def _given(paths: Sequence[Path], settings: Any) -> "Given | None":
         for name in ("tick", "lot", "multiplier")
     }
     symbols = settings["instrument.symbol"]
-    return Given(symbol=symbols[0] if len(symbols) == 1 else "", product=settings["instrument.kind"], **texts)
+    symbol = symbols[0] if len(symbols) == 1 else ""
+    venue, _, rest = symbol.partition(":")
+    symbol = rest if venue in VENUES else symbol
+    return Given(symbol=symbol, product=settings["instrument.kind"], of_run=True, **texts)
 
 
 def _hash_of(inputs: Sequence[tuple[str, Path]], settings: Any) -> str:

@@ -17,10 +17,11 @@ from veloz.contracts.layout import CLOSED, FIRST, INEXACT, LAST
 from veloz.contracts.registry import BAR, BAR_VOLUME, MARK, QUOTE
 from veloz.ingest.course import A_BAR
 from veloz.ingest.delimited import Decimals, Fields
-from veloz.ingest.faults import Damage
-from veloz.ingest.klines import parse_interval
+from veloz.ingest.faults import Damage, Misfit
+from veloz.ingest.klines import find_name, parse_interval
 from veloz.ingest.sheet import QTY_SCALE_BAR, Counted, Csv, Sheet, inexact, read_stamps
 from veloz.ingest.table import new_rows
+from veloz.instruments.units import Written
 
 MILLISECOND_NS: Final = 10**6
 JSON_BYTES_MAX: Final = 512 << 20
@@ -39,6 +40,7 @@ _FREQTRADE: Final = re.compile(
 _LEAN: Final = re.compile(r"(?:^|__)(\d{8})(?:_([a-z0-9]+))?(?:_(minute|second))?_(trade|quote)(?:_\w+)?\.(?:zip|csv)")
 _INTERVAL: Final = re.compile(r"(?:^|[-_.])(\d{1,2}[smhdw])(?=[-_.])")
 _LEAN_NS: Final = {"minute": 60 * 10**9, "second": 10**9}
+LEAN_NS: Final = _LEAN_NS["minute"]  # where no name says it
 _BLANKS: Final = b" \t\r\n"
 
 
@@ -53,6 +55,7 @@ class Bars(Csv):
         interval_ns: How long a bar is.
         what: bars, mark or quotes.
         day_ns: Added to the times of the lines (Lean counts from midnight).
+        tick: What all prices must be multiples of; None: nothing. Marks are told finer than a venue trades.
     """
 
     qty_scale_max = QTY_SCALE_BAR
@@ -67,6 +70,7 @@ class Bars(Csv):
         interval_ns: int,
         what: str,
         day_ns: int = 0,
+        tick: Written | None = None,
     ) -> None:
         super().__init__(columns, header)
         self.form = form
@@ -74,6 +78,7 @@ class Bars(Csv):
         self._interval_ns = interval_ns
         self._what = what
         self._day_ns = day_ns
+        self._tick = tick if what != "mark" else None
         self._time = next((name for name in TIMES if name in columns), columns[0])
 
     def notes(self) -> list[str]:
@@ -89,9 +94,11 @@ class Bars(Csv):
         if self._what == "quotes":
             prices = {name: fields.decimals(name) for name in ("bid", "ask")}
             qtys = {name: fields.decimals(f"{name}_qty") for name in ("bid", "ask")}
+            self._require_tick(fields, prices)
             return Sheet([self._symbol], which, prices, qtys, {"begin": begins})
         prices = {name: fields.decimals(name) for name in OHLC}
         _require_bars(fields, prices)
+        self._require_tick(fields, prices)
         if self._what == "mark":
             close, odd = fields.decimals("close").counts(np.full(len(fields), 8, np.int64))
             return Sheet(
@@ -100,6 +107,20 @@ class Bars(Csv):
         return Sheet(
             [self._symbol], which, prices, {"volume": fields.decimals("volume", may_lack=True)}, {"begin": begins}
         )
+
+    def _require_tick(self, fields: Fields, prices: dict[str, Decimals]) -> None:
+        """See that the prices keep the tick that was said.
+
+        Raises:
+            Misfit: Names the first line where one does not.
+        """
+        if self._tick is None:
+            return
+        for name, each in prices.items():
+            kept = each.keeps(self._tick)
+            if not kept.all():
+                row = int(np.argmin(kept))
+                raise Misfit(fields.line_of(row), name, fields.text(name, row).decode("ascii", "replace"))
 
     def _begins(self, fields: Fields) -> NDArray[np.int64]:
         """When each bar begins, in ns."""
@@ -186,12 +207,13 @@ def read_moment(text: str) -> int:
 
 
 class Named(NamedTuple):
-    """What a file's name says; empty and 0 where it says nothing."""
+    """What a file's name says; empty and 0 where it says nothing. `certain`: the symbol is one, and not a word that looks like it."""
 
     symbol: str = ""
     interval_ns: int = 0
     what: str = "bars"
     day_ns: int = 0
+    certain: bool = False
 
 
 def name_candles(path: Path) -> Named:
@@ -199,10 +221,13 @@ def name_candles(path: Path) -> Named:
     if found := _FREQTRADE.match(path.name):
         what = {"mark": "mark", "index": "index", "funding_rate": "funding"}.get(found[3] or "", "bars")
         words = found[1].split("_")
-        return Named("".join(words[:2]).upper(), parse_interval(found[2]), what)
+        return Named("".join(words[:2]).upper(), parse_interval(found[2]), what, certain=found[1].isupper())
+    symbol, interval_ns = find_name(path.name)
+    if symbol:
+        return Named(symbol, interval_ns, certain=True)
     length = _INTERVAL.search(path.name)
-    symbol = re.match(r"[A-Za-z]+(?:-[A-Za-z]+)?", path.name)
-    return Named(symbol[0].upper() if symbol else "", parse_interval(length[1]) if length else 0)
+    word = re.match(r"[A-Za-z]+(?:-[A-Za-z]+)?", path.name)
+    return Named(word[0].upper() if word else "", parse_interval(length[1]) if length else 0)
 
 
 def name_lean(path: Path, member: str) -> Named:
@@ -212,10 +237,11 @@ def name_lean(path: Path, member: str) -> Named:
     if not both:
         return Named()
     day = datetime.strptime(both[0][1], "%Y%m%d").replace(tzinfo=UTC)
-    symbol = next((found[2] for found in both if found[2]), path.parent.name)
-    length = _LEAN_NS[next((found[3] for found in both if found[3]), "minute")]
+    spelled = next((found[2] for found in both if found[2]), "")
+    length = _LEAN_NS.get(next((found[3] for found in both if found[3]), ""), 0)
     what = "quotes" if both[0][4] == "quote" else "bars"
-    return Named(symbol.upper(), length, what, int(day.timestamp()) * 10**9)
+    symbol = (spelled or path.parent.name).upper()
+    return Named(symbol, length, what, int(day.timestamp()) * 10**9, bool(spelled))
 
 
 def find_candles(head: bytes, line: str) -> tuple[tuple[str, ...], bool] | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from veloz.contracts.kernel import entry, kernel
 from veloz.ingest.faults import Damage
 from veloz.ingest.files import cut_blocks
+from veloz.instruments.units import INT64_MAX, Written
 
 GOOD, ABSENT, BAD, ROUNDED = range(4)  # what became of a field
 DIGITS_MAX: Final = 18
@@ -163,6 +164,17 @@ class Decimals:
         odd = (up % divisor != 0) | self.rounded
         counts[odd & (counts == 0)] = 1
         return counts, odd
+
+    def keeps(self, step: Written) -> NDArray[np.bool_]:
+        """Which are multiples of a step; what is absent or was rounded is not asked."""
+        scale = max(int(self.decimals.max(initial=0)), step.significant)
+        unit = step.floor(scale)[0]
+        digits: NDArray[Any] = self.digits
+        if int(np.abs(digits).max(initial=1)) * 10**scale >= INT64_MAX or unit >= INT64_MAX:
+            digits = digits.astype(object)
+        tens = np.array([10**power for power in range(scale + 1)], digits.dtype)
+        kept: NDArray[np.bool_] = (digits * tens[scale - self.decimals] % unit == 0).astype(np.bool_)
+        return kept | self.absent | self.rounded
 
 
 class Fields:

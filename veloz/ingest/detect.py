@@ -7,6 +7,7 @@ from typing import Final
 from veloz.ingest.capture import CAPTURE_LINE
 from veloz.ingest.faults import IngestError
 from veloz.ingest.foreign import detect_table
+from veloz.ingest.given import UNSAID, Given, need_interval, need_symbol
 from veloz.ingest.klines import find_columns, find_name
 from veloz.ingest.stream import STAMP_LINE, find_symbol
 from veloz.venues.port import Source
@@ -44,7 +45,7 @@ def detect_format(head: bytes) -> str:
     return detect_table(head, first)
 
 
-def describe_source(path: Path, venue: str, head: bytes, fmt: str) -> Source:
+def describe_source(path: Path, venue: str, head: bytes, fmt: str, given: Given = UNSAID) -> Source:
     """What the codec must know of a file.
 
     Args:
@@ -52,15 +53,16 @@ def describe_source(path: Path, venue: str, head: bytes, fmt: str) -> Source:
         venue: Whose messages it holds.
         head: Its first unpacked bytes.
         fmt: A name of FORMATS, or `auto`.
+        given: What the operator says of the instrument of klines.
 
     Raises:
-        IngestError: It is no recording we can read, or one of another venue.
+        IngestError: It is no recording we can read, or one of another venue; or what is said contradicts its name.
     """
     form = fmt if fmt != "auto" else detect_format(head)
     if not form:
         raise unreadable_format(path, head)
     if form == "klines":
-        return _describe_klines(path, venue, head)
+        return _describe_klines(path, venue, head, given)
     require_venue(path, venue, head)
     symbol = find_symbol(head, path) if form == "stream" else ""
     return Source(0, venue, symbol, form)
@@ -85,7 +87,7 @@ def unreadable_format(path: Path, head: bytes) -> IngestError:
     )
 
 
-def _describe_klines(path: Path, venue: str, head: bytes) -> Source:
+def _describe_klines(path: Path, venue: str, head: bytes, given: Given) -> Source:
     lines = first_lines(head)
     columns = find_columns(lines[0].decode("ascii", "replace")) if lines else None
     if columns is None:
@@ -94,13 +96,9 @@ def _describe_klines(path: Path, venue: str, head: bytes) -> Source:
             code="unknown_format",
             hint="Add a header line, or check the path.",
         )
-    symbol, interval_ns = find_name(path.name)
-    if not symbol or not interval_ns:
-        raise IngestError(
-            f"{path} does not say of which symbol and interval its klines are.",
-            code="unnamed_klines",
-            hint="Name it like BTCUSDT-1m-2024-12.csv.",
-        )
+    named, named_ns = find_name(path.name)
+    symbol = need_symbol(path, given, named or find_symbol(b"", path), certain=bool(named))
+    interval_ns = need_interval(path, given, named_ns)
     return Source(0, venue, symbol, "klines", ",".join(columns), interval_ns)
 
 

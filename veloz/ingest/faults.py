@@ -72,6 +72,31 @@ class Disorder(Exception):
         self.reason = reason
 
 
+class Misfit(Exception):
+    """A price that is no multiple of the tick that was said.
+
+    Attributes:
+        line: Its number in the file.
+        column: The price's name.
+        text: As it stands there.
+    """
+
+    def __init__(self, line: int, column: str, text: str) -> None:
+        super().__init__(f"in its line {line} the {column} is {text}")
+        self.line = line
+        self.column = column
+        self.text = text
+
+
+def beside_tick(path: Path, tick: str, misfit: Misfit) -> IngestError:
+    """A file whose prices do not keep the tick that was said."""
+    return IngestError(
+        f"{path} has prices that are no multiples of --tick {tick}, and nothing was taken: {misfit}.",
+        code="contradicted",
+        hint="Give the tick that its instrument has, or leave --tick out.",
+    )
+
+
 class Damage(Exception):
     """The bytes of an input stop making sense; all that came before them was handed over already.
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from veloz.ingest.archive import Depth, Trades, find_archive
-from veloz.ingest.candles import Bars, Named, find_candles, find_lean, name_candles, name_lean
+from veloz.ingest.candles import LEAN_NS, Bars, Named, find_candles, find_lean, name_candles, name_lean
 from veloz.ingest.faults import EXIT_DAMAGED, IngestError
 from veloz.ingest.files import ARRAY_NAME
-from veloz.ingest.given import HOME, Given
-from veloz.ingest.klines import parse_interval
+from veloz.ingest.given import HOME, Given, need_interval, need_symbol
 from veloz.ingest.npz import MAGIC, Npz
 from veloz.ingest.stream import find_symbol
 from veloz.ingest.table import Table
@@ -78,7 +77,7 @@ def describe_table(path: Path, venue: str, head: bytes, fmt: str, given: Given) 
     if form == "depth":
         return where, Depth(archive[1], archive[2])
     found = _LEADING.match(path.name)
-    symbol = need_symbol(path, given, found[1] if found else find_symbol(b"", path))
+    symbol = need_symbol(path, given, found[1] if found else find_symbol(b"", path), certain=bool(found))
     return where, Trades(form, symbol, archive[1], archive[2])
 
 
@@ -102,13 +101,10 @@ def _describe_bars(path: Path, venue: str, head: bytes, line: str, form: str, gi
                 hint="State funding in the run's configuration.",
             )
     assert columns is not None
-    interval_ns = parse_interval(given.interval) if given.interval else named.interval_ns
-    if not interval_ns:
-        raise IngestError(
-            f"{path} does not say how long its bars are.", code="unnamed", hint="Give --interval, like --interval 1m."
-        )
-    symbol = need_symbol(path, given, named.symbol)
-    bars = Bars(form, symbol, columns, header, interval_ns, named.what, named.day_ns)
+    named_ns = named.interval_ns or (LEAN_NS if form == "lean" and not given.interval else 0)
+    interval_ns = need_interval(path, given, named_ns)
+    symbol = need_symbol(path, given, named.symbol, certain=named.certain)
+    bars = Bars(form, symbol, columns, header, interval_ns, named.what, named.day_ns, given.tick_kept)
     return need_venue(path, venue, given), bars
 
 
@@ -133,21 +129,6 @@ def _lean_venue(path: Path, named: Named) -> str:
     if "binance" in words:
         return "binance_spot" if not future else "binance_coinm" if named.symbol.endswith("USD") else "binance_usdm"
     return ""
-
-
-def need_symbol(path: Path, given: Given, named: str) -> str:
-    """The name of a file's instrument.
-
-    Raises:
-        IngestError: Nobody says it.
-    """
-    if not (given.symbol or named):
-        raise IngestError(
-            f"{path} does not say of which instrument it is.",
-            code="unnamed",
-            hint="Give --symbol, like --symbol BTCUSDT.",
-        )
-    return given.symbol or named
 
 
 def need_venue(path: Path, venue: str, given: Given) -> str:

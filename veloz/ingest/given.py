@@ -1,12 +1,17 @@
 """What the operator says of the instruments of a foreign table, and the instrument that comes of it and of the table's numbers."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import msgspec
 import numpy as np
 
 from veloz.contracts.instrument import InstrumentBody
 from veloz.ingest.faults import IngestError
+from veloz.ingest.klines import parse_interval
 from veloz.ingest.table import Need, scale_bound
 from veloz.instruments.units import Written, decimal_text, read_decimal
 
@@ -16,16 +21,19 @@ HOME = {
     "inverse": "binance_coinm",
 }  # venue of a product where none is said
 PRODUCT_OF = {venue: product for product, venue in HOME.items()}
+_SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:-]{0,63}")
 
 
 @dataclass(frozen=True)
 class Given:
     """Words of the command line; "" = not said.
 
-    symbol: The instrument's name, where neither table nor file name tells it (or tells it otherwise).
+    symbol: The instrument's name, where neither table nor file name tells it.
     product: spot, linear or inverse.
     tick, lot, multiplier: Decimals.
     interval: Of bars, like 1m.
+    of_run: They are settings of a run, which may be about one instrument of several: what a file is called goes before `symbol`, and of
+        prices beside the tick the run tells itself.
     """
 
     symbol: str = ""
@@ -34,6 +42,12 @@ class Given:
     lot: str = ""
     multiplier: str = ""
     interval: str = ""
+    of_run: bool = False
+
+    @property
+    def tick_kept(self) -> Written | None:
+        """The step that every price of a bar must keep; None where none is said, or a run takes what there is."""
+        return read_decimal(self.tick) if self.tick and not self.of_run else None
 
     def require_sound(self) -> None:
         """Refuse words that mean nothing.
@@ -43,10 +57,89 @@ class Given:
         """
         if self.product and self.product not in HOME:
             raise IngestError(f"{self.product} is no product.", code="usage", hint=f"Products are {', '.join(HOME)}.")
+        if self.symbol and not _SYMBOL.fullmatch(self.symbol):
+            raise IngestError(
+                f"--symbol {self.symbol!r} is no name of an instrument.", code="usage", hint="Write it like BTCUSDT."
+            )
+        if self.interval and not parse_interval(self.interval):
+            raise IngestError(
+                f"--interval {self.interval} is no length of a bar.",
+                code="usage",
+                hint="Write it like 30s, 5m, 4h, 1d or 1w.",
+            )
         for name, text in (("tick", self.tick), ("lot", self.lot), ("multiplier", self.multiplier)):
             written = read_decimal(text) if text else None
             if text and (written is None or written.negative or not written.digits):
                 raise IngestError(f"--{name} {text} is no decimal above 0.", code="usage", hint="Write it like 0.001.")
+
+
+UNSAID: Final = Given()
+
+
+def need_symbol(path: Path, given: Given, named: str, *, certain: bool = False) -> str:
+    """The name of a file's instrument.
+
+    Args:
+        path: The file.
+        given: What the operator says.
+        named: As the file's name has it; "" = it has none.
+        certain: The file's name can mean nothing else.
+
+    Raises:
+        IngestError: Nobody says it; or the operator says another.
+    """
+    if certain and named:
+        if given.symbol and not given.of_run and not _is_alike(given.symbol, named):
+            raise contradicted(path, f"is of {named}", "--symbol", given.symbol)
+        return named if given.of_run else given.symbol or named
+    if not (given.symbol or named):
+        raise IngestError(
+            f"{path} does not say of which instrument it is.",
+            code="unnamed",
+            hint="Give --symbol, like --symbol BTCUSDT.",
+        )
+    return given.symbol or named
+
+
+def need_interval(path: Path, given: Given, named_ns: int) -> int:
+    """How long the bars of a file are, in ns.
+
+    Args:
+        path: The file.
+        given: What the operator says.
+        named_ns: As the file's name has it; 0 = it does not say.
+
+    Raises:
+        IngestError: Nobody says it; or the operator says otherwise.
+    """
+    said_ns = parse_interval(given.interval)
+    if said_ns and named_ns and said_ns != named_ns:
+        raise contradicted(path, "holds bars of another length", "--interval", given.interval)
+    if not (said_ns or named_ns):
+        raise IngestError(
+            f"{path} does not say how long its bars are.", code="unnamed", hint="Give --interval, like --interval 1m."
+        )
+    return said_ns or named_ns
+
+
+def contradicted(path: Path, fact: str, word: str, said: str) -> IngestError:
+    """A word of the operator that a file gives the lie."""
+    return IngestError(
+        f"{path} {fact}, and {word} {said} was said.",
+        code="contradicted",
+        hint=f"Leave {word} out, or look whether it is the right file.",
+    )
+
+
+def _is_alike(one: str, other: str) -> bool:
+    """Whether two spellings are of one symbol: case and what stands between its parts do not count."""
+    spelled = ("".join(letter for letter in each.upper() if letter.isalnum()) for each in (one, other))
+    return len({*spelled}) == 1
+
+
+def say_found(symbol: str, guessed: Sequence[str]) -> str:
+    """What was concluded from an instrument's numbers alone."""
+    return f"{symbol}: {' and '.join(guessed)} found from its numbers; --tick and --lot say it for certain."
 
 
 def body_for(

@@ -22,10 +22,19 @@ from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.layout import STEP_END
 from veloz.contracts.registry import BY_NUMBER
 from veloz.ingest import tally
-from veloz.ingest.faults import Damage, Disorder, IngestError, check_untouched, gives_nothing, goes_back
+from veloz.ingest.faults import (
+    Damage,
+    Disorder,
+    IngestError,
+    Misfit,
+    beside_tick,
+    check_untouched,
+    gives_nothing,
+    goes_back,
+)
 from veloz.ingest.files import read_text
 from veloz.ingest.foreign import damaged, describe_table
-from veloz.ingest.given import Given, body_for
+from veloz.ingest.given import Given, body_for, say_found
 from veloz.ingest.plan import Meter
 from veloz.ingest.progress import Known, Record, read_known, seal
 from veloz.ingest.table import Part, Survey, Table, new_rows
@@ -179,6 +188,8 @@ class Intake:
             raise damaged(path, damage.reason) from damage
         except Disorder as disorder:
             raise goes_back(path, disorder.reason) from disorder
+        except Misfit as misfit:
+            raise beside_tick(path, self._given.tick, misfit) from misfit
         if not survey.needs:
             raise gives_nothing(path, "there is nothing in it that a journal keeps")
         record = prints.record or Record(
@@ -347,9 +358,7 @@ def say_inferred(bodies: Sequence[InstrumentBody], given: Given) -> list[str]:
         words = [("tick", body.tick, given.tick), ("lot", body.lot, given.lot)]
         guessed = [f"{name} {value}" for name, value, said in words if value and not said]
         if body.origin == "inferred" and guessed:
-            told.append(
-                f"{body.symbol}: {' and '.join(guessed)} found from its numbers; --tick and --lot say it for certain."
-            )
+            told.append(say_found(body.symbol, guessed))
     if len(told) > TOLD_MAX:
         told[TOLD_MAX:] = [
             f"{len(told) - TOLD_MAX} more instruments have ticks and lots that were found from their numbers."
@@ -391,7 +400,6 @@ def import_tables(
     Raises:
         IngestError: Refused; then nothing is written.
     """
-    given.require_sound()
     begun = time.perf_counter()
     meter = Meter(2 * sum(file.stat().st_size for _, file, _ in files), on_progress)
     intake = Intake(path, files, fmt, given, meter)

@@ -16,6 +16,7 @@ from veloz.ingest.faults import EXIT_DAMAGED, Damage, Disorder, IngestError, giv
 from veloz.ingest.feed import Feed, Text, cut_feed
 from veloz.ingest.files import BLOCK_BYTES, open_file, read_head, read_text, read_trusted, skip_bytes
 from veloz.ingest.forms import FORMATS
+from veloz.ingest.given import UNSAID, Given, need_interval, need_symbol
 from veloz.ingest.lines import Cut
 from veloz.ingest.progress import Recognition, Record
 from veloz.venues.binance.klines import can_read
@@ -132,6 +133,7 @@ def make_plan(
     *,
     fmt: str = "auto",
     again: bool = False,
+    given: Given = UNSAID,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Plan:
     """Find out what is to be done.
@@ -141,6 +143,7 @@ def make_plan(
         records: What the journal knows.
         fmt: A name of FORMATS, or `auto`.
         again: Take everything once more, as if none of it were known.
+        given: What the operator says of the instruments of klines.
         on_progress: Called with (packed bytes read, of how many) while the inputs are read.
 
     Raises:
@@ -171,7 +174,7 @@ def make_plan(
             plan.warnings.append(f"{path} says the same as another file given; it was taken once.")
             continue
         twins.append(path)
-        one = plan_input(venue, path, head, [] if again else records, fmt, meter)
+        one = plan_input(venue, path, head, [] if again else records, fmt, meter, given)
         if one.record is not None and any(other.record is one.record for other in plan.inputs):
             plan.warnings.append(f"{path} says the same as another file given; it was taken once.")
             continue
@@ -243,19 +246,29 @@ def _is_double(path: Path, twins: list[Path]) -> bool:
     return False
 
 
-def plan_input(venue: str, path: Path, head: bytes, records: list[Record], fmt: str, meter: Meter) -> Input:
+def plan_input(
+    venue: str, path: Path, head: bytes, records: list[Record], fmt: str, meter: Meter, given: Given
+) -> Input:
     """One file: recognised, or described anew. Errors as `describe_source`."""
     known = Recognition(read_text(path), [record for record in records if record.venue == venue])
     record = known.record
     if record is None:
         if not head.strip() and fmt != "auto":
             raise unreadable_format(path, head)
-        source = describe_source(path, venue, head, fmt)
+        source = describe_source(path, venue, head, fmt, given)
         feed = Feed(path, read_trusted(path, meter.add), source)
         return Input(feed, None, hashlib.sha256(), follow(path, source))
+    _require_same(path, record, given)
     pieces = iter(()) if known.at_end else skip_bytes(read_trusted(path, meter.add), record.size)
     feed = Feed(path, pieces, record.source, record.size, record.key_ns, record.stray_lines)
     return Input(feed, record, known.hasher, [] if known.at_end else follow(path, record.source), known.older)
+
+
+def _require_same(path: Path, record: Record, given: Given) -> None:
+    """See that what is said of klines that are in is what they were taken in as. Raises IngestError."""
+    if record.form == "klines":
+        need_symbol(path, given, record.symbol, certain=True)
+        need_interval(path, given, record.interval_ns)
 
 
 def _first_damage(path: Path) -> str:

@@ -24,11 +24,12 @@ from veloz.ingest.faults import EXIT_DAMAGED, Damage, IngestError, check_untouch
 from veloz.ingest.feed import Load, merge_feeds
 from veloz.ingest.files import LINE_BYTES_MAX, read_text
 from veloz.ingest.forms import TABLES
-from veloz.ingest.given import HOME, Given
+from veloz.ingest.given import HOME, UNSAID, Given
 from veloz.ingest.intake import import_tables
 from veloz.ingest.ledger import Ledger
 from veloz.ingest.plan import Plan, list_files, make_plan
 from veloz.ingest.progress import Known, read_known
+from veloz.ingest.terms import offer_terms
 from veloz.instruments.catalogue import Catalogue
 from veloz.venues.binance.codec import Codec
 from veloz.venues.binance.rules import read_offers
@@ -96,26 +97,25 @@ def ingest(
         unsafe_fs: No warning about a file system that may lose what it promised to keep.
         map_size_bytes: How large the journal may ever become.
         snapshot_keep: When rows were added, write a snapshot of the state and keep so many; 0 = none.
-        given: What the operator says of the instruments of foreign tables.
+        given: What the operator says of the instruments of foreign tables and of klines.
         on_progress: Called now and then with (packed bytes read, of how many), from another thread.
 
     Raises:
         IngestError: Refused or stopped; its `exit_code` says how.
         journal.JournalError: The journal cannot be opened, is full, or froze.
     """
-    path = Path(journal_dir)
+    path, said = Path(journal_dir), given or UNSAID
+    said.require_sound()
     pairs = [(venue, Path(name)) for venue, name in inputs]
     warnings: list[str] = []
     files = list_files(pairs, fmt, warnings)
-    tables = are_tables(files, fmt)
-
-    if tables:
+    if are_tables(files, fmt):
         taken = import_tables(
             files,
             path,
             lambda view: known_instruments(view, instruments, pairs),
             fmt=fmt,
-            given=given or Given(),
+            given=said,
             again=again,
             map_size_bytes=map_size_bytes,
             on_progress=on_progress,
@@ -131,11 +131,12 @@ def ingest(
             warnings=warnings,
         )
     begun = time.perf_counter()
-    pairs = [(venue or HOME.get(given.product if given else "", ""), name) for venue, name in pairs]
+    pairs = [(venue or HOME.get(said.product, ""), name) for venue, name in pairs]
     with Reader.open(path) as reader, reader.view() as view:
         known = read_known(view, {venue for venue, _ in pairs}, again=again)
-        plan = make_plan(pairs, known.records, fmt=fmt, again=again, on_progress=on_progress)
+        plan = make_plan(pairs, known.records, fmt=fmt, again=again, given=said, on_progress=on_progress)
         catalogue = known_instruments(view, instruments, pairs)
+        offer_terms(plan, catalogue, said)
         ledger = Ledger(plan.inputs, catalogue, view)
         head = view.head()
     Job(path, plan, catalogue, ledger, head[0], known).run(map_size_bytes)
