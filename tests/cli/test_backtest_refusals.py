@@ -156,6 +156,7 @@ def test_what_is_no_data(veloz: Run, world: Path, tmp_path: Path, name: str) -> 
         (["--journal", "TMP/result", "--out", "/proc/none"], "by --out"),
         (["--journal", "TMP/result", "--set", "report.dir='WORLD/text'"], "by --out"),
         (["--journal", "TMP/result", "--data", ""], "No data are named"),
+        (["--journal", "TMP/result", "--paper", "--out", "TMP/out"], "A run on paper makes no reports"),
     ],
 )
 def test_a_place_that_is_none(veloz: Run, world: Path, tmp_path: Path, words: list[str], said: str) -> None:
@@ -202,9 +203,21 @@ def test_people_are_told_what_was_run_on(
 
 
 def test_files_that_are_no_configuration(veloz: Run, world: Path, tmp_path: Path) -> None:
-    for name, said in (("gone.toml", "no file"), ("folder", "no file"), ("bytes.py", "is no text")):
+    for name, said in (("gone.toml", "no file"), ("folder", "is a folder"), ("bytes.py", "is no text")):
         words = [world / name, "--data", world / "data", "--journal", tmp_path / "result"]
         require_refusal(veloz, world, tmp_path, words, said)
+
+
+@pytest.mark.parametrize("command", ["backtest", "optimize"])
+def test_a_folder_is_told_with_what_can_be_given(veloz: Run, tmp_path: Path, command: str) -> None:
+    example = {"backtest": "configs/quoter.toml", "optimize": "configs/sweep.toml"}[command]
+    for within, said in ((), example), (("b.toml", "a.toml", "notes.txt"), f"{tmp_path}/a.toml or {tmp_path}/b.toml"):
+        for name in within:
+            (tmp_path / name).write_text("")
+        ran = veloz(command, tmp_path)
+        assert (ran.code, ran.out) == (2, "")
+        told = "a folder, and a configuration is a file. Give a TOML file, such as"
+        assert ran.err == f"veloz: {tmp_path} is {told} {said}.\n"
 
 
 def test_a_disk_that_fills_leaves_nothing(

@@ -155,6 +155,22 @@ def test_without_a_table_and_without_a_file(veloz: Run, climbs: Path, tmp_path: 
     assert "not valid TOML" in veloz("optimize", plain).err
 
 
+@pytest.mark.parametrize("out", ["taken", "taken/out", "new/out"])
+def test_where_results_go_is_looked_at_first(veloz: Run, config: Path, climbs: Path, tmp_path: Path, out: str) -> None:
+    (tmp_path / "taken").write_text("mine")
+    before = {*tmp_path.rglob("*")}
+    ran = veloz("optimize", config, "--data", "gone", "--out", tmp_path / out, "--json")
+    assert ran.code == 2
+    error = ran.json["error"]
+    if out == "new/out":
+        assert error["message"].startswith("There are no data at gone: neither a file or folder")
+    else:
+        assert (error["code"], error["hint"]) == ("not_writable", "Name another folder by --out.")
+    assert ran.err == ""
+    assert {*tmp_path.rglob("*")} == before
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
 def test_a_damaged_file_of_results_is_told(veloz: Run, config: Path, climbs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert veloz("optimize", config, "--data", climbs, "--out", out).code == 0

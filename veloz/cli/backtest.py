@@ -1,7 +1,6 @@
 """`veloz backtest`: run strategies on a recording against a simulated venue."""
 
 import argparse
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -9,18 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from veloz.cli.failures import is_forbidden, nothing_kept
+from veloz.cli.failures import nothing_kept
 from veloz.cli.figures import print_figures, print_standing
 from veloz.cli.main import add_common
 from veloz.cli.outcome import (
     EXIT_OK,
-    EXIT_USAGE,
     EXIT_WORLD,
     CommandError,
     print_json,
     print_table,
     say,
 )
+from veloz.cli.place import require_config, require_folder
 from veloz.cli.stopping import exit_code_of
 
 if TYPE_CHECKING:
@@ -59,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run, write the result and its reports, print what came of it."""
     begun = time.perf_counter()
+    if args.paper and args.out:
+        raise CommandError(
+            "A run on paper makes no reports, and --out says where reports go.",
+            code="usage",
+            hint="Leave --out out; a backtest of the journal that --paper makes has reports.",
+        )
     own, ours = split_overrides(args.set)
     try:
         answer = run_backtest(
@@ -134,8 +139,7 @@ def run_backtest(
 
     own = read_settings(list(program))
     try:
-        if not config.is_file():
-            raise SettingsError(f"There is no file {config}; the program comes with configs/quoter.toml.")
+        require_config(config, "configs/quoter.toml")
         settings = read_file(config, overrides)
         rules_of(settings)
         check_strategies(settings)
@@ -157,7 +161,7 @@ def run_backtest(
 
 def _run_into(plan: "Plan", place: Path, out: Path, word: str) -> dict[str, Any]:
     """Play it where its reports can be written; folders that were made for nothing go again."""
-    made = _require_folder(out, word)
+    made = require_folder(out, word)
     try:
         return _run(plan, place, out)
     except BaseException:
@@ -173,7 +177,7 @@ def _claimed(journal: Path | None, folder: Path, name: str) -> Iterator[Path]:
     if journal:
         yield journal
         return
-    made = _require_folder(folder, "--journal")
+    made = require_folder(folder, "--journal")
     number = 1
     while True:
         try:
@@ -187,26 +191,6 @@ def _claimed(journal: Path | None, folder: Path, name: str) -> Iterator[Path]:
         for each in (mine, *made):
             with suppress(OSError):
                 each.rmdir()
-
-
-def _require_folder(out: Path, word: str) -> list[Path]:
-    """See that reports can be written at a place before anything is run; the folders that were made for it, innermost first."""
-    made = [each for each in (out, *out.parents) if not each.exists()]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        for each in made:
-            with suppress(OSError):
-                each.rmdir()
-        raise CommandError(
-            f"Nothing can be written in {out}: {error.strerror}.",
-            code="not_writable",
-            hint=f"Name another folder by {word}.",
-            exit_code=EXIT_WORLD if is_forbidden(error) else EXIT_USAGE,
-        ) from None
-    return made
 
 
 def refusal(error: Exception) -> CommandError:

@@ -79,6 +79,7 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
     from veloz.backtest.optimizer.plan import read_plan
     from veloz.backtest.settings import read_settings
     from veloz.cli.backtest import split_overrides
+    from veloz.cli.place import require_config, require_folder
     from veloz.cli.recording import find_recording
     from veloz.daemon.config import read_settings as read_own
 
@@ -86,8 +87,7 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
     sweeps = [word.strip() for word in overrides if word.strip().startswith(PREFIX)]
     overrides = [word for word in overrides if not word.strip().startswith(PREFIX)]
     own = read_own(program)
-    if not config.is_file():
-        raise SettingsError(f"There is no file {config}; the program comes with configs/sweep.toml.")
+    require_config(config, "configs/sweep.toml")
     try:
         text = config.read_text(encoding="utf-8")
         table = tomllib.loads(text, parse_float=Decimal)
@@ -96,6 +96,8 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
     plan = read_plan(_overridden(table.get("optimize"), sweeps))
     check_sweep(plan, text, overrides, config)
     settings = read_settings(text, overrides, config)
+    for each in require_folder(out, "--out") if out else ():
+        each.rmdir()  # whoever writes the first result makes it
     recording = find_recording(list(data) or settings["data.path"], settings, own)
     overrides += _moments(settings)
     opener = opener_of(text, config, overrides, recording, plan.said["periods"])

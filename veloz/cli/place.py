@@ -1,10 +1,14 @@
-"""Where in a journal: the options --journal, --from, --to, --at, and what they mean."""
+"""Where in a journal: the options --journal, --from, --to, --at, and what they mean; and where files are that a run reads and writes."""
 
 import argparse
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from veloz.cli.outcome import CommandError, say
+from veloz.cli.failures import is_forbidden
+from veloz.cli.outcome import EXIT_USAGE, EXIT_WORLD, CommandError, say
 
+CONFIGS_TOLD = 3
 NANOS_PLAUSIBLE = 10**17  # 1973: anything smaller was meant in another unit
 
 
@@ -117,3 +121,44 @@ def check_range(path: Path, first: int, last: int | None) -> tuple[int, int]:
             hint="Give --from no greater than --to.",
         )
     return first, end
+
+
+def require_config(path: Path, example: str) -> None:
+    """See that a configuration is a file.
+
+    Args:
+        path: As it is named.
+        example: One that comes with the program.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    from veloz.backtest.keys import SettingsError
+
+    if path.is_dir():
+        within = [str(each) for each in sorted(path.glob("*.toml"))[:CONFIGS_TOLD]]
+        raise SettingsError(
+            f"{path} is a folder, and a configuration is a file; give a TOML file, such as {' or '.join(within or [example])}."
+        )
+    if not path.is_file():
+        raise SettingsError(f"There is no file {path}; the program comes with {example}.")
+
+
+def require_folder(out: Path, word: str) -> list[Path]:
+    """See that reports can be written at a place before anything is run; the folders that were made for it, innermost first."""
+    made = [each for each in (out, *out.parents) if not each.exists()]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
+        raise CommandError(
+            f"Nothing can be written in {out}: {error.strerror}.",
+            code="not_writable",
+            hint=f"Name another folder by {word}.",
+            exit_code=EXIT_WORLD if is_forbidden(error) else EXIT_USAGE,
+        ) from None
+    return made

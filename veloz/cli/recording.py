@@ -28,9 +28,12 @@ def find_recording(words: Sequence[str], settings: Any, own: "Settings") -> Path
         raise SettingsError(
             'No data are named; give data.path or --data ("sample": the recording that comes with the program).'
         )
-    for _, path in inputs:
+    for word, (_, path) in zip(words, inputs, strict=True):
         if not path.exists():
-            raise SettingsError(f"There are no data at {path}; check data.path or --data.")
+            raise SettingsError(
+                f"There are no data at {word}: neither a file or folder, seen from here or from {settings.folder}, nor a dataset of that "
+                "name; `veloz data list` tells the datasets, and data.path or --data takes any path."
+            )
     journals = [path for _, path in inputs if (path / "data.mdb").is_file()]
     if len(inputs) == 1 and journals:
         return journals[0]
