@@ -38,6 +38,11 @@ def print_of(at_ms: float, price: int, qty: int, *, sold: bool = False, lag_ms: 
     return _row(r.AGGTRADE, flags, at_ms, lag_ms, int(at_ms * 1000), price, qty, match_ns, 1)
 
 
+def mark(at_ms: float, mark_e8: int, *, rate_e8: int = 0, funding_ns: int = 0, lag_ms: float = 1) -> np.ndarray:
+    """A mark price, and where it is stated the next funding."""
+    return _row(r.MARK, FIRST | LAST | STEP_END, at_ms, lag_ms, 0, mark_e8, 0, rate_e8, funding_ns)
+
+
 def bar(minute: int, prices: tuple[int, int, int, int], volume: int) -> np.ndarray:
     """The two rows of a bar of one minute, known when it is over: open, high, low, close."""
     opened, high, low, close = prices

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from journal import Reader
+from tests.backtest.fallen import LEVERED, falling
+from tests.backtest.fallen import QUOTER as HELD
+from tests.backtest.made import BEGIN, make_recording
 from tests.backtest.woken import CHASER, settings_of
 from veloz.backtest import driver as driver_room
 from veloz.backtest import feed as feed_room
@@ -197,3 +200,11 @@ def test_whatever_the_settings_and_however_small_the_tape(
         interval=draw.choice((10**6, 10**7, 10**8, 10**9)), half=draw.choice(("0", "0.05", "1")), qty=draw.choice(("0.002", "0.1")),
     )  # fmt: skip
     compare(recording, settings_of(text, tmp_path), events=draw.choice((0, 1, 7, 1_000)))
+
+
+def test_the_loop_lets_books_be_kept_before_the_next_row(tmp_path: Path) -> None:
+    """A mark price that the account does not bear, right before rows that the venue sees before anybody is asked."""
+    data = make_recording(tmp_path / "data", *falling(-30))
+    kept = compare(data, settings_of(HELD, tmp_path, *LEVERED))
+    closed = kept.rows()[kept.rows()["kind"] == r.FILLED.number]
+    assert (int(closed["ts_event"][-1]) - BEGIN) % 1_000_000_000 == 970_000_000

@@ -18,6 +18,7 @@ from veloz.backtest.drive import (
     HEARING,
     HELP,
     LENGTHEN,
+    PLAIN,
     THEN_MEET,
     WATCHED,
     Reel,
@@ -26,6 +27,7 @@ from veloz.backtest.drive import (
     drive_rig,
     new_tape,
 )  # fmt: skip
+from veloz.backtest.machine import BOOKED
 from veloz.backtest.making import lengthen
 from veloz.backtest.port import Exchange
 from veloz.backtest.runner import Hand, Run, Sink, Taken, Watcher
@@ -41,8 +43,8 @@ from veloz.strategies.crew import COMPILED
 TAPE_ROWS: Final = 1 << 16
 CHUNKS_MOST: Final = 8  # of a recording that asks nobody, between two looks at whether to pause
 _NO_WORDS: Final = np.zeros(0, WORD)
-_FULL, _ATTEND, _HELP, _LENGTHEN, _FOLDED, _APPLIED = (
-    int(why) for why in (FULL, ATTEND, HELP, LENGTHEN, FOLDED, APPLIED)
+_FULL, _ATTEND, _HELP, _LENGTHEN, _FOLDED, _APPLIED, _PLAIN = (
+    int(why) for why in (FULL, ATTEND, HELP, LENGTHEN, FOLDED, APPLIED, PLAIN)
 )
 _BODIED, _WATCHED, _HEARING = int(BODIED), int(WATCHED), int(HEARING)
 
@@ -110,6 +112,8 @@ class Driver:
             self._help()
         elif why == _LENGTHEN:
             self._exchange.venue = lengthen(self._exchange.venue)
+        elif why == _PLAIN and self._tape.stop[0] == BOOKED:
+            self._exchange.keep_books()
         elif why == _FOLDED:
             hand.at = int(self._cursor[0]["at"])
             self._chunks_left -= 1

@@ -54,11 +54,15 @@ class Driven:
                 asked = self.venue.requests[self.venue.wires[ENTRY]["head"] & (len(self.venue.requests) - 1)]
                 self._widen(int(asked["instrument"]), int(asked["price"]))
             elif why == BOOKED:
-                self.venue.clock[0]["stirred"] = 0
-                if self.clerk is not None:
-                    self.venue = self.clerk.keep(self.venue)
+                self.keep_books()
             else:
                 return begin
+
+    def keep_books(self) -> None:
+        """What the exchange stops for where an account changed, or what it is worth: nothing else may happen before."""
+        self.venue.clock[0]["stirred"] = 0
+        if self.clerk is not None:
+            self.venue = self.clerk.keep(self.venue)
 
     def outside(self) -> dict[int, int]:
         """By instrument how many rows told of prices that its ladder does not have, and were not kept."""
