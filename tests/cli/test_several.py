@@ -8,6 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.backtest.fallen import LEVERED, falling
+from tests.backtest.fallen import QUOTER as HELD
 from tests.backtest.made import BODY, level, make_recording_of, of, trade
 from tests.cli.conftest import Run
 from veloz.contracts import registry as r
@@ -282,3 +284,20 @@ def test_what_went_otherwise_than_meant_is_told(veloz: Run, tmp_path: Path) -> N
     told = ran(veloz, tmp_path, data, text)["warnings"]
     assert any("Strategy both was disabled" in each for each in told)
     assert any("40 of 41 prices of BTCUSDT in the data are no multiples of its tick 0.5" in each for each in told)
+
+
+def test_marks_and_funding_that_the_data_lack_are_made_and_verified(veloz: Run, tmp_path: Path) -> None:
+    """What is made is no part of the recording, and a replay of the result comes to the same without it; the run says what was made."""
+    data = make_recording_of([BODY], tmp_path / "data", *falling(None))
+    words = [part for each in LEVERED for part in ("--set", each)]
+    made = ("--set", "mark.source=last", "--set", "funding.rate=0.0001")
+    answer = ran(veloz, tmp_path, data, HELD, *words, *made)
+    assert answer["position"] == {"BTCUSDT": "0"}
+    assert "once a second, the price of the last trade was taken for one" in " ".join(answer["warnings"])
+    assert "0.01 % every 8 h" in " ".join(answer["warnings"])
+    assert len(rows_of(veloz, tmp_path, "order.stated")) == 1, "the exchange's own order to close"
+    live = veloz(
+        "backtest", tmp_path / "run.toml", "--data", data, "--journal", tmp_path / "live", "--paper", "--json", *made
+    )
+    assert (live.code, live.json["error"]["code"]) == (2, "config")
+    assert "mark.source makes up for what a recording lacks" in live.json["error"]["message"]

@@ -8,17 +8,28 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
 from journal import Reader
 from veloz.backtest.prices import PRICE, FirstPrices, Prices, PricesByInstrument
 from veloz.contracts.layout import APPLIED, ROW
-from veloz.contracts.registry import AGGTRADE, BAR, BAR_VOLUME, CHANGED, LEVEL, LISTED, TRADE, VENUE_LEVEL, VENUE_TRADE
+from veloz.contracts.registry import (
+    AGGTRADE,
+    BAR,
+    BAR_VOLUME,
+    CHANGED,
+    LEVEL,
+    LISTED,
+    MARK,
+    TRADE,
+    VENUE_LEVEL,
+    VENUE_TRADE,
+)
 from veloz.history.dataset import Chunk, blocks, desk_chunk
 from veloz.history.gaps import GapFinder
-from veloz.history.ordering import HEAD, TS_EVENT, TS_RECV, VenueClock, VenueOrder, venue_words, words_of
+from veloz.history.ordering import FIFTH, HEAD, TS_EVENT, TS_RECV, VenueClock, VenueOrder, venue_words, words_of
 from veloz.history.slabs import SlabReader
 from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 
@@ -50,6 +61,7 @@ class Survey:
     venue_rows: int = 0
     instruments: set[int] = field(default_factory=set)
     kinds: set[tuple[int, int]] = field(default_factory=set)  # (kind, instrument) of every row
+    funded: set[int] = field(default_factory=set)  # instruments whose mark rows state their funding
     least_lags_ns: dict[int, int] = field(
         default_factory=dict
     )  # of each instrument: receive − event, where a row has both
@@ -173,6 +185,9 @@ def _note_stamps(found: Survey, words: np.ndarray) -> None:
     heads = np.unique(words[:, HEAD] & (_KIND | -1 << _INSTRUMENT)).tolist()
     found.instruments.update(head >> _INSTRUMENT for head in heads)
     found.kinds.update((head & _KIND, head >> _INSTRUMENT) for head in heads)
+    stating = (kinds == MARK.number) & (words[:, FIFTH] > 0)
+    if stating.any():
+        found.funded.update(np.unique(words[stating, HEAD] >> _INSTRUMENT).tolist())
     lengths = words[kinds == BAR_VOLUME.number, LENGTH]
     found.longest_ns = max(found.longest_ns, int(lengths.max(initial=0)))
     both = stated > 0
@@ -202,6 +217,14 @@ def _note_prices(prices: PricesByInstrument, opens: PricesByInstrument, words: n
             seen.add(priced[:, HEAD] >> _INSTRUMENT, priced[:, PRICE])
 
 
+class Weaver(Protocol):
+    """`marking.Marker`."""
+
+    def weave(self, rows: np.ndarray, until_ns: int) -> np.ndarray:
+        """See `marking.Marker.weave`."""
+        ...
+
+
 class Feed:
     """A recording, read once, handed out on two clocks.
 
@@ -211,14 +234,24 @@ class Feed:
         shift_ns: What receive stamps are moved by.
         back_ns: Of the survey.
         receive: The venue's clock is the receive stamp.
+        marker: Makes rows of the venue's side that the recording lacks.
     """
 
     def __init__(
-        self, path: Path, first: int, last: int, *, shift_ns: int, back_ns: int, receive: bool = False
+        self,
+        path: Path,
+        first: int,
+        last: int,
+        *,
+        shift_ns: int,
+        back_ns: int,
+        receive: bool = False,
+        marker: Weaver | None = None,
     ) -> None:
         self._blocks = blocks(SlabReader(path, first, last), BLOCK_ROWS)
         self._shift = shift_ns
         self._order = VenueOrder(VenueClock(shift_ns, receive=receive), back_ns)
+        self._marker = marker
         self._desk: deque[Chunk] = deque()
         self._venue: deque[np.ndarray] = deque()
         self._now = 0
@@ -231,9 +264,9 @@ class Feed:
         found = next(self._blocks, None)
         if found is None:
             self._ended = True
-            ready = self._order.rest()
+            ready = self._woven(self._order.rest(), self._order.newest + 1)
         else:
-            ready = self._order.add(found[1])
+            ready = self._woven(self._order.add(found[1]), self._order.whole_until)
             chunk = desk_chunk(*found, self._shift, self._now, owned=True)
             if chunk is not None:
                 self._now = int(chunk.times[-1])
@@ -241,6 +274,10 @@ class Feed:
         if len(ready):
             self._venue.append(ready)
         return True
+
+    def _woven(self, ready: np.ndarray, until_ns: int) -> np.ndarray:
+        """With what is made for moments before one at which none of the recording's rows is missing."""
+        return ready if self._marker is None else self._marker.weave(ready, until_ns)
 
     def next_chunk(self) -> Chunk | None:
         """The desk's next steps; None at the end."""

@@ -20,6 +20,9 @@ QUEUES: Final = ("risk_averse", "power", "power2", "power3", "log", "log2")
 COMPATS: Final = ("none", "hftbacktest")
 LATENCIES: Final = ("constant", "feed", "empirical", "log_normal")
 MODELS: Final = ("queue", "trades", "book", "bars")
+MARKS: Final = ("last", "mid")
+DAY_PARTS: Final = (1, 2, 3, 4, 6, 8, 12, 24)  # hours
+RATE_SCALE: Final = 8  # of funding, as venues state it
 PPM_SCALE: Final = 6
 NUMBER_MAX: Final = 10**18  # of any setting
 DAY_NS: Final = 86_400 * 10**9  # of anything that is under way
@@ -80,7 +83,7 @@ class Key:
     default: Any  # Decimal: any exact number; a text, a whole number, a truth value, a list of texts
     about: str
     least: int | None = None
-    among: tuple[str, ...] = ()
+    among: tuple[Any, ...] = ()
     most: int = NUMBER_MAX
     above: bool = False  # above 0 where it is said at all; the default 0 means that it is not
 
@@ -107,8 +110,9 @@ class Key:
             for each in value:
                 self._check_range(each, where)
         if self.among and value not in self.among:
+            told = [str(each) for each in self.among if each]
             raise SettingsError(
-                f"{self.name} is {value} in {where}{nearest(str(value), self.among)}; there are {', '.join(filter(None, self.among))}."
+                f"{self.name} is {value} in {where}{nearest(str(value), told)}; there are {', '.join(told)}."
             )
         return value
 
@@ -182,6 +186,9 @@ KEYS: Final = (
     Key("account.margin", False, "whether the venue keeps books of the account and liquidates what they do not bear"),
     Key("account.isolated", False, "whether each contract has a margin of its own, instead of a share in that of its asset"),
     Key("account.brackets", [], "maintenance margin of contracts, each \"FLOOR RATE\" or \"FLOOR RATE CUM\", ascending; empty: none"),
+    Key("mark.source", "", "what mark prices are made of where the data have none; empty: they are not made", among=("", *MARKS)),
+    Key("funding.rate", _NO, "share of its worth that a long pays at each funding, where the data have none; below 0: a short pays"),
+    Key("funding.interval_h", 8, "hours between two fundings at that rate, counted from midnight UTC", among=DAY_PARTS),
     Key("gate.enabled", True, "the risk gate; off only for comparisons"),
     Key("limits.file", "", "limits as in configs/limits.yaml; empty: none"),
     Key("seed", 0, "of everything that is drawn by chance", 0),
@@ -208,6 +215,8 @@ OF_INSTRUMENT: Final = {
     "leverage": "account.leverage",
     "isolated": "account.isolated",
     "brackets": "account.brackets",
+    "mark": "mark.source",
+    "funding_rate": "funding.rate",
     "roi_lb": "match.roi_lb",
     "roi_ub": "match.roi_ub",
 }
@@ -236,6 +245,14 @@ def ppm_of(name: str, share: Decimal) -> int:
     if exact != exact.to_integral_value() or abs(exact) > PPM_MAX:
         raise SettingsError(f"{name} is {text_of(share)}; write a share of at most 1, in whole millionths.")
     return int(exact)
+
+
+def check_funding(rate: Decimal, name: str) -> None:
+    """See that a rate of funding can be paid. Raises SettingsError."""
+    if rate.scaleb(RATE_SCALE) != rate.scaleb(RATE_SCALE).to_integral_value() or abs(rate) > 1:
+        raise SettingsError(
+            f"{name} is {text_of(rate)}; write a share of at most 1, with at most {RATE_SCALE} decimals."
+        )
 
 
 def check_rates(maker: Decimal, taker: Decimal, where: str) -> None:

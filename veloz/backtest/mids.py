@@ -66,11 +66,12 @@ def _blocks(path: Path, naming: Naming, back_ns: int) -> Iterator[np.ndarray]:
     """The venue's rows as a desk would fold them that stood beside the venue: RAW[n]."""
     order = VenueOrder(VenueClock(naming.shift_ns, receive=naming.paper), back_ns)
     for _, rows in SlabReader(path, naming.folded_from, naming.last_seq):
-        yield from _beside(order.add(rows))
-    yield from _beside(order.rest())
+        yield from beside(order.add(rows))
+    yield from beside(order.rest())
 
 
-def _beside(rows: np.ndarray) -> Iterator[np.ndarray]:
+def beside(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows of the venue's side as a desk would fold them that stood beside it: RAW[n], in the memory of `rows`, once; never none."""
     if len(rows):
         words = words_of(rows)
         words[:, TS_RECV] = words[:, TS_EVENT]

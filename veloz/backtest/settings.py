@@ -23,6 +23,7 @@ from veloz.backtest.keys import (
     STRATEGY_KEYS,
     Key,
     SettingsError,
+    check_funding,
     check_range,
     check_rates,
     flatten,
@@ -250,6 +251,7 @@ def _instruments(listed: Any, given: Mapping[str, Any], path: Path, *, tiers: bo
         _check_own_rates(each, where, tiers=tiers)
         read_brackets(f"{where}: brackets", each.get("brackets", []))
         check_range(each.get("roi_lb", _NO), each.get("roi_ub", _NO), f"{where}: ")
+        check_funding(each.get("funding_rate", _NO), f"{where}: funding_rate")
     return tuple(each for _, each in tables)
 
 
@@ -285,6 +287,7 @@ def _check(settings: Settings) -> None:
     """What no single value shows."""
     check_range(settings["match.roi_lb"], settings["match.roi_ub"], "match.")
     check_rates(settings["fees.maker"], settings["fees.taker"], "fees.")
+    check_funding(settings["funding.rate"], "funding.rate")
     read_brackets("account.brackets", settings["account.brackets"])
     read_tiers("fees.tiers", settings["fees.tiers"])
     quantiles = settings["latency.entry_quantiles"], settings["latency.response_quantiles"]

@@ -12,6 +12,7 @@ from journal import Reader, View
 from veloz.backtest.desk import Desk
 from veloz.backtest.feed import Feed, Survey, survey
 from veloz.backtest.keys import SettingsError
+from veloz.backtest.marking import Lacking, lacking_of, marker_of
 from veloz.backtest.prelude import Named, require_params, strategy_rows, world_rows
 from veloz.backtest.prices import Ladder, ladders_of
 from veloz.backtest.runner import Run, Sink, Venue, Watcher
@@ -65,6 +66,7 @@ class Plan(Prepared):
     data: Path
     found: Survey
     printed: frozenset[int]  # instruments whose trades the data hold one by one; of paper nobody knows
+    lacking: tuple[Lacking, ...] = ()  # mark prices and funding that are made, as the data have none
 
 
 MakeVenue = Callable[[Plan], Venue]
@@ -105,7 +107,10 @@ def make_plan(
             raise SettingsError(
                 f"The data hold no row of {each.instrument.symbol}; choose another instrument or range."
             )
-    _check_suits(settings["match.model"], world, found, margin=settings["account.margin"])
+    lacking = lacking_of(world, settings, found)
+    _check_suits(settings["match.model"], world, found)
+    if settings["account.margin"]:
+        _require_marks(world, found, lacking)
     traded = [each.number for each in world.traded]
     shift = 0 if paper else found.shift_ns(traded, settings["latency.feed_base_ns"])
     least = found.least_lag_ns(traded)
@@ -128,7 +133,7 @@ def make_plan(
     ladders = ladders_of(world, found.middles(first=paper), settings, found.spans() if covers else None)
     return Plan(
         settings, world, ladders, library, sources, limits, named, begin,
-        data=data, found=found, printed=_printed(found, paper),
+        data=data, found=found, printed=_printed(found, paper), lacking=tuple(lacking),
     )  # fmt: skip
 
 
@@ -296,18 +301,28 @@ def limits_of(settings: Settings) -> str:
         raise SettingsError(f"limits.file is {settings.folder / file}, which cannot be read; check its path.") from None
 
 
-def _check_suits(model: str, world: World, found: Survey, *, margin: bool = False) -> None:
-    """See that the data hold what the matching model looks at, and what liquidations go by.
+def _require_marks(world: World, found: Survey, lacking: Sequence[Lacking]) -> None:
+    """See that there is what liquidations go by. Raises SettingsError."""
+    made = {each.instrument for each in lacking if each.mark_of}
+    for each in world.traded:
+        if (
+            each.product is not Product.SPOT
+            and each.number not in made
+            and (MARK.number, each.number) not in found.kinds
+        ):
+            raise SettingsError(
+                f"account.margin liquidates at the mark price, of which the data hold none of {each.instrument.symbol}; set mark.source to "
+                "last or mid, take data with mark prices, or leave account.margin out."
+            )
+
+
+def _check_suits(model: str, world: World, found: Survey) -> None:
+    """See that the data hold what the matching model looks at.
 
     Raises:
         SettingsError: They do not. It says which model would suit.
     """
     for each in world.traded:
-        if margin and each.product is not Product.SPOT and (MARK.number, each.number) not in found.kinds:
-            raise SettingsError(
-                f"account.margin liquidates at the mark price, of which the data hold none of {each.instrument.symbol}; take data with "
-                "mark prices, or leave account.margin out."
-            )
         suits = [
             name for name, kinds in MODEL_KINDS.items() if any((kind, each.number) in found.kinds for kind in kinds)
         ]
@@ -358,7 +373,8 @@ def make_run(
     named = plan.named
     begin = named.folded_from or named.first_seq
     feed = Feed(
-        plan.data, begin, named.last_seq, shift_ns=named.shift_ns, back_ns=plan.found.back_ns, receive=named.paper
+        plan.data, begin, named.last_seq, shift_ns=named.shift_ns, back_ns=plan.found.back_ns, receive=named.paper,
+        marker=marker_of(plan.world, plan.lacking),
     )  # fmt: skip
     desk = Desk(Host(plan.library), asks_always=asks_always)
     run = Run(desk, venue, feed, total=plan.found.rows, sink=sink, watchers=watchers)

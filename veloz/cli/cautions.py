@@ -56,6 +56,29 @@ def _beyond(plan: "Plan", played: "Run") -> list[str]:
     ]
 
 
+def made_up(plan: "Plan") -> list[str]:
+    """What the data lack and settings made up for."""
+    from veloz.backtest.keys import text_of
+    from veloz.backtest.marking import told_of_marks
+
+    found = []
+    known = {each.number: each for each in plan.world.traded}
+    for each in plan.lacking:
+        traded = known[each.instrument]
+        symbol = plan.world.label(traded)
+        if each.mark_of:
+            found.append(
+                f"The data hold no mark prices of {symbol}: once a second, {told_of_marks(each.mark_of)} was taken for one."
+            )
+        if each.interval_ns:
+            rate = text_of(100 * traded.setting(plan.settings, "funding_rate"))
+            found.append(
+                f"The data hold no funding of {symbol}: {rate} % every {plan.settings['funding.interval_h']} h was taken, from longs to "
+                "shorts where it is above 0."
+            )
+    return found
+
+
 def _unprinted(plan: "Plan") -> list[str]:
     """Where an estimated queue never moves by a trade."""
     from veloz.backtest.setup import PRINTS
@@ -116,7 +139,7 @@ def told_of(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -> 
             f"Orders reach the venue {entry_ns / 1e6:,.3f} ms after a bar has closed, when the next one has opened: they take part in "
             "the one after it. Give latency.entry_ns = 0 for the next open."
         )
-    found += _unprinted(plan)
+    found += [*made_up(plan), *_unprinted(plan)]
     found += _beyond(plan, played)
     if played.why:
         found.append(f"The run ended early: {played.why}.")

@@ -157,6 +157,11 @@ def plan_rehearsal(settings: Settings, data: Path, first: int = 1, last: int | N
     """
     if not settings["gate.enabled"]:
         raise SettingsError("gate.enabled is false, and a run on paper is a live run; leave the risk gate on.")
+    for name in ("mark.source", "funding.rate"):
+        if settings[name]:
+            raise SettingsError(
+                f"{name} makes up for what a recording lacks, and a run on paper goes by what comes in; leave it out."
+            )
     found = read_recording(data, first, last)
     last = min(last or found.head, found.head)
     world = make_world([each.instrument for each in found.listed], settings)

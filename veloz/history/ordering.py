@@ -88,12 +88,12 @@ class VenueOrder:
     def __init__(self, clock: VenueClock, back_ns: int) -> None:
         self._clock, self._back = clock, back_ns
         self._waiting = np.zeros((0, _WORDS), _WORD)
-        self._newest = -(1 << 62)
+        self.newest = -(1 << 62)  # of all times handed in
 
     @property
     def whole_until(self) -> int:
         """Every row with a time below this was handed out, as far as rows were handed in."""
-        return self._newest - self._back
+        return self.newest - self._back
 
     def add(self, rows: np.ndarray) -> np.ndarray:
         """Hand in rows of any view; RAW[n] that are known to be next, their venue time in `ts_event`, receive stamps moved."""
@@ -101,7 +101,7 @@ class VenueOrder:
         if not len(words):
             return _NO_ROWS
         times = self._clock.times(words)
-        self._newest = max(self._newest, int(times.max()))
+        self.newest = max(self.newest, int(times.max()))
         kept = words.copy()
         kept[:, TS_EVENT] = times
         kept[:, TS_RECV] += self._clock.shift_ns
