@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
+from veloz.backtest.keys import KEYS, MODELS
 
 
 def test_help_lists_every_command(veloz: Run) -> None:
@@ -34,11 +35,21 @@ def test_no_command_is_usage(veloz: Run) -> None:
         (("replay", "--from", "1", "--from-time", "2024-08-08"), 2, "not allowed with"),
         (("replay", "--from-time", "yesterday"), 2, "is no time"),
         (("book", "--journal", "/nowhere/at/all"), 2, "--instrument"),
+        (
+            ("book", "--instrument", "X", "--depth", "0"),
+            2,
+            "argument --depth: '0' is no number of levels; give a whole number from 1 on",
+        ),
+        (("book", "--instrument", "X", "--depth", "-1"), 2, "'-1' is no number of levels"),
+        (("book", "--instrument", "X", "--depth", "many"), 2, "'many' is no number of levels"),
         (("journal", "dump", "--kind", "md.trade", "--journal", "/nowhere"), 2, "There is no journal"),
         (("ingest", "/nowhere.gz", "--venue", "binance_usdm"), 2, "There is no file /nowhere.gz"),
         (("ingest", "x", "--venue", "mtgox"), 2, "No venue is called mtgox"),
         (("ingest", "x"), 2, "There is no file x"),
         (("config", "explain", "jurnal.dir"), 2, "did you mean journal.dir"),
+        (("config", "explain", "match.modle"), 2, "did you mean match.model"),
+        (("config", "explain", "match.model", "--set", "match.model=bar"), 2, "did you mean bars"),
+        (("config", "explain", "zzz"), 2, "There is no setting zzz. `veloz config explain` tells all there are."),
         (("journal", "archive", "--journal", "/nowhere"), 2, "--to"),
     ],
 )
@@ -73,3 +84,17 @@ def test_config_explains_who_won(veloz: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert (said["value"], said["from"]) == (7, "VELOZ_BOOK_DEPTH")
     assert veloz("config", "explain", "book.depth", "--set", "book.depth=9", "--json").json["value"] == 9
     assert len(veloz("config", "explain", "--json").json["settings"]) > 3
+
+
+def test_config_explains_every_setting_of_a_backtest(veloz: Run) -> None:
+    told = {each["key"]: each for each in veloz("config", "explain", "--json").json["settings"]}
+    assert [key.name for key in KEYS if told[key.name]["about"] != f"of a backtest: {key.about}"] == []
+    assert told["match.model"]["among"] == list(MODELS)
+    assert (told["fees.maker"]["value"], told["fees.maker"]["from"]) == ("0.0002", "default")
+    said = veloz("config", "explain", "fees.maker", "--set", "fees.maker=0.0001", "--json").json
+    assert (said["value"], said["overridden"]) == ("0.0001", [{"from": "default", "value": "0.0002"}])
+    shown = veloz("config", "explain", "match.model")
+    assert (shown.code, shown.err) == (0, "")
+    assert all(word in shown.out for word in ("queue", "bars", "how orders are filled"))
+    for free in ("strategy.half_spread", "account.balances.USDT", "account.rates.BNB"):
+        assert veloz("config", "explain", free, "--json").json["key"] == free

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veloz.instruments.units import SCALE_MAX, TEXT_MAX, Code, count_exact, decimal_text, read_decimal
+from veloz.instruments.units import SCALE_MAX, TEXT_MAX, Code, count_exact, counted, decimal_text, read_decimal
 
 DIGITS = st.text("0123456789", min_size=1, max_size=22)
 DECIMALS = st.builds(
@@ -114,3 +114,8 @@ def test_the_twin_itself_reads_decimals() -> None:
     with pytest.raises(InvalidOperation):
         Decimal("1..2")
     assert naive_count("1.50", 1, signed=False) == (15, Code.EXACT)
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 orders"), (1, "1 order"), (2, "2 orders"), (1_200, "1,200 orders")])
+def test_one_is_no_plural(count: int, said: str) -> None:
+    assert counted(count, "order") == said

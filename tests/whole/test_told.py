@@ -1,9 +1,11 @@
 """What the reference pages list is all that there is: names in the code and names in the pages."""
 
+import itertools
 from pathlib import Path
 
 import pytest
 
+from veloz.cli import outcome
 from veloz.contracts.codes import Refusal
 from veloz.contracts.registry import BY_NAME
 from veloz.strategies import sdk
@@ -36,3 +38,10 @@ def test_every_look_and_every_term_is_told(root: Path) -> None:
 def test_words_of_events_are_told(root: Path, kind: str) -> None:
     page = " ".join((root / "docs" / "reference" / "sdk.md").read_text().split())
     assert f"`{kind}` `({', '.join(BY_NAME[kind].words)})`" in page
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reference/index.md"])
+def test_every_exit_code_is_told(root: Path, page: str) -> None:
+    lines = (root / page).read_text().partition("| exit code | meaning |\n|---|---|\n")[2].splitlines()
+    told = [int(line.split("|")[1]) for line in itertools.takewhile(lambda line: line.startswith("|"), lines)]
+    assert told == sorted(value for name, value in vars(outcome).items() if name.startswith("EXIT_"))

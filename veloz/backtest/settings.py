@@ -34,7 +34,13 @@ from veloz.backtest.schedules import read_brackets, read_tiers
 from veloz.backtest.tables import read_tables
 
 _NO: Final = Decimal(0)
-_FREE: Final = ("strategy.", "account.balances.", "account.rates.")  # parameters and assets have names of their own
+# Parameters and assets have names of their own behind these.
+FREE: Final = {
+    "strategy.": "a parameter of the strategy, as its code declares it",
+    "account.balances.": "what the account holds of this asset when the run begins",
+    "account.rates.": "what one of this asset is worth in account.reporting",
+}
+_PARAMS, _BALANCES, _RATES = FREE
 
 
 @dataclass(frozen=True)
@@ -154,12 +160,12 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Mapping[str, Any], p
     for name, (value, where) in given.items():
         if name in BY_NAME:
             values[name] = BY_NAME[name].accept(value, where)
-        elif name.startswith(_FREE[0]):
-            params[name.removeprefix(_FREE[0])] = _param(name, value, where)
-        elif name.startswith(_FREE[1]):
-            balances[_asset_of(name, _FREE[1], where)] = Key(name, _NO, "", 0).accept(value, where)
-        elif name.startswith(_FREE[2]):
-            rates[_asset_of(name, _FREE[2], where)] = Key(name, _NO, "", above=True).accept(value, where)
+        elif name.startswith(_PARAMS):
+            params[name.removeprefix(_PARAMS)] = _param(name, value, where)
+        elif name.startswith(_BALANCES):
+            balances[_asset_of(name, _BALANCES, where)] = Key(name, _NO, "", 0).accept(value, where)
+        elif name.startswith(_RATES):
+            rates[_asset_of(name, _RATES, where)] = Key(name, _NO, "", above=True).accept(value, where)
         else:
             require_setting(name, where)
     strategies = _strategies(listed["strategies"], params, path) or (
@@ -174,7 +180,7 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Mapping[str, Any], p
 
 def require_setting(name: str, where: str) -> None:
     """See that there is a setting of this name, or may be one. Raises SettingsError."""
-    if name not in BY_NAME and not name.startswith(_FREE):
+    if name not in BY_NAME and not name.startswith(tuple(FREE)):
         raise SettingsError(f"{where} sets {name}, which is no setting{_way_out(name)}.")
 
 

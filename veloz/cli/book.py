@@ -13,9 +13,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_journal(parser)
     parser.add_argument("--instrument", required=True, metavar="S", help="the venue's symbol, or venue:symbol")
     parser.add_argument("--at", type=parse_seq, metavar="N", help="as of this row; the head when left out")
-    parser.add_argument("--depth", type=parse_seq, metavar="N", help="levels a side")
+    parser.add_argument("--depth", type=parse_depth, metavar="N", help="levels a side")
     parser.add_argument("--no-snapshot", action="store_true", help="fold from row 1")
     add_common(parser)
+
+
+def parse_depth(text: str) -> int:
+    """Levels a side as typed: a whole number from 1 on.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of levels; give a whole number from 1 on")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -44,13 +44,14 @@ def warnings_of(plan: "Plan", ledger: "Ledger") -> list[str]:
 def _beyond(plan: "Plan", played: "Run") -> list[str]:
     """What of the book no ladder had a place for."""
     from veloz.backtest.port import Exchange
+    from veloz.instruments.units import counted
 
     if plan.settings["match.compat"] != "none" or not isinstance(played.venue, Exchange):
         return []
     rows = played.venue.outside()
     return [
-        f"{rows[each.number]:,} rows of the book of {each.instrument.symbol} lay outside the range of prices that was kept: where the "
-        "price came near them, their depth was missing. Give a wider range by match.roi_lb and match.roi_ub."
+        f"{counted(int(rows[each.number]), 'row')} of the book of {each.instrument.symbol} lay outside the range of prices that was "
+        "kept: where the price came near them, their depth was missing. Give a wider range by match.roi_lb and match.roi_ub."
         for each in plan.world.traded
         if rows[each.number]
     ]
@@ -125,7 +126,7 @@ def told_of(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -> 
         off, of = seen.beside(each.instrument.tick) if seen else (0, 0)
         if off:
             found.append(
-                f"{off:,} of {of:,} prices of {body.symbol} in the data are no multiples of its tick "
+                f"{off:,} of {of:,} prices of {body.symbol} in the data {'is no multiple' if off == 1 else 'are no multiples'} of its tick "
                 f"{each.instrument.price_text(each.instrument.tick)}: the venue counted each at the nearest one."
             )
     for number in dict.fromkeys(disabled):

@@ -142,12 +142,15 @@ def _backtest(path: Path, runs: Path, overrides: list[str]) -> tuple[dict[str, A
     """What a backtest on the journal came to, and what its verification says."""
     from veloz.cli.backtest import run_backtest
     from veloz.cli.replay import replay_journal
+    from veloz.instruments.units import counted
 
     say(f"4/5  backtesting a quoting strategy on it; the result goes to {runs}")
     shutil.rmtree(runs / "journal", ignore_errors=True)
     config = find_sample().parent.parent / "demo.toml"
     told = run_backtest(config, [], overrides, journal=runs / "journal", data=[str(path)], out=runs)
-    say(f"5/5  {told['fills']} fills; taking every decision of its {told['rows']:,} rows again and comparing")
+    say(
+        f"5/5  {counted(told['fills'], 'fill')}; taking every decision of its {counted(told['rows'], 'row')} again and comparing"
+    )
     return told, replay_journal(runs / "journal", 1, told["rows"], verify=True, use_snapshot=False)
 
 

@@ -104,6 +104,8 @@ def describe_damage(damaged: Mapping[str, Any]) -> str:
     told, frames = f"{damaged['file']} is damaged: {damaged['reason']}", damaged["frames"]
     if not frames:
         return f"{told}; nothing of it was taken"
+    if frames == 1:
+        return f"{told}; its first message was taken, which ends at byte {damaged['bytes']:,} of what it unpacks to"
     return f"{told}; its first {frames:,} messages were taken, which end at byte {damaged['bytes']:,} of what it unpacks to"
 
 

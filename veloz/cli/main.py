@@ -79,7 +79,7 @@ def run_command(argv: Sequence[str]) -> int:
     if args.command is None:
         build_parser(argv).print_help()
         return EXIT_USAGE
-    if args.set and args.command not in ("backtest", "optimize"):  # whose file has keys of its own
+    if args.set and args.command not in ("backtest", "optimize", "config"):  # which know the settings of runs
         from veloz.daemon.config import read_settings
 
         read_settings(args.set)  # a mistyped setting is told even by commands that would not ask for it

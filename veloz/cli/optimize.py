@@ -246,9 +246,13 @@ def show(answer: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from veloz.instruments.units import counted
+
     console, lines = Console(), answer["table"][:SHOWN]
     table = Table(
-        title=f"the best {len(lines):,} of {answer['trials']:,} trials", title_justify="left", title_style="bold"
+        title=f"the best {len(lines):,} of {counted(answer['trials'], 'trial')}",
+        title_justify="left",
+        title_style="bold",
     )
     columns = _columns(answer, lines, console.width)
     for name, _ in columns:
@@ -310,6 +314,8 @@ def _show_folds(answer: Mapping[str, Any]) -> None:
 
 
 def _about_best(answer: Mapping[str, Any]) -> dict[str, str]:
+    from veloz.instruments.units import counted
+
     best, judged = answer["best"], answer["judged"]
     deflated, overfit = answer["deflated_sharpe"], answer["overfit_probability"]
     return {
@@ -317,7 +323,7 @@ def _about_best(answer: Mapping[str, Any]) -> dict[str, str]:
         answer["objective"]: _number(best and best["metrics"].get(answer["objective"])),
         "deflated Sharpe": "not defined"
         if deflated is None
-        else f"{deflated:.1%} likely to have any skill, after {judged['trials']:,} trials",
+        else f"{deflated:.1%} likely to have any skill, after {counted(judged['trials'], 'trial')}",
         "overfitting": "not defined"
         if overfit is None
         else f"{overfit:.1%} likely that the best is no better than the median out of sample",

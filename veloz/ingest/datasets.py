@@ -11,6 +11,7 @@ from veloz.history.summary import count_kinds
 from veloz.ingest.faults import IngestError
 from veloz.ingest.progress import Record, read_records
 from veloz.ingest.tally import FIRST_TS, FRAMES, LAST_TS, RECORDS
+from veloz.instruments.units import counted
 
 FILE: Final = "data.mdb"
 
@@ -91,8 +92,8 @@ def tell_damage(path: Path) -> list[str]:
         except IngestError as error:
             return [str(error)]
     return [
-        f"{one.name} was damaged when the data were taken from it: {one.damage}. They hold its first {one.sums[FRAMES]:,} messages "
-        "and nothing behind them; get it once more and import it into the same dataset."
+        f"{one.name} was damaged when the data were taken from it: {one.damage}. They hold its first "
+        f"{counted(one.sums[FRAMES], 'message')} and nothing behind them; get it once more and import it into the same dataset."
         for one in records
         if one.damage
     ]

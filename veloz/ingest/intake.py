@@ -40,7 +40,7 @@ from veloz.ingest.progress import Known, Record, read_known, seal
 from veloz.ingest.table import Part, Survey, Table, new_rows
 from veloz.instruments.catalogue import Catalogue
 from veloz.instruments.instrument import Instrument, define
-from veloz.instruments.units import decimal_text
+from veloz.instruments.units import counted, decimal_text
 from veloz.venues.binance.plain import instrument_row, source_row
 from veloz.venues.port import Source
 
@@ -361,7 +361,7 @@ def say_inferred(bodies: Sequence[InstrumentBody], given: Given) -> list[str]:
             told.append(say_found(body.symbol, guessed))
     if len(told) > TOLD_MAX:
         told[TOLD_MAX:] = [
-            f"{len(told) - TOLD_MAX} more instruments have ticks and lots that were found from their numbers."
+            f"Ticks and lots of {counted(len(told) - TOLD_MAX, 'more instrument')} were found from their numbers."
         ]
     return told
 

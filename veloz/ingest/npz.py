@@ -150,13 +150,16 @@ class Npz:
             at += len(events)
         need = Need(prices.scale, qtys.scale, prices.step, qtys.step, prices.top, qtys.top)
         notes = (
-            [f"{left_out} of its {at} events are of kinds that no book of levels has; they are left out"]
+            [
+                f"{left_out} of its {at} events {'is' if left_out == 1 else 'are'} of no kind that a book of levels has, and left out"
+            ]
             if left_out
             else []
         )
         if backward:
             notes.append(
-                f"{backward} of its events have a local stamp before one that precedes them, and are heard of with that one, too late; "
+                ("one of its events has" if backward == 1 else f"{backward} of its events have")
+                + " a local stamp before one that precedes, heard of with that one, too late; "
                 "where the file is sorted by exchange time, sort it by local_ts"
             )
         if self._key:

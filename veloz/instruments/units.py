@@ -105,3 +105,8 @@ def decimal_text(count: int, scale: int) -> str:
     whole, part = divmod(abs(count), 10**scale)
     tail = f".{part:0{scale}d}".rstrip("0").rstrip(".") if part else ""
     return f"{'-' if count < 0 else ''}{whole}{tail}"
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something, as people say it: `1 order`, `1,200 orders`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -12,7 +12,7 @@ from veloz.contracts.layout import ROW
 from veloz.execution.reconcile import Difference
 from veloz.instruments.instrument import Instrument
 from veloz.instruments.units import Code as UnitCode
-from veloz.instruments.units import count_exact
+from veloz.instruments.units import count_exact, counted
 from veloz.reducers.desk import ACCOUNTS_MAX, ASSETS_MAX, STRATEGIES_MAX
 from veloz.scenario.text import ScenarioError, near
 from veloz.strategies.loader import Code
@@ -271,7 +271,8 @@ class Names:
             return self.orders[f"{name}#{int(number)}"]
         if not self.dry:
             raise NotMade(
-                line, f"{name} has placed {self.made.get(name, 0)} orders by then, and not {number}{self._why(name)}."
+                line,
+                f"{name} has placed {counted(self.made.get(name, 0), 'order')} by then, and not {number}{self._why(name)}.",
             )
         if len(symbols) != 1:
             raise LaterKnown

@@ -214,7 +214,9 @@ def _warnings(result: RunResult) -> str:
     for who, counts in (("The gate refused", result.refused), ("The venue rejected", result.rejected)):
         if counts:
             codes = ", ".join(f"{escape(code)} {count}" for code, count in sorted(counts.items()))
-            lines.append(f"<li>{who} {grouped(str(sum(counts.values())))} orders, by code: {codes}.</li>")
+            many = sum(counts.values())
+            orders = f"{grouped(str(many))} orders" if many > 1 else "an order"
+            lines.append(f"<li>{who} {orders}, by code: {codes}.</li>")
     if result.gaps:
         count, lost = len(result.gaps), span(sum(each.to_ns - each.from_ns for each in result.gaps))
         gaps = f"{grouped(str(count))} gaps" if count > 1 else "a gap"
