@@ -61,6 +61,7 @@ def test_the_answer_has_its_keys_and_the_same_again_runs_nothing(veloz: Run, con
     first = veloz("optimize", config, "--data", climbs, "--json")
     assert first.code == 0, first.err
     said = first.json
+    assert Path(said["data"]) == climbs.resolve()
     assert said["trials"] == len(said["table"]) == 12
     assert set(said["best"]) >= {"params", "metrics", "result_hash", "config_hash", "seed"}
     assert said["best"] == said["table"][0]

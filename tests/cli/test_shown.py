@@ -106,10 +106,11 @@ def test_a_table_of_trials_fits_its_terminal(
     ]
     show({
         "trials": 500, "table": lines, "objective": "sharpe", "best": None, "judged": {"trials": 500}, "deflated_sharpe": None,
-        "overfit_probability": None, "results": "here", "trials_per_second": 1.0, "remembered": 0,
+        "overfit_probability": None, "results": "here", "data": "there", "trials_per_second": 1.0, "remembered": 0,
     })  # fmt: skip
     said = capsys.readouterr().out
     assert "the best 12 of 500 trials" in said
+    assert any(" data " in line and " there " in line for line in said.splitlines()), "what was run on is named"
     assert max(map(len, said.splitlines())) <= 80
     for k in range(settings):
         assert f"parameter_{k}" in said

@@ -40,6 +40,7 @@ class Asked:
 
     plan: "Plan"
     opener: "Opener"
+    recording: Path
     out: Path | None
     data_dir: Path
 
@@ -101,7 +102,7 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
     recording = find_recording(list(data) or settings["data.path"], settings, own)
     overrides += _moments(settings)
     opener = opener_of(text, config, overrides, recording, plan.said["periods"])
-    return Asked(plan, opener, out, own.path("data_dir"))
+    return Asked(plan, opener, recording.resolve(), out, own.path("data_dir"))
 
 
 def _overridden(table: Any, words: Sequence[str]) -> Any:
@@ -170,7 +171,8 @@ def run_sweep(asked: Asked, *, fresh: bool) -> dict[str, Any]:
     finally:
         executor.close()
         records.close()
-    return _answer(asked.plan, work, result, records.path, time.perf_counter() - begun)
+    answer = _answer(asked.plan, work, result, records.path, time.perf_counter() - begun)
+    return {**answer, "data": str(asked.recording)}
 
 
 def _place(asked: Asked, about: Mapping[str, Any]) -> Path:
@@ -327,6 +329,7 @@ def _about_best(answer: Mapping[str, Any]) -> dict[str, str]:
         "overfitting": "not defined"
         if overfit is None
         else f"{overfit:.1%} likely that the best is no better than the median out of sample",
+        "data": answer["data"],
         "results": answer["results"],
         "speed": f"{answer['trials_per_second']:,.1f} trials/s, {answer['remembered']:,} remembered",
     }
