@@ -246,9 +246,9 @@ def test_recorded_marks_without_funding_are_paid_on(tmp_path: Path) -> None:
 
 
 def test_a_gap_of_hours_misses_no_funding(tmp_path: Path) -> None:
-    """Nothing is recorded between the first minute and three hours later."""
-    every = held(800, 1_000, sold=True)
-    rows = (*every[:6], every[-1])
+    """Nothing is recorded between the first minutes and five hours later."""
+    late = trade(NOON_MS + 301 * MINUTE_MS, 800, 1)
+    rows = (*held(800, 1_000, sold=True)[:6], late)
     words = [
         "account.balances.USDT=10000",
         "funding.rate=0.0003",
@@ -257,7 +257,7 @@ def test_a_gap_of_hours_misses_no_funding(tmp_path: Path) -> None:
         "gate.enabled=false",
     ]
     _, figures, _ = played(tmp_path, *words, text=ONCE.format(5), rows=rows, body=BODY)
-    assert Decimal(figures.funding) == -3 * 5 * 80 * Decimal("0.0003")
+    assert Decimal(figures.funding) == -6 * 5 * 80 * Decimal("0.0003")
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------------
