@@ -3,14 +3,14 @@
 Decimals stay the text they were written as, so that no binary fraction comes between a file and a quantum.
 """
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from veloz.contracts.codes import VENUES
+from veloz.contracts.spelling import nearest
 
 SAMPLE: Final = "sample"  # the recording that ships with the project
 SHORT: Final = "quoter"  # the strategy that `strategy.*` without a code means
@@ -53,26 +53,6 @@ def number_in(text: str) -> Any:
 def shown(value: Any) -> str:
     """A value as a sentence tells it."""
     return text_of(value) if isinstance(value, Decimal) else repr(value)
-
-
-def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Tables within tables as one, their names joined by dots: the form in which `--set` writes them."""
-    flat: dict[str, Any] = {}
-    for name, value in table.items():
-        flat.update(flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
-    return flat
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """What to say behind a word that is not known: the nearest that is; "" where none is near."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
-    return f"; did you mean {near[0]}?".rstrip("?") if near else ""
-
-
-def told_among(word: str, known: Sequence[str]) -> str:
-    """The same where all that are known may be listed: the nearest, or all there are."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
-    return f"the nearest is {near[0]}" if near else f"there are {', '.join(known) or 'none'}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from veloz.backtest.keys import SettingsError, ppm_of, told_among
+from veloz.backtest.keys import SettingsError, ppm_of
 from veloz.backtest.schedules import count_of, read_brackets
 from veloz.backtest.settings import Runs, Settings
 from veloz.backtest.world import Account, Asset, Traded, World, exact_of
@@ -21,6 +21,7 @@ from veloz.contracts.account import NameBody
 from veloz.contracts.codes import Product, Refusal, StrategyAction
 from veloz.contracts.layout import HEAD, ROW
 from veloz.contracts.registry import Kind
+from veloz.contracts.spelling import told_among
 from veloz.contracts.system import DataBody
 from veloz.engine.step import Body
 from veloz.instruments.instrument import VERSION_FIRST, Instrument

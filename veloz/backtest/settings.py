@@ -3,7 +3,6 @@
 Decimals stay the text they were written as, so that no binary fraction comes between a file and a quantum.
 """
 
-import difflib
 import hashlib
 import json
 import tomllib
@@ -26,12 +25,12 @@ from veloz.backtest.keys import (
     check_funding,
     check_range,
     check_rates,
-    flatten,
     ppm_of,
     text_of,
 )
 from veloz.backtest.schedules import read_brackets, read_tiers
 from veloz.backtest.tables import read_tables
+from veloz.contracts.spelling import closest, flatten
 
 _NO: Final = Decimal(0)
 # Parameters and assets have names of their own behind these.
@@ -192,8 +191,8 @@ def _asset_of(name: str, prefix: str, where: str) -> str:
 
 
 def _way_out(name: str) -> str:
-    near = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.4)
-    return f"; the nearest is {near[0]}" if near else "; they are listed in docs/reference/backtest.md"
+    near = closest(name, BY_NAME)
+    return f"; the nearest is {near}" if near else "; they are listed in docs/reference/backtest.md"
 
 
 def _label(code: str) -> str:

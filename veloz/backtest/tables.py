@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from veloz.backtest.keys import Key, SettingsError, nearest
+from veloz.backtest.keys import Key, SettingsError
+from veloz.contracts.spelling import nearest
 
 
 def read_tables(name: str, listed: Any, known: Sequence[Key], path: object) -> list[tuple[str, dict[str, Any]]]:

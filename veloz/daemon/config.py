@@ -4,7 +4,6 @@ Lowest to highest: the defaults below · a profile, `NAME.toml` in `configs/` of
 directory · variables `VELOZ_SECTION_KEY` · `--set section.key=value`. An unknown key is refused with the nearest known one.
 """
 
-import difflib
 import os
 import tomllib
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from veloz.backtest.keys import flatten
+from veloz.contracts.spelling import closest, flatten
 
 
 class ConfigError(Exception):
@@ -60,6 +59,7 @@ SETTINGS: Final = (
     Setting("book.depth", 20, "levels a side that `veloz book` shows", 1),
 )
 BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
+VARIABLE_NEAR: Final = 0.6  # all of them begin alike
 _CONTROL_VARIABLES: Final = {"VELOZ_PROFILE", "VELOZ_CACHE_DIR", "VELOZ_SHARED"}
 
 
@@ -103,9 +103,9 @@ def find_setting(key: str) -> Setting:
     """
     if key in BY_KEY:
         return BY_KEY[key]
-    near = difflib.get_close_matches(key, BY_KEY, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]}?" if near else f"; the settings are {', '.join(BY_KEY)}."
-    raise ConfigError(f"There is no setting {key}{hint}")
+    near = closest(key, BY_KEY)
+    hint = f"did you mean {near}?" if near else f"the settings are {', '.join(BY_KEY)}."
+    raise ConfigError(f"There is no setting {key}; {hint}")
 
 
 def read_settings(overrides: Sequence[str] = (), environment: dict[str, str] | None = None) -> Settings:
@@ -150,8 +150,8 @@ def _variables(variables: dict[str, str]) -> tuple[list[tuple[str, dict[str, Any
 
 
 def _stranger(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"{name} sets nothing" + (f"; did you mean {near[0]}?" if near else ".")
+    near = closest(name, known, VARIABLE_NEAR)
+    return f"{name} sets nothing" + (f"; did you mean {near}?" if near else ".")
 
 
 def _overrides(overrides: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:

@@ -18,7 +18,7 @@ from veloz.backtest.definitions import DEFINITIONS
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.ending import outcome_of
 from veloz.backtest.feed import Survey, survey
-from veloz.backtest.keys import BY_NAME, SettingsError, told_among
+from veloz.backtest.keys import BY_NAME, SettingsError
 from veloz.backtest.ledger import Ledger
 from veloz.backtest.metrics import measure
 from veloz.backtest.optimizer import plan as sweeps
@@ -32,6 +32,7 @@ from veloz.backtest.valued import next_look_ns, unvalued_of
 from veloz.backtest.walk import Seat
 from veloz.backtest.world import World
 from veloz.contracts.kernel import digest_sources
+from veloz.contracts.spelling import told_among
 from veloz.engine.step import Step
 from veloz.engine.warm import warm, warm_step, warm_trading
 from veloz.reducers.desk import SCOPE_GLOBAL

@@ -1,6 +1,5 @@
 """What a sweep is to do: the table `[optimize]` of a configuration, typed, or one sentence that says what is wrong with it."""
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from veloz.backtest.optimizer.search import Search
 from veloz.backtest.optimizer.space import Space, read_space
 from veloz.backtest.optimizer.trial import SweepError
 from veloz.backtest.optimizer.walk import Walk
+from veloz.contracts.spelling import told_among
 
 GOALS: Final = ("maximise", "minimise")
 
@@ -116,9 +116,7 @@ def _accept(prefix: str, given: Any, keys: Mapping[str, Key], tables: tuple[str,
     said: dict[str, Any] = {name: key.default for name, key in keys.items()}
     for name, value in given.items():
         if name not in keys:
-            near = difflib.get_close_matches(name, [*keys, *tables], n=1, cutoff=0.5)
-            way = f"the nearest is {prefix}{near[0]}" if near else f"there are {', '.join([*keys, *tables])}"
-            raise SweepError(f"{prefix}{name} is no setting; {way}.")
+            raise SweepError(f"{prefix}{name} is no setting; {told_among(name, [*keys, *tables], prefix)}.")
         said[name] = _fitting(f"{prefix}{name}", keys[name], value)
     return said
 
