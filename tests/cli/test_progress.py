@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from veloz.cli import progress
+from veloz.cli.compiling import compiling
+from veloz.contracts import kernel
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW_WORK = """
@@ -60,3 +64,29 @@ def test_nothing_is_drawn_where_nobody_looks(capfd: object) -> None:
     with progress.waiting("thinking"):
         pass
     assert capfd.readouterr() == ("", "")  # type: ignore[attr-defined]
+
+
+def test_the_first_compile_is_said_once_and_before_it_begins(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(kernel.config, "CACHE_DIR", str(tmp_path))
+
+    def said(jit: bool = True, *words: str) -> str:
+        """What stands on stderr when the body begins."""
+        monkeypatch.setattr(kernel.config, "DISABLE_JIT", not jit)
+        monkeypatch.setattr(sys, "argv", ["veloz", "backtest", *words])
+        with compiling():
+            return capfd.readouterr().err
+
+    assert said(False) == "", "nothing is compiled"
+    line = "veloz: compiling what runs need, which takes one to three minutes, the first time only.\n"
+    monkeypatch.setattr(kernel.config, "DISABLE_JIT", False)
+    with pytest.raises(KeyboardInterrupt), compiling():
+        raise KeyboardInterrupt
+    assert capfd.readouterr().err == line
+    assert said() == line, "what was stopped is not there yet"
+    assert said() == ""
+    for mark in tmp_path.iterdir():
+        mark.unlink()
+    assert said(True, "--json") == ""
+    assert said() == "", "it was compiled all the same"

@@ -231,11 +231,12 @@ def _run(plan: "Plan", place: Path, out: Path) -> dict[str, Any]:
     from veloz.backtest.ledger import Ledger
     from veloz.backtest.report import balances_told, markets_told
     from veloz.backtest.result import Recorder
+    from veloz.cli.compiling import compiling
     from veloz.cli.keys import Keys, Steered
     from veloz.cli.progress import Bar, waiting
     from veloz.engine.warm import warm, warm_step, warm_trading
 
-    with waiting("compiling and loading what runs need") as note:
+    with compiling(), waiting("compiling and loading what runs need") as note:
         parts: tuple[Callable[[], object], ...] = warm, warm_trading, warm_step, partial(_warm_run, plan)
         for number, prepare in enumerate(parts, 1):
             note(f"part {number} of 4")
@@ -285,13 +286,15 @@ def _report_of(outcome: "RunResult", place: Path, out: Path) -> "Report":
 def _rehearse(settings: Any, recording: Path, first: int, last: int | None, place: Path) -> dict[str, Any]:
     """Play it to a run on paper."""
     from veloz.backtest.ledger import Ledger
+    from veloz.cli.compiling import compiling
     from veloz.daemon.paper import plan_rehearsal, rehearse
     from veloz.ingest.datasets import tell_damage
     from veloz.reducers.state import state_hash
 
     plan = plan_rehearsal(settings, recording, first, last)
     ledger = Ledger(plan.world)
-    played = rehearse(plan, place, (ledger,))
+    with compiling():
+        played = rehearse(plan, place, (ledger,))
     figures = ledger.figures(played.desk)
     return {
         "orders": figures.orders,

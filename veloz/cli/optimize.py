@@ -149,9 +149,10 @@ def run_sweep(asked: Asked, *, fresh: bool) -> dict[str, Any]:
     """
     from veloz.backtest.optimizer.records import DamagedError, Records
     from veloz.backtest.optimizer.sweep import Sweep
+    from veloz.cli.compiling import compiling
     from veloz.cli.progress import Bar, waiting
 
-    with waiting("compiling and loading what runs need"):
+    with compiling(), waiting("compiling and loading what runs need"):
         work = asked.opener.open()
     about = {"data": work.data_hash, "code": work.code_hash, "periods": asked.plan.said["periods"]}
     try:
