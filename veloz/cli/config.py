@@ -26,9 +26,10 @@ def run(args: argparse.Namespace) -> int:
     """Print one setting, or all."""
     import os
 
-    from veloz.backtest.keys import BY_NAME, SettingsError, nearest
+    from veloz.backtest.keys import BY_NAME, SettingsError
     from veloz.backtest.settings import FREE
     from veloz.cli.backtest import refusal, split_overrides
+    from veloz.contracts.spelling import nearest
     from veloz.daemon.config import BY_KEY, ConfigError, read_settings
 
     variables = dict(os.environ)
