@@ -29,7 +29,7 @@ from veloz.backtest.keys import (
     text_of,
 )
 from veloz.backtest.schedules import read_brackets, read_tiers
-from veloz.backtest.tables import read_tables
+from veloz.backtest.tables import LISTED, is_listed, label_of, read_tables, set_in
 from veloz.contracts.spelling import closest, flatten
 
 _NO: Final = Decimal(0)
@@ -137,7 +137,7 @@ def read_settings(text: str, overrides: Sequence[str] = (), path: Path = Path("s
         table = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not valid TOML: {error}; mend that line.") from None
-    listed = {name: table.pop(name, []) for name in ("strategies", "instruments", "accounts")}
+    listed = {name: table.pop(name, []) for name in LISTED}
     table.pop("optimize", None)  # what a sweep is told; a run has no use for it
     given = {name: (value, str(path)) for name, value in flatten(table).items()}
     for word in overrides:
@@ -145,6 +145,9 @@ def read_settings(text: str, overrides: Sequence[str] = (), path: Path = Path("s
         if not equals:
             raise SettingsError(f"--set {word} has no value; write --set KEY=VALUE.")
         value, where = _parse(said), f"--set {word}"
+        if is_listed(name):
+            set_in(listed, name.strip(), value, where)
+            continue
         if isinstance(value, dict):  # a table says all that it holds
             given = {key: each for key, each in given.items() if not key.startswith(f"{name.strip()}.")}
         given |= {key: (each, where) for key, each in flatten({name.strip(): value}).items()}
@@ -168,7 +171,7 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Mapping[str, Any], p
         else:
             require_setting(name, where)
     strategies = _strategies(listed["strategies"], params, path) or (
-        Runs(_label(values["strategy.name"]), values["strategy.name"], FORMS[values["strategy.form"]], (), params),
+        Runs(label_of(values["strategy.name"]), values["strategy.name"], FORMS[values["strategy.form"]], (), params),
     )
     instruments = _instruments(listed["instruments"], given, path, tiers=bool(values["fees.tiers"]))
     accounts = _accounts(listed["accounts"], path, tiers=bool(values["fees.tiers"]))
@@ -179,7 +182,7 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Mapping[str, Any], p
 
 def require_setting(name: str, where: str) -> None:
     """See that there is a setting of this name, or may be one. Raises SettingsError."""
-    if name not in BY_NAME and not name.startswith(tuple(FREE)):
+    if name not in BY_NAME and not name.startswith(tuple(FREE)) and not is_listed(name):
         raise SettingsError(f"{where} sets {name}, which is no setting{_way_out(name)}.")
 
 
@@ -193,10 +196,6 @@ def _asset_of(name: str, prefix: str, where: str) -> str:
 def _way_out(name: str) -> str:
     near = closest(name, BY_NAME)
     return f"; the nearest is {near}" if near else "; they are listed in docs/reference/backtest.md"
-
-
-def _label(code: str) -> str:
-    return code.partition(":")[2].lower() or code
 
 
 def _param(name: str, value: Any, where: str) -> str:
@@ -220,7 +219,7 @@ def _strategies(listed: Any, params: Mapping[str, str], path: Path) -> tuple[Run
     found: list[Runs] = []
     for (where, said), own in zip(read_tables("strategies", plain, STRATEGY_KEYS, path), told, strict=True):
         code, form = said.get("code", SHORT), said.get("form", "compiled")
-        label = said.get("name") or _label(code)
+        label = said.get("name") or label_of(code)
         if label in [one.name for one in found]:
             raise SettingsError(f"{where} is called {label}, as another one is; give it a name of its own.")
         found.append(Runs(label, code, FORMS[form], tuple(said.get("instruments", ())), own))

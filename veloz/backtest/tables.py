@@ -1,10 +1,105 @@
 """Settings that stand in tables of their own, one for each strategy, instrument or account: what one of them says, or one sentence."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
-from veloz.backtest.keys import Key, SettingsError
-from veloz.contracts.spelling import nearest
+from veloz.backtest.keys import ACCOUNT_KEYS, INSTRUMENT_KEYS, SHORT, STRATEGY_KEYS, Key, SettingsError
+from veloz.contracts.spelling import nearest, told_among
+
+
+class Kind(NamedTuple):
+    """Tables of one kind."""
+
+    keys: tuple[Key, ...]  # what one may say
+    inner: str  # a table within it, whose names are free; "": there is none
+    names: Callable[[Mapping[str, Any]], tuple[str, ...]]  # what one is called
+
+
+def label_of(code: str) -> str:
+    """What a strategy is called that says only its code."""
+    return code.partition(":")[2].lower() or code
+
+
+def _names_of_strategy(table: Mapping[str, Any]) -> tuple[str, ...]:
+    return (str(table.get("name") or label_of(str(table.get("code", SHORT)))),)
+
+
+def _names_of_instrument(table: Mapping[str, Any]) -> tuple[str, ...]:
+    symbol = str(table.get("symbol", ""))
+    return tuple(dict.fromkeys((symbol.rpartition(":")[2], symbol)))
+
+
+def _names_of_account(table: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(table[name]) for name in ("name", "venue") if name in table)
+
+
+LISTED: Final = {
+    "strategies": Kind(STRATEGY_KEYS, "params", _names_of_strategy),
+    "instruments": Kind(INSTRUMENT_KEYS, "", _names_of_instrument),
+    "accounts": Kind(ACCOUNT_KEYS, "balances", _names_of_account),
+}
+
+
+def is_listed(name: str) -> bool:
+    """Whether a name is that of a setting in such a table: `instruments.BTCUSDT.tick`."""
+    return name.partition(".")[0] in LISTED and "." in name
+
+
+def set_in(listed: Mapping[str, Any], name: str, value: Any, where: str) -> None:
+    """Let a table say something else.
+
+    Args:
+        listed: By kind what TOML made of the tables; changed. What is no list of tables stays as it is.
+        name: KIND.TABLE.KEY; the table is named as it is called, or by its place in the file, from 1 on.
+        value: What it is to say.
+        where: Who says so.
+
+    Raises:
+        SettingsError: There is no such table, or it can say no such thing.
+    """
+    title, _, rest = name.partition(".")
+    kind, tables = LISTED[title], listed[title]
+    if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+        return
+    free = f".{kind.inner}."
+    label, _, key = rest.partition(free) if kind.inner and free in rest else rest.rpartition(".")
+    if kind.inner and label and free in rest:
+        inner = _table(title, tables, label, where).setdefault(kind.inner, {})
+        if isinstance(inner, dict):
+            inner[key] = value
+        return
+    if not label:
+        raise SettingsError(
+            f"{where} names no table; write {title}.NAME.{key}, by what it is called or its place in the file."
+        )
+    known = {each.name: each for each in kind.keys}
+    names = [*known, *filter(None, [kind.inner])]
+    if key not in names:
+        raise SettingsError(f"{where} sets {key or rest}{nearest(key or rest, names)}; there are {', '.join(names)}.")
+    table = _table(title, tables, label, where)
+    if key in known:
+        known[key].accept(value, where)
+    table[key] = value
+
+
+def _table(title: str, tables: Sequence[dict[str, Any]], label: str, where: str) -> dict[str, Any]:
+    """The table that is meant."""
+    if not tables:
+        raise SettingsError(f"{where} is for a table [[{title}]], and the file has none; write it there.")
+    if label.isdecimal() and 0 < int(label) <= len(tables):
+        return tables[int(label) - 1]
+    names = [LISTED[title].names(each) for each in tables]
+    found = [table for table, called in zip(tables, names, strict=True) if label in called]
+    if len(found) > 1:
+        raise SettingsError(
+            f"{where} is for {label}, and {len(found)} tables [[{title}]] are of it; name one by its place, like {title}.1, or in full."
+        )
+    if not found:
+        every = list(dict.fromkeys(each for called in names for each in called if each))
+        raise SettingsError(
+            f"{where} is for {label}, of which there is no table [[{title}]]; {told_among(label, every)}."
+        )
+    return found[0]
 
 
 def read_tables(name: str, listed: Any, known: Sequence[Key], path: object) -> list[tuple[str, dict[str, Any]]]:

@@ -28,6 +28,7 @@ from veloz.backtest.port import rules_of
 from veloz.backtest.result import Digest
 from veloz.backtest.settings import Settings, read_settings, require_setting
 from veloz.backtest.setup import Plan, check_strategies, make_plan
+from veloz.backtest.tables import is_listed
 from veloz.backtest.valued import next_look_ns, unvalued_of
 from veloz.backtest.walk import Seat
 from veloz.backtest.world import World
@@ -249,7 +250,9 @@ def check_sweep(plan: sweeps.Plan, text: str, overrides: Sequence[str], path: Pa
     names = [each.key for each in plan.space.dimensions]
     for name in names:
         require_setting(name, "optimize.space")
-    settings = read_settings(text, [*overrides, *(f"{name}=1" for name in names if name not in BY_NAME)], path)
+    free = {each.key: each.at(0) for each in plan.space.dimensions if is_listed(each.key)}
+    free |= {name: 1 for name in names if name not in BY_NAME and name not in free}
+    settings = read_settings(text, [*overrides, *words_of(free)], path)
     if "strategy.name" not in names:  # else each trial has a strategy of its own
         check_strategies(settings)
 
