@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from journal import Writer
 from tests.cli.conftest import Run
 
 
@@ -169,10 +170,18 @@ def test_ranges_beyond_the_head_are_refused(veloz: Run, sample_journal: Path, tm
 
 
 def test_an_empty_directory_is_an_empty_journal(veloz: Run, tmp_path: Path) -> None:
-    report = veloz("journal", "verify", "--journal", tmp_path, "--json")
-    assert (report.code, report.json["ok"], report.json["records"]) == (0, True, 0)
     assert veloz("journal", "dump", "--journal", tmp_path).out == ""
     assert veloz("replay", "--journal", tmp_path, "--json").json["records"] == 0
+
+
+def test_nothing_cannot_be_verified(veloz: Run, tmp_path: Path) -> None:
+    for lack in ("journal", "row"):
+        for words in (("replay", "--verify"), ("journal", "verify")):
+            ran = veloz(*words, "--journal", tmp_path)
+            assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+            assert f"holds no {lack}: there is nothing to verify" in ran.err
+        with Writer.open(tmp_path, map_size_bytes=1 << 24):
+            pass
 
 
 def test_the_demo_runs_the_whole_job_and_verifies_it(veloz: Run, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from veloz.cli.code import CODE, TRUST, read_code
 from veloz.cli.main import add_common
 from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table
-from veloz.cli.place import add_journal, check_range, head_of, journal_dir, parse_seq
+from veloz.cli.place import add_journal, check_range, head_of, journal_dir, nothing_to_verify, parse_seq
 from veloz.cli.progress import waiting
 
 Verb = Callable[[argparse.Namespace], int]
@@ -58,8 +58,10 @@ def _info(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> int:
     from journal.check import check_in_child
 
-    path = journal_dir(args)
+    path = journal_dir(args, must_hold=True)
     report = check_in_child(path)._asdict()
+    if report["ok"] and not report["records"]:
+        raise nothing_to_verify(path)
     _print(args, f"verify {path}", report)
     return EXIT_OK if report["ok"] else EXIT_FAILED_CHECK
 

@@ -22,11 +22,11 @@ def add_journal(parser: argparse.ArgumentParser, *, required: bool = False) -> N
     )
 
 
-def journal_dir(args: argparse.Namespace, *, must_exist: bool = True) -> Path:
+def journal_dir(args: argparse.Namespace, *, must_exist: bool = True, must_hold: bool = False) -> Path:
     """The journal a command is about: the option, else the setting `journal.dir`.
 
     Raises:
-        CommandError: There is no such directory, or it is no directory.
+        CommandError: There is no such directory, or it is no directory; or there is no journal in it and `must_hold`.
     """
     from veloz.daemon.config import read_settings
 
@@ -41,9 +41,21 @@ def journal_dir(args: argparse.Namespace, *, must_exist: bool = True) -> Path:
         raise CommandError(
             f"{path} is a file, and a journal is a directory.", code="not_a_directory", hint="Check --journal."
         )
+    if must_hold and not (path / "data.mdb").exists():
+        raise nothing_to_verify(path)
     if must_exist and not (path / "data.mdb").exists():
         say(f"veloz: {path} holds no journal yet; it is read as an empty one.")
     return path
+
+
+def nothing_to_verify(path: Path) -> CommandError:
+    """No check may pass for want of anything to check."""
+    lack = "row" if (path / "data.mdb").exists() else "journal"
+    return CommandError(
+        f"{path} holds no {lack}: there is nothing to verify.",
+        code="empty",
+        hint="Check --journal; where what fills it was stopped before its first commit, run that again.",
+    )
 
 
 def parse_seq(text: str) -> int:

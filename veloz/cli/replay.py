@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from veloz.cli.code import CODE, TRUST, read_code
 from veloz.cli.main import add_common
 from veloz.cli.outcome import EXIT_FAILED_CHECK, EXIT_OK, CommandError, print_json, print_table, say
-from veloz.cli.place import add_journal, check_range, journal_dir, parse_seq, parse_time
+from veloz.cli.place import add_journal, check_range, journal_dir, nothing_to_verify, parse_seq, parse_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,8 +49,10 @@ def run(args: argparse.Namespace) -> int:
     from veloz.history.results import is_unfinished
 
     begun = time.perf_counter()
-    path = journal_dir(args)
+    path = journal_dir(args, must_hold=args.verify)
     first, last = check_range(path, _first(args, path), args.last)
+    if args.verify and not last:
+        raise nothing_to_verify(path)
     if not args.decode:
         _choose_form(last)
     answer = replay_journal(
