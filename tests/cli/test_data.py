@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from journal import space
 from tests.cli.conftest import Run
 from tests.ingest import events as e
 from veloz.history import parquet
+from veloz.ingest import IngestError
 
 QUIET = ("--set", "ingest.snapshot=false")
 MINUTE = 60_000
@@ -294,3 +296,38 @@ def test_an_export_that_finds_no_room_leaves_nothing(
     assert (ran.code, ran.json["error"]["code"]) == (3, "not_writable")
     assert "No space left" in ran.json["error"]["message"]
     assert not (tmp_path / "deep").exists()
+
+
+@pytest.mark.parametrize("command", ["data", "ingest", "backtest"])
+@pytest.mark.parametrize("short", [False, True])
+def test_a_disk_that_is_short_of_what_an_import_takes_is_told_before(
+    veloz: Run, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, short: bool
+) -> None:
+    file = candles(tmp_path / "AAA_USDT-1m.json")
+    words = {
+        "data": ("data", "import", file),
+        "ingest": ("ingest", file, "--journal", tmp_path / "journal"),
+        "backtest": ("backtest", root / "configs" / "quoter.toml", "--data", file),
+    }[command]
+    found = space.Space(1 << 20 if short else 64 << 20, 1 << 40, space.Level.FREEZE)
+    monkeypatch.setattr(space, "measure_space", lambda _: found)
+
+    def begin(*_: object, **__: object) -> None:
+        raise IngestError("It began.", code="begun", hint="")
+
+    monkeypatch.setattr("veloz.ingest.ingest", begin)
+    ran = veloz(*words)
+    lines = [line for line in ran.err.splitlines() if not line.startswith("importing")]
+    assert lines[-1] == "veloz: It began."
+    assert [" 1 MiB are free under " in line for line in lines[:-1]] == [True] * short
+
+
+def test_what_was_said_of_the_disk_is_in_the_answer(
+    veloz: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space, "measure_space", lambda _: space.Space(1 << 20, 1 << 40, space.Level.FREEZE))
+    words = ("--product", "spot", "--tick", "0.5", "--lot", "1", "--json", *QUIET)
+    ran = veloz("data", "import", candles(tmp_path / "AAA_USDT-1m.json"), *words)
+    assert ran.code == 0
+    assert [f"veloz: {each}" for each in ran.json["warnings"]] == ran.err.splitlines()
+    assert len(ran.json["warnings"]) == 1

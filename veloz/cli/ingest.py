@@ -1,7 +1,7 @@
 """`veloz ingest`: append captures to a journal."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,15 @@ from veloz.cli.place import add_journal, journal_dir
 
 if TYPE_CHECKING:
     from veloz.ingest.given import Given
+
+
+PACKED = (".gz", ".zip", ".zst", ".xz", ".bz2")
+PACKED_BY, PLAIN_BY = (
+    16,
+    4,
+)  # so many times its bytes a file takes in a journal, at most: rows are 64 bytes, and messages are kept
+MIB = 1 << 20
+WRITES_LEAST = 16 * MIB  # of the smallest file, with a snapshot
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +91,7 @@ def ingest_as_said(
     args: argparse.Namespace, inputs: list[tuple[str, Path]], path: Path, *, unsafe_fs: bool = False
 ) -> dict[str, Any]:
     """Ingest as the words of `add_instrument_words` ask for it; say each warning, and what was damaged."""
+    short = warn_of_space(inputs, path)
     answer = ingest_files(
         inputs,
         path,
@@ -94,6 +104,7 @@ def ingest_as_said(
     )
     for warning in answer["warnings"]:
         say(f"veloz: {warning}")
+    answer["warnings"] = [*short, *answer["warnings"]]
     for each in answer["damaged"]:
         say(f"veloz: {describe_damage(each)}. Get it once more and give the same command: it goes on from there.")
     return answer
@@ -142,20 +153,23 @@ def ingest_files(
             )
     except IngestError as error:
         raise CommandError(str(error), code=error.code, hint=error.hint, exit_code=error.exit_code) from error
-    answer = asdict(result)
-    answer["warnings"] = [*answer["warnings"], *space_warnings(path)]
-    return answer
+    return asdict(result)
 
 
-def space_warnings(path: Path) -> list[str]:
-    """What the free space under a journal asks for, in a sentence; nothing where there is plenty."""
-    from journal.space import Level, measure_space
+def warn_of_space(inputs: Sequence[tuple[str, Path]], path: Path) -> list[str]:
+    """Say where less is free than an import may write; what was said. How full a disk is otherwise, `veloz doctor` tells."""
+    from journal.space import measure_space
 
-    space = measure_space(path)
-    if space.level is Level.OK:
+    files = [file for _, place in inputs for file in (place.iterdir() if place.is_dir() else [place]) if file.is_file()]
+    takes = WRITES_LEAST + sum(
+        file.stat().st_size * (PACKED_BY if file.suffix in PACKED else PLAIN_BY) for file in files
+    )
+    free = measure_space(path).free_bytes
+    if free >= takes:
         return []
-    free = f"{space.free_bytes / 2**30:.1f} GiB of {space.total_bytes / 2**30:.1f} GiB"
-    return [f"Only {free} are free under {path}; expire old frames and compact, or move the journal."]
+    told = f"Only {free / MIB:,.0f} MiB are free under {path}, and these files may take {takes / MIB:,.0f} MiB there: make room first."
+    say(f"veloz: {told}")
+    return [told]
 
 
 def _short(answer: dict[str, Any]) -> dict[str, Any]:

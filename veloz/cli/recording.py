@@ -72,7 +72,7 @@ def _sample(venue: str) -> Path:
 
 def _import(inputs: Sequence[tuple[str, Path]], settings: Any, own: "Settings") -> Path:
     """A dataset of the files: made once, found again by what is in them."""
-    from veloz.cli.ingest import ingest_files
+    from veloz.cli.ingest import ingest_files, warn_of_space
 
     paths = [path for _, path in inputs]
     name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in paths[0].name.partition(".")[0])
@@ -81,6 +81,7 @@ def _import(inputs: Sequence[tuple[str, Path]], settings: Any, own: "Settings") 
     if not whole.is_file():
         say(f"importing {', '.join(str(path) for path in paths)} into {place}")
         there = place.exists()
+        warn_of_space(inputs, place)
         try:
             with new_journal(place):
                 answer = ingest_files(list(inputs), place, given=_given(paths, settings), unsafe_fs=True)
