@@ -261,11 +261,13 @@ def test_a_venue_that_takes_few_requests_rejects_the_rest(veloz: Run, tmp_path: 
     assert len(rows_of(veloz, tmp_path, "order.filled")) > 1
 
 
-def test_several_venues_on_paper_are_backtested_to_the_same(veloz: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("away", [False, True])
+def test_several_venues_on_paper_are_backtested_to_the_same(veloz: Run, tmp_path: Path, away: bool) -> None:
     data = make_recording_of([BODY, SPOT], tmp_path / "data", *by_time(swaying(1), swaying(2, later_ms=3)))
     names = ("binance_usdm:BTCUSDT", "binance_spot:BTCUSDT")
     text = "[[strategies]]\nname = '{0}'\ninstruments = '{0}'\n[strategies.params]\n" + QUOTES
-    (tmp_path / "run.toml").write_text("\n".join(text.format(name) for name in names))
+    far = "\n[[accounts]]\nvenue = 'binance_usdm'\nentry_ns = 1_000_000\n[[accounts]]\nvenue = 'binance_spot'\nresponse_ns = 30_000_000\n"
+    (tmp_path / "run.toml").write_text("\n".join(text.format(name) for name in names) + (far if away else ""))
     words = ["backtest", tmp_path / "run.toml", "--data"]
     live = veloz(*words, data, "--journal", tmp_path / "live", "--paper", "--json")
     assert live.code == 0, live
@@ -274,6 +276,8 @@ def test_several_venues_on_paper_are_backtested_to_the_same(veloz: Run, tmp_path
         assert live.json[key] == again[key]
     assert live.json["fills"] > 1
     assert live.json["position"].keys() == set(names)
+    checked = veloz("replay", "--journal", tmp_path / "result", "--verify", "--json")
+    assert (checked.code, checked.json["state_hash"]) == (0, again["state_hash"])
 
 
 def test_what_went_otherwise_than_meant_is_told(veloz: Run, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from veloz.backtest.apart import exchange_of
 from veloz.backtest.desk import NOTHING, Desk
 from veloz.backtest.drive import (
     APPLIED,
@@ -50,10 +51,12 @@ _BODIED, _WATCHED, _HEARING = int(BODIED), int(WATCHED), int(HEARING)
 
 
 def make_driven_run(plan: Plan, sink: Sink, watchers: Iterable[Watcher] = ()) -> Run:
-    """A run against the simulated exchange, its beginning taken, in the hands of the compiled loop. Arguments as of `setup.make_run`."""
-    exchange = Exchange(plan)
+    """A run against the simulated exchange, its beginning taken, in the hands of the compiled loop, which knows one exchange only.
+    Arguments as of `setup.make_run`.
+    """
+    exchange = exchange_of(plan)
     run = make_run(plan, exchange, sink, watchers)
-    run.loop = Driver(run.desk, exchange)
+    run.loop = Driver(run.desk, exchange) if isinstance(exchange, Exchange) else None
     return run
 
 

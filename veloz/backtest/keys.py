@@ -202,8 +202,10 @@ OF_INSTRUMENT: Final = {
 }
 INSTRUMENT_KEYS: Final = (Key("symbol", "", "SYMBOL or venue:SYMBOL"), *_renamed(OF_INSTRUMENT))
 # The same of a table [[accounts]], for one account.
+LATENCIES_OF_ACCOUNT: Final = ("entry_ns", "response_ns")
 OF_ACCOUNT: Final = {
     "name": "account.name",
+    **{name: f"latency.{name}" for name in LATENCIES_OF_ACCOUNT},
     "leverage": "account.leverage",
     "isolated": "account.isolated",
     "lots": "account.lots",

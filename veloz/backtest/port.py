@@ -9,7 +9,7 @@ from veloz.backtest.prices import Ladder
 from veloz.backtest.rules import HFTBACKTEST, Compat, Delay, FeeIn, Latency, Market, Matching, Queue, Rules
 from veloz.backtest.schedules import read_tiers
 from veloz.backtest.settings import Settings
-from veloz.backtest.world import Traded, World, exact_of, fee_price
+from veloz.backtest.world import Account, Traded, World, exact_of, fee_price
 from veloz.contracts.codes import Product
 from veloz.reducers.fold import fold
 from veloz.reducers.state import State, new_state
@@ -44,10 +44,14 @@ class Exchange(Driven):
 
     Args:
         plan: The run.
+        account: Whose venue it is; None: it is all venues in one.
     """
 
-    def __init__(self, plan: Trading) -> None:
-        super().__init__(markets_of(plan), rules_of(plan.settings), _books_of(plan))
+    def __init__(self, plan: Trading, account: Account | None = None) -> None:
+        every = [each.number for each in plan.world.traded if account in (None, plan.world.account_of(each))]
+        markets = [each for each in markets_of(plan) if each.instrument in every]
+        only = plan.world.accounts[0] if len(plan.world.accounts) == 1 else account
+        super().__init__(markets, rules_of(plan.settings, only), _books_of(plan))
 
 
 def _books_of(plan: Trading) -> State | None:
@@ -116,8 +120,12 @@ def _notional(each: Traded, scale: int, least: int) -> int:
     return int(-(-least * over // (under * known.multiplier_e8)))
 
 
-def rules_of(settings: Settings) -> Rules:
+def rules_of(settings: Settings, account: Account | None = None) -> Rules:
     """How the exchange trades.
+
+    Args:
+        settings: The run's.
+        account: Whose venue it is: it may say how far away that is.
 
     Raises:
         SettingsError: Nothing trades so.
@@ -131,8 +139,8 @@ def rules_of(settings: Settings) -> Rules:
         power=float(settings["queue.power"]),
         partial=settings["match.partial"],
         compat=HFTBACKTEST if settings["match.compat"] == "hftbacktest" else Compat.NOTHING,
-        entry=_latency(settings, "entry"),
-        response=_latency(settings, "response"),
+        entry=_latency(settings, "entry", account),
+        response=_latency(settings, "response", account),
         accounts=settings["match.compat"] == "none",
         margin=settings["account.margin"] and settings["match.compat"] == "none",
         tiers=read_tiers("fees.tiers", settings["fees.tiers"]),
@@ -144,7 +152,7 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def _latency(settings: Settings, wire: str) -> Latency:
+def _latency(settings: Settings, wire: str, account: Account | None) -> Latency:
     """How long messages on a wire are under way."""
     model = Delay[settings["latency.model"].upper()]
     table: tuple[tuple[int, ...], ...] = ()
@@ -153,4 +161,6 @@ def _latency(settings: Settings, wire: str) -> Latency:
     elif model == Delay.EMPIRICAL:
         table = tuple((each,) for each in settings[f"latency.{wire}_quantiles"])
     spread = float(settings["latency.spread"]) if model == Delay.LOG_NORMAL else 0.0
-    return Latency(model=model, ns=settings[f"latency.{wire}_ns"], table=table, spread=spread)
+    name = f"{wire}_ns"
+    ns = settings[f"latency.{name}"] if account is None else account.setting(settings, name)
+    return Latency(model=model, ns=ns, table=table, spread=spread)

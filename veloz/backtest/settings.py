@@ -18,6 +18,7 @@ from veloz.backtest.keys import (
     FORMS,
     INSTRUMENT_KEYS,
     KEYS,
+    LATENCIES_OF_ACCOUNT,
     SHORT,
     STRATEGY_KEYS,
     Key,
@@ -101,6 +102,11 @@ class Settings:
     def digest(self) -> str:
         """Hash of that text: blake2b, 32 bytes, lower-case hex."""
         return hashlib.blake2b(self.canonical().encode(), digest_size=32).hexdigest()
+
+    @property
+    def has_own_latencies(self) -> bool:
+        """Whether any venue is as far away as its own account says."""
+        return any(not each.keys().isdisjoint(LATENCIES_OF_ACCOUNT) for each in self.accounts)
 
     def ppm(self, name: str) -> int:
         """A share in millionths. Raises SettingsError where it is finer."""
@@ -299,6 +305,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError("latency.model is empirical; give latency.entry_quantiles and latency.response_quantiles.")
     if any(list(each) != sorted(each) for each in quantiles):
         raise SettingsError("Quantiles of a latency fall; write them in rising order.")
+    if settings["latency.model"] == "empirical" and settings.has_own_latencies:
+        raise SettingsError(
+            "A table [[accounts]] says entry_ns or response_ns, and latency.model is empirical, which goes by quantiles; leave one out."
+        )
     if settings["account.margin"] and settings["match.compat"] != "none":
         raise SettingsError(
             "account.margin goes with match.compat none, as hftbacktest knows no margin; leave one out."

@@ -177,7 +177,8 @@ def fee_price(world: World, each: Traded, settings: Settings) -> int | Decimal |
             f"fees.asset is {name}, of which account {account.name} holds nothing; write account.balances.{name}."
         )
     for other in world.traded:
-        if (other.product, other.base, other.quote) == (Product.SPOT, name, each.money):
+        near = other.instrument.market == each.instrument.market or not settings.has_own_latencies
+        if near and (other.product, other.base, other.quote) == (Product.SPOT, name, each.money):
             return other.number
     if name in settings.rates and each.money == world.reporting:
         return settings.rates[name]

@@ -43,10 +43,11 @@ def warnings_of(plan: "Plan", ledger: "Ledger") -> list[str]:
 
 def _beyond(plan: "Plan", played: "Run") -> list[str]:
     """What of the book no ladder had a place for."""
+    from veloz.backtest.apart import Exchanges
     from veloz.backtest.port import Exchange
     from veloz.instruments.units import counted
 
-    if plan.settings["match.compat"] != "none" or not isinstance(played.venue, Exchange):
+    if plan.settings["match.compat"] != "none" or not isinstance(played.venue, Exchange | Exchanges):
         return []
     rows = played.venue.outside()
     return [

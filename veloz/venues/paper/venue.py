@@ -10,7 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from veloz.backtest.port import Exchange, Trading
+from veloz.backtest.apart import exchange_of
+from veloz.backtest.port import Trading
 from veloz.engine.outbox import Request
 from veloz.history.ordering import TS_EVENT, VenueClock, venue_words, words_of
 from veloz.reducers.words import RAW
@@ -27,7 +28,7 @@ class PaperVenue:
     """
 
     def __init__(self, traded: Trading) -> None:
-        self._exchange = Exchange(traded)
+        self._exchange = exchange_of(traded)
         self._clock = VenueClock(0, receive=True)
         self._heard: deque[np.ndarray] = deque()  # i8[n, 8] with the venue's time: not looked at yet
         self._rows, self._row = _NO_ROWS, 0  # RAW[n] in hand
