@@ -298,6 +298,15 @@ def test_an_export_that_finds_no_room_leaves_nothing(
     assert not (tmp_path / "deep").exists()
 
 
+def test_words_that_messages_have_no_use_for_are_told(veloz: Run, short: Path, tmp_path: Path) -> None:
+    words = ("ingest", short, "--venue", "binance_usdm", "--json", *QUIET)
+    plain = veloz(*words, "--journal", tmp_path / "plain").json
+    said = veloz(*words, "--journal", tmp_path / "said", "--tick", "0.5", "--symbol", "ETHUSDT").json
+    assert said["head_hash"] == plain["head_hash"]
+    (told,) = [each for each in said["warnings"] if each not in plain["warnings"] and " are free under " not in each]
+    assert told.startswith(f"--symbol and --tick said nothing of {short}: recorded messages name their instruments")
+
+
 @pytest.mark.parametrize("command", ["data", "ingest", "backtest"])
 @pytest.mark.parametrize("short", [False, True])
 def test_a_disk_that_is_short_of_what_an_import_takes_is_told_before(

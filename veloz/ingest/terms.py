@@ -55,7 +55,10 @@ def offer_terms(plan: Plan, catalogue: Catalogue, given: Given) -> None:
     Raises:
         IngestError: A price is no multiple of the tick that is said, or no instrument can be made of what is said.
     """
-    if given.of_run or not (given.tick or given.lot or given.multiplier):
+    if given.of_run:
+        return
+    plan.warnings += _unused(plan, given)
+    if not (given.tick or given.lot or given.multiplier):
         return
     found: dict[tuple[str, str], tuple[Steps, Steps]] = {}
     for one in plan.inputs:
@@ -73,6 +76,18 @@ def offer_terms(plan: Plan, catalogue: Catalogue, given: Given) -> None:
         if guessed:
             plan.warnings.append(say_found(symbol, guessed))
         catalogue.offer(_body(base, given, prices, qtys))
+
+
+def _unused(plan: Plan, given: Given) -> list[str]:
+    """What is said of recordings of messages, which speak for themselves."""
+    words = [f"--{name}" for name in ("symbol", "tick", "lot", "multiplier", "interval") if getattr(given, name)]
+    messages = [one.feed.path for one in plan.inputs if one.feed.source.form != "klines"]
+    if not words or not messages:
+        return []
+    return [
+        f"{' and '.join(words)} said nothing of {messages[0]}: recorded messages name their instruments themselves, and --instruments "
+        "states ticks and lots of them."
+    ]
 
 
 def _body(base: InstrumentBody, given: Given, prices: Steps, qtys: Steps) -> InstrumentBody:
