@@ -34,6 +34,7 @@ from veloz.backtest.setup import Plan, make_plan
 from veloz.cli.cautions import made_up
 from veloz.contracts import registry as r
 from veloz.contracts.layout import ODD
+from veloz.daemon.paper import plan_rehearsal
 from veloz.history.ordering import HEAD, TS_EVENT, TS_RECV, words_of
 from veloz.reducers.state import new_state
 from veloz.reducers.words import RAW
@@ -310,6 +311,29 @@ def test_each_instrument_may_have_its_own(tmp_path: Path) -> None:
     assert "no mark prices of ETHUSDT: once a second, the middle of the book" in told
     assert "0.02 % every 8 h" in told
     assert "BTCUSDT" not in told
+
+
+SPOT = msgspec.structs.replace(BODY, venue="binance_spot", product="spot", settle="")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[funding]\nrate = 0.0001\n", "funding.rate is of contracts, and none is traded"),
+        ("[mark]\nsource = 'last'\n", "mark.source is of contracts, and none is traded"),
+        ("[[instruments]]\nsymbol = 'BTCUSDT'\nmark = 'last'\n", "BTCUSDT is spot.*; leave mark out of its table"),
+    ],
+)
+def test_spot_has_neither(tmp_path: Path, text: str, said: str) -> None:
+    data = make_recording(tmp_path / "data", *PRINTS, body=SPOT)
+    with pytest.raises(SettingsError, match=said):
+        make_plan(read_settings(QUOTER + text), data)
+
+
+def test_a_run_on_paper_makes_nothing_up(tmp_path: Path) -> None:
+    text = QUOTER + "[[instruments]]\nsymbol = 'BTCUSDT'\nfunding_rate = 0.0001\n"
+    with pytest.raises(SettingsError, match="funding_rate of an instrument makes up for what a recording lacks"):
+        plan_rehearsal(read_settings(text), make_recording(tmp_path / "data", *PRINTS))
 
 
 def test_nothing_is_made_unless_it_is_wanted(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from veloz.backtest.feed import Survey
-from veloz.backtest.keys import RATE_SCALE, SettingsError, text_of
+from veloz.backtest.keys import OF_INSTRUMENT, RATE_SCALE, SettingsError, text_of
 from veloz.backtest.mids import beside
 from veloz.backtest.prelude import listing_rows
 from veloz.backtest.settings import Settings
@@ -35,6 +35,7 @@ PRICE, AUX = 4, 7  # places of words in a row
 HOUR_NS: Final = 3_600 * SECOND_NS
 _KIND, _FLAGS, _INSTRUMENT = int(KIND_MASK), int(FLAGS_SHIFT), int(INSTRUMENT_SHIFT)
 _NO_WORDS: Final = np.zeros((0, ROW_WORDS), WORD)
+OWN: Final = ("mark", "funding_rate")  # what a table [[instruments]] may say of it
 # Kinds of rows that mark prices can be made of, the first that the data hold.
 SOURCES: Final = {
     "last": (TRADE.number, VENUE_TRADE.number, AGGTRADE.number, BAR.number),
@@ -213,8 +214,23 @@ def lacking_of(world: World, settings: Settings, found: Survey) -> list[Lacking]
     Raises:
         SettingsError: Something is wanted that cannot be made, or that the data have.
     """
-    made = [_lacking(each, world, settings, found) for each in world.traded if each.product is not Product.SPOT]
+    for each in world.traded:
+        own = [name for name in OWN if each.said.get(name)]
+        if own and each.product is Product.SPOT:
+            raise SettingsError(
+                f"{world.label(each)} is spot, which has no mark price and no funding; leave {own[0]} out of its table."
+            )
+    contracts = [each for each in world.traded if each.product is not Product.SPOT]
+    if not contracts and wanted_of(settings):
+        raise SettingsError(f"{wanted_of(settings)[0]} is of contracts, and none is traded; leave it out.")
+    made = [_lacking(each, world, settings, found) for each in contracts]
     return [each for each in made if each.mark_of or each.interval_ns]
+
+
+def wanted_of(settings: Settings) -> list[str]:
+    """What is to be made, by the names of the settings that say so."""
+    found = [OF_INSTRUMENT[name] for name in OWN if settings[OF_INSTRUMENT[name]]]
+    return found + [f"{name} of an instrument" for name in OWN if any(each.get(name) for each in settings.instruments)]
 
 
 def _lacking(each: Traded, world: World, settings: Settings, found: Survey) -> Lacking:

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from veloz.backtest.keys import SettingsError
+from veloz.backtest.marking import wanted_of
 from veloz.backtest.prelude import Named, paper_rows, strategy_rows
 from veloz.backtest.prices import FirstPrices, ladders_of
 from veloz.backtest.result import Recorder
@@ -157,11 +158,10 @@ def plan_rehearsal(settings: Settings, data: Path, first: int = 1, last: int | N
     """
     if not settings["gate.enabled"]:
         raise SettingsError("gate.enabled is false, and a run on paper is a live run; leave the risk gate on.")
-    for name in ("mark.source", "funding.rate"):
-        if settings[name]:
-            raise SettingsError(
-                f"{name} makes up for what a recording lacks, and a run on paper goes by what comes in; leave it out."
-            )
+    for name in wanted_of(settings):
+        raise SettingsError(
+            f"{name} makes up for what a recording lacks, and a run on paper goes by what comes in; leave it out."
+        )
     found = read_recording(data, first, last)
     last = min(last or found.head, found.head)
     world = make_world([each.instrument for each in found.listed], settings)
