@@ -14,6 +14,7 @@ from veloz.backtest.machine import ARRIVED, ENTRY, NEVER, REQUEST, RESPONSE, Ven
 from veloz.backtest.machine import DONE as REACHED
 from veloz.backtest.wires import report_due, room_of
 from veloz.contracts import registry, terms
+from veloz.contracts.ahead import prefetch
 from veloz.contracts.bundle import Bundle, opener, opener_at, part_reader
 from veloz.contracts.codes import StopLevel
 from veloz.contracts.kernel import cold, entry, kernel
@@ -206,7 +207,7 @@ def _choose(state: State, crew: Crew, venue: Venue, reel: Reel, tape: Tape) -> I
     at, now = I(cursor["at"]), I(state.clock[0]["now_ns"])
     due = next_due(crew)
     timer = max(due, now) if due != LAST_NS else NEVER
-    asked = at if cursor["sent"] != ZERO else _next_asked(state, reel, at)
+    asked = _next_asked(state, reel, at)
     target = min(asked, reel.ends.shape[0] - ONE)
     moment = I(reel.times[target])
     fires = timer < moment
@@ -245,6 +246,7 @@ def _fold_next(reel: Reel, to: I) -> None:
     cursor["hi"] = reel.ends[to - ONE] if to > ZERO else ZERO
     cursor["k"] = ZERO
     cursor["stage"] = FRESH
+    prefetch(reel.seqs, cursor["hi"] - ONE)
 
 
 @kernel

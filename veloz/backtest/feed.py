@@ -34,7 +34,7 @@ from veloz.history.slabs import SlabReader
 from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 
 LENGTH: Final = 3  # place of a bar's length
-BLOCK_ROWS: Final = 1 << 16  # taken in at once: what a run does for each block costs as much as folding a thousand rows
+BLOCK_ROWS: Final = 1 << 17  # taken in at once: what a run does for each block costs as much as folding a thousand rows
 SILENCE_NS: Final = 10_000_000_000  # nothing at all for so long is told as a gap
 BARS_MISSED: Final = 2  # where there is nothing but bars: so many times the longest
 SILENCES_MAX: Final = 100  # told; all are counted

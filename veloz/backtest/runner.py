@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from veloz.backtest.desk import Desk
+from veloz.backtest.desk import NOTHING, Desk
 from veloz.backtest.feed import Feed
 from veloz.backtest.walk import NEVER, Seat, Walk
 from veloz.engine.outbox import Request
@@ -20,7 +20,7 @@ from veloz.engine.step import Step
 from veloz.history.dataset import Chunk
 from veloz.reducers.words import RAW
 
-LOOP_EVENTS: Final = 4_096  # between two looks at whether to pause
+LOOP_EVENTS: Final = 16_384  # between two looks at whether to pause
 _NO_ROWS: Final = np.zeros(0, RAW)
 
 
@@ -252,7 +252,7 @@ class Run(Walk):
         if chunk is None:
             self._drain(timer)
             return
-        asked = self.hand.at if self.hand.sent else self.desk.next_asked(chunk, self.hand.at)
+        asked = self.desk.next_asked(chunk, self.hand.at)
         target = min(asked, len(chunk.ends) - 1)
         moment = int(chunk.times[target])
         fires = timer < moment
@@ -283,7 +283,8 @@ class Run(Walk):
         if asked != self.hand.at:
             self.desk.fold_steps(chunk, self.hand.at, self.hand.at + 1)
         else:
-            taken = self.desk.ask(chunk, self.hand.at, self._told())
+            told = self._told() if self.desk.next_due(chunk, self.hand.at) == self.hand.at else NOTHING
+            taken = self.desk.ask(chunk, self.hand.at, told)
             if taken is not None:
                 self._done(taken)
         self.hand.at += 1
