@@ -69,6 +69,7 @@ from veloz.reducers.words import (
     WORD_MASK,
     ZERO,
     I,
+    U,
 )  # fmt: skip
 
 F_APPLIED, F_CLOSED = I(layout.APPLIED), I(layout.CLOSED)
@@ -77,7 +78,7 @@ K_VENUE_LEVEL, K_VENUE_TRADE = I(VENUE_LEVEL.number), I(VENUE_TRADE.number)
 K_MARK: Final = I(MARK.number)
 _BYTE: Final = I(255)
 _APPLIED: Final = F_APPLIED << FLAGS_SHIFT
-_PLAIN_MASK: Final = SAME_MASK | ((F_ASK | F_EMPTY | F_SNAPSHOT) << FLAGS_SHIFT)  # of the head of a row with one level
+_PLAIN_MASK: Final = SAME_MASK | ((F_ASK | F_EMPTY | F_SNAPSHOT | F_APPLIED) << FLAGS_SHIFT)  # of the head of a row with one level
 _FILLS_ALL: Final = I(Compat.CROSS_FILLS_ALL)
 __all__ = [
     "advance", "lengthen", "new_venue", "next_arrival_ns", "next_venue_ns", "request_of", "run", "send", "take", "widen",
@@ -332,38 +333,44 @@ def _pass_plain(venue: Venue, rows: np.ndarray, at: I, limit: I, seen: I, known:
         market: Which market they are of.
     """
     size, begun = rows.shape[0], I(-1)
-    skipped = _APPLIED if known & KIND_MASK == K_LEVEL else ZERO
     while begun != at and at < size:
         begun = at
-        ask = (I(rows[at]["head"]) >> FLAGS_SHIFT) & F_ASK
+        head = I(rows[at]["head"])
+        ask = (head >> FLAGS_SHIFT) & F_ASK
         side, other = venue.sides[TWO * market + ask], venue.sides[TWO * market + ONE - ask]
         base, lo, best, worst = I(side["base"]), I(side["lo"]), I(side["best"]), I(side["worst"])
         own_worst, own_best = I(side["own_worst"]), I(side["own_best"])
         tick, half = I(side["tick"]), I(side["half_tick"])
         crossed = -max(I(other["own_best"]), I(other["best"]))  # from here on a level reaches somebody
         hi = min(I(side["hi"]), crossed - ONE)
-        alike, took = known | (ask << FLAGS_SHIFT), side["takings"] > ZERO
+        alike, took = known | (ask << FLAGS_SHIFT) | (head & _APPLIED), side["takings"] > ZERO
+        seen_all = ZERO if alike & _APPLIED != ZERO and known & KIND_MASK == K_LEVEL else ONE  # 0: some are for the desk alone
+        deep = max(worst, lo)
+        shallow = deep if took else min(best, own_worst)  # from `deep` up to there nothing but a quantity changes
         while at < size:
             prefetch(rows, at + AHEAD)
-            row = rows[at]
+            row = rows[U(at)]
             head, stamp, price, qty = I(row["head"]), I(row["ts_event"]), I(row["price"]), I(row["qty"])
             now = stamp if stamp > ZERO else seen
             if head & _PLAIN_MASK != alike or now > limit:
                 break
             key = price if tick == ONE else (price + half) // tick
             key = (key ^ -ask) + ask
-            if key > hi or key < lo or own_worst <= key <= own_best or (took and venue.taken[base + key] != ZERO):
-                break
-            if row["aux"] != ONE or head & skipped == ZERO:
-                if key >= best:
-                    if qty > ZERO:
-                        best = key
-                    elif key == best:
-                        best = best_from(venue.levels, base, key - ONE, max(worst, lo))
-                        worst = FAR if best == NO_KEY else worst
-                if key < worst and qty > ZERO:
-                    worst = key
-                venue.levels[base + key] = qty
+            if (I(row["aux"]) ^ ONE) | seen_all != ZERO:
+                if key >= shallow or key < deep:
+                    if key > hi or key < lo or own_worst <= key <= own_best or (took and venue.taken[base + key] != ZERO):
+                        break
+                    if key >= best:
+                        if qty > ZERO:
+                            best = key
+                        elif key == best:
+                            best = best_from(venue.levels, base, key - ONE, max(worst, lo))
+                            worst = FAR if best == NO_KEY else worst
+                    if key < worst and qty > ZERO:
+                        worst = key
+                    deep = max(worst, lo)
+                    shallow = deep if took else min(best, own_worst)
+                venue.levels[U(base + key)] = qty
             seen = now
             at += ONE
         side["best"] = best

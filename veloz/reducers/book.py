@@ -10,7 +10,7 @@ import numpy as np
 
 from veloz.contracts.kernel import cold, entry, kernel
 from veloz.reducers.limits import FAR_MAX
-from veloz.reducers.words import DONE, GROW_FAR, HURT, MOVE_WINDOW, NONE, ONE, TWO, I
+from veloz.reducers.words import DONE, GROW_FAR, HURT, MOVE_WINDOW, NONE, ONE, TWO, I, U
 
 AFTER = I(16)  # added to a stop: this level is set, only what follows must wait
 
@@ -46,8 +46,8 @@ def find_below(bits: np.ndarray, at: I, key: I, lo: I, skip: I) -> I:
 @kernel
 def set_place(levels: np.ndarray, bits: np.ndarray, ix: I, qty: I) -> None:
     """A quantity into a place of the window, and its bit."""
-    levels[ix] = qty
-    place, shift = ix >> _SIX, ix & _WORD
+    levels[U(ix)] = qty
+    place, shift = U(ix >> _SIX), ix & _WORD
     bits[place] = (bits[place] & ~(ONE << shift)) | (I(qty > 0) << shift)
 
 

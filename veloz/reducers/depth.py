@@ -58,6 +58,7 @@ from veloz.reducers.words import (
     TWO,
     ZERO,
     I,
+    U,
 )  # fmt: skip
 
 EDGE = I(9)  # a stop after a message: a best level is near the edge of its window
@@ -185,6 +186,7 @@ def set_plain_rows(
     n = rows.shape[0]
     applied = same & _APPLIED != 0
     begun = I(-1)
+    latest = now
     while begun != k and k < n:
         begun = k
         head = rows[k]["head"]
@@ -196,17 +198,18 @@ def set_plain_rows(
         side_head = same | (ask << FLAGS_SHIFT)
         while k < n:  # rows of one side, its window in registers
             prefetch(rows, k + AHEAD)
-            row = rows[k]
+            row = rows[U(k)]
             price, qty = row["price"], row["qty"]
             key = (price ^ -ask) + ask
             if (
                 row["head"] & _SIDE_MASK != side_head
                 or (price >> _PRICE_BITS) | (qty >> _SIGN) != 0
-                or key > hi
                 or key < lo
             ):
                 break
             if key >= best:
+                if key > hi:
+                    break
                 if qty > 0:
                     if key > most:
                         break
@@ -217,10 +220,10 @@ def set_plain_rows(
                         break
                     best = below
             set_place(levels, bits, at + key, qty)
-            now = advance(now, row["ts_recv"])
+            latest = max(latest, row["ts_recv"])
             k += ONE
         side["best"] = best
-    return k, now
+    return k, advance(now, latest)
 
 
 @cold

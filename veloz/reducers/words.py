@@ -29,6 +29,7 @@ from veloz.contracts.registry import (
 )  # fmt: skip
 
 I = np.int64  # noqa: E741
+U = np.uint64  # of a place that cannot be negative: none of them is counted from the end
 
 RAW: Final = np.dtype(
     [(name, "<i8") for name in ("head", "ts_recv", "ts_event", "venue_seq", "price", "qty", "ref", "aux")]
