@@ -78,6 +78,8 @@ class Driver:
         self._said = _NO_WORDS
         self._chunks_left = 0
         self._rig: Rig | None = None  # of the newest call
+        if COMPILED:
+            self._rigged()  # tables of so many arrays take as long to make as a hundred steps
 
     def go(self, hand: Hand, events: int, watch_ns: int) -> Taken:
         """Take as many events as can be taken without the run.
@@ -135,20 +137,24 @@ class Driver:
 
     def _drive(self) -> int:
         """Go on until the loop stops for anything but a strategy in Python."""
-        engine, crew, venue, tape = self._desk.engine, self._desk.host.crew, self._exchange.venue, self._tape
+        engine, crew = self._desk.engine, self._desk.host.crew
         step: Callable[[], Any]
         if COMPILED:
-            parts = (engine.state, engine.work, crew, venue, self._reel, tape)
-            step = partial(drive_rig, self._rigged(*(part.table for part in parts), self._said).address)
+            step = partial(drive_rig, self._rigged().address)
         else:
-            step = partial(drive, engine.state, engine.work, crew, venue, self._reel, tape, self._said)
+            step = partial(
+                drive, engine.state, engine.work, crew, self._exchange.venue, self._reel, self._tape, self._said
+            )
         hear = crew.voices.hear
         while (why := step()) == _HEARING:
             hear()
         return int(why)
 
-    def _rigged(self, *arrays: np.ndarray) -> Rig:
-        """The rig of these; what is as it was stays."""
+    def _rigged(self) -> Rig:
+        """All that a call is given as it is now; what is as it was for the last one stays."""
+        engine, crew = self._desk.engine, self._desk.host.crew
+        parts = (engine.state, engine.work, crew, self._exchange.venue, self._reel, self._tape)
+        arrays = (*(part.table for part in parts), self._said)
         if self._rig is None:
             self._rig = Rig(*arrays)
         else:

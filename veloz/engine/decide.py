@@ -44,7 +44,7 @@ from veloz.engine.making import (
 )  # fmt: skip
 from veloz.engine.manual import order_turn, other_turn
 from veloz.engine.sweep import K_STOPPED, begin_standing, begin_sweep, sweep_turn
-from veloz.engine.telling import pnl_turn
+from veloz.engine.telling import is_pnl_due, pnl_turn
 from veloz.execution.planner import PLAN
 from veloz.reducers.bits import (
     M_ACTION,
@@ -60,13 +60,15 @@ from veloz.reducers.finding import find_order
 from veloz.reducers.fold import fold_rows
 from veloz.reducers.order_table import is_over
 from veloz.reducers.state import State
-from veloz.reducers.trading import end_step, fold_trading, must_settle, note_settled, settle_due
+from veloz.reducers.trading import K_PNL, end_step, fold_trading, must_settle, note_settled, settle_due
 from veloz.reducers.words import (
     DONE,
     F_STEP_END,
     FLAGS_SHIFT,
     INSTRUMENT_SHIFT,
+    K_MARKET_LAST,
     KIND_MASK,
+    KINDS_MAX,
     ONE,
     RAW,
     WORD_MASK,
@@ -91,6 +93,9 @@ _UNTRADABLE, _DUPLICATE = I(Refusal.UNTRADABLE), I(Refusal.DUPLICATE)
 _REPEATED, _BY_STRATEGY = I(Refusal.REPEATED), I(ScopeKind.STRATEGY)
 _ORDER_OVER, _NO_SLOT = I(Refusal.ORDER_OVER), I(Refusal.NO_SLOT)
 K_COMMAND_ORDER, K_COMMAND_LAST = I(registry.COMMAND_ORDER.number), I(registry.COMMAND_SETTLE.number)
+_CALM: Final = np.zeros(128, np.int64)  # kinds of rows that only strategies may want something for
+_CALM[1 : int(K_MARKET_LAST) + 1] = 1
+_CALM[[registry.TIMER.number, registry.DATA_FOLDED.number]] = 1
 _STEP_END, _ROW_WORDS = F_STEP_END << FLAGS_SHIFT, I(ROW_WORDS)
 _rows_in: Final = reader(RAW)
 _part_in: Final = part_reader(RAW)
@@ -171,7 +176,7 @@ def carry_on(
         at["input"] = fold_rows(state, rows, I(at["input"]), I(at["stage"]), signal, I(at["first_seq"]))
         if signal[0] != DONE:
             return I(signal[0])
-        _begin(state, at)
+        _begin(state, rows, at)
     while at["said"] == HEAR or _decide(state, rows, _rows_in(said), work, crew):
         at["said"] = wake_crew(state, shown, rows, I(at["first_seq"]), I(at["now"]), crew)
         if at["said"] < ZERO:
@@ -206,7 +211,9 @@ def _decide(state: State, rows: np.ndarray, said: np.ndarray, work: Work, crew: 
                 at["phase"] += ONE
                 if at["alone"] == ZERO:
                     return True
-            elif at["phase"] == INTENTS and at["said"] >= ZERO:
+            elif at["phase"] == INTENTS and at["said"] == ZERO:
+                at["phase"] = PNL if is_pnl_due(state, at) else CLOSING
+            elif at["phase"] == INTENTS and at["said"] > ZERO:
                 _turn(state, rows, _part_in(crew.said, ZERO, I(at["said"])), out, work)
             else:
                 _turn(state, rows, said, out, work)
@@ -214,7 +221,7 @@ def _decide(state: State, rows: np.ndarray, said: np.ndarray, work: Work, crew: 
 
 
 @cold
-def _begin(state: State, at: np.void) -> None:
+def _begin(state: State, rows: np.ndarray, at: np.void) -> None:
     """The inputs are folded: what decisions look at is settled, unless nothing can be decided."""
     desk = state.desk[0]
     at["now"] = state.clock[0]["now_ns"]
@@ -225,6 +232,18 @@ def _begin(state: State, at: np.void) -> None:
     elif must_settle(desk, I(at["now"])):
         settle_due(state, I(at["now"]))
         at["settled"] = ONE
+    elif desk["breakers_set"] == ZERO and _is_calm(rows):
+        at["phase"] = MINDS
+
+
+@kernel
+def _is_calm(rows: np.ndarray) -> bool:
+    """Whether nothing can follow from the inputs but what strategies want."""
+    for k in range(rows.shape[0]):
+        kind = rows[k]["head"] & KIND_MASK
+        if kind >= KINDS_MAX or _CALM[kind] == ZERO:
+            return False
+    return True
 
 
 @kernel
@@ -238,6 +257,7 @@ def _fold_made(state: State, out: np.ndarray, at: np.void, verdict: np.ndarray, 
         fold_trading(state, kind, row, seq, I(at["now"]), signal)
         if signal[0] != DONE:
             return
+        at["moved"] |= I(kind != K_PNL)
     at["folded"] = place + ONE
     if kind == K_DRAFTED:
         if (row["aux"] >> S_MORE) & ONE == ZERO:
@@ -359,7 +379,7 @@ def _close(state: State, out: np.ndarray, at: np.void) -> None:
     """The last row carries STEP_END; what was decided is settled with it."""
     if at["made"] > ZERO:
         out[at["made"] - ONE]["head"] |= _STEP_END
-    if at["settled"] != ZERO and at["made"] == ZERO:  # nothing happened since
+    if at["settled"] != ZERO and at["moved"] == ZERO:  # nothing happened since
         note_settled(state.desk[0], I(at["now"]))
     else:
         end_step(state, I(at["now"]))

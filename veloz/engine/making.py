@@ -17,7 +17,7 @@ from veloz.reducers.words import INSTRUMENT_SHIFT, ONE, VERSION_ONE, VERSION_SHI
 from veloz.risk.verdict import word_of
 
 _CURSOR: Final = (
-    "phase stage input inputs first_seq alone now made folded swept settled statements said"  # said: rows of the crew; -1: of the host
+    "phase stage input inputs first_seq alone now made folded swept settled moved statements said"  # said: rows of the crew; -1: the host
     " part order_ix intent_seq resolved_seq due"  # where within an input, an intent or the pnl the work stands
     " sweep_scope sweep_number sweep_level sweep_cause sweep_ix sweep_part sweep_legs"
 )

@@ -24,12 +24,18 @@ _SECOND_NS: Final = I(1_000_000_000)
 _BEGIN, _STRATEGIES, _INSTRUMENTS = I(0), I(1), I(2)
 
 
+@kernel
+def is_pnl_due(state: State, at: np.void) -> bool:
+    """Whether an engine second began since pnl was told last."""
+    return bool(at["now"] // _SECOND_NS > state.desk[0]["pnl_second"])
+
+
 @cold
 def pnl_turn(state: State, out: np.ndarray, at: np.void) -> bool:
     """Make the rows that are due; False when all are made. `part`: whose rows are made; `order_ix`: whose is looked at next."""
     rows = ZERO
     if at["part"] == _BEGIN:
-        if at["now"] // _SECOND_NS <= state.desk[0]["pnl_second"] or not _is_open(state, NO_STRATEGY):
+        if not is_pnl_due(state, at) or not _is_open(state, NO_STRATEGY):
             return False
         _tell(state, out, at, ZERO, I(SCOPE_GLOBAL))
         rows = ONE

@@ -41,6 +41,7 @@ for _kind in (
 _ACCOUNTS_MAX, _ASSETS_MAX, _STRATEGIES_MAX = I(ACCOUNTS_MAX), I(ASSETS_MAX), I(STRATEGIES_MAX)
 _K_OPENED, _K_ASSET = I(registry.OPENED.number), I(registry.ASSET.number)
 _K_STRATEGY = I(registry.COMMAND_STRATEGY.number)
+K_PNL: Final = I(registry.PNL.number)
 
 
 @kernel
@@ -89,9 +90,10 @@ def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np
     if desk["open"] == 0:
         desk["open"] = ONE
         desk["scopes_used"] = FIXED
-    desk["dirty"] = ONE
-    if ORDERS_ONLY[kind] == ZERO:
-        desk["whole"] = ONE
+    if kind != K_PNL:  # which tells what is settled, and changes nothing of it
+        desk["dirty"] = ONE
+        if ORDERS_ONLY[kind] == ZERO:
+            desk["whole"] = ONE
     desk["event_ns"] = row["ts_event"]
     instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
     if instrument > 0 and not _is_readable(state, kind, instrument):
