@@ -129,11 +129,12 @@ def new_venue(markets: Sequence[Market], rules: Rules) -> Venue:
     assert rules.messages & (rules.messages - 1) == 0, rules.messages
     sides, length = _side_records(markets)
     accounts = list(dict.fromkeys(market.account for market in markets))
+    levels, taken = np.zeros((2, length), np.int64)  # one piece: large enough, it lies in large pages
     arrays: dict[str, Any] = {
         "clock": np.zeros(1, DTYPES["clock"]), "rules": np.zeros(1, DTYPES["rules"]), "wires": np.zeros(2, WIRE),
         "markets": np.concatenate([_market_record(market) for market in markets]),
         "places": np.full(max(market.instrument for market in markets) + 1, NOBODY, np.int64), "sides": sides,
-        "levels": np.zeros(length, np.int64), "taken": np.zeros(length, np.int64),
+        "levels": levels, "taken": taken,
         "resting": np.zeros(rules.orders, DTYPES["resting"]), "requests": np.zeros(rules.messages, DTYPES["requests"]),
         "reports": np.zeros(rules.messages, DTYPES["reports"]), "told": np.zeros(rules.messages, DTYPES["told"]),
         "curves": np.array(rules.fitted, np.float64), "held": np.zeros(SIDES * len(markets), np.int64),
@@ -198,7 +199,7 @@ def widen(venue: Venue, instrument: int, low: int, high: int) -> Venue:
         assert side["own_best"] <= hi or side["first_ix"] == NOBODY
         _settle_side(side, fresh, lo, hi, length)
         length += hi - lo + 1
-    levels, taken = (np.ascontiguousarray(each) for each in np.concatenate(ladders, axis=1))
+    levels, taken = np.concatenate(ladders, axis=1)
     return venue._replace(sides=sides, levels=levels, taken=taken)
 
 
