@@ -62,6 +62,7 @@ _CURSOR: Final = (
     "phase then at to lo hi k stage asked at_ns previous events"  # of the event in hand
     " row dry"  # the venue's next row; whether there are none behind those on the reel
     " seq data_seq data_kind data_rows watch_ns"  # as of `desk.Desk`
+    " due_ns due_at"  # when pnl is told next, and the first step on the reel that is not before that; 0: not looked for
     " begin inputs written steps sent bodied"  # rows on the tape, and the step in hand there
 )
 CURSOR: Final = np.dtype([(name, "<i8") for name in _CURSOR.split()])
@@ -181,7 +182,11 @@ def _next_asked(state: State, reel: Reel, at: I) -> I:
         return at
     end = I(reel.ends.shape[0])
     if _holds(state):
-        end = min(end, _next_at(reel.times, at, (state.desk[0]["pnl_second"] + ONE) * _SECOND_NS))
+        cursor, due_ns = reel.cursor[0], (state.desk[0]["pnl_second"] + ONE) * _SECOND_NS
+        if cursor["due_ns"] != due_ns:
+            cursor["due_ns"] = due_ns
+            cursor["due_at"] = _next_at(reel.times, at, due_ns)
+        end = max(at, I(cursor["due_at"]))
     hit = _first_at(reel.hits, ZERO, I(reel.hits.shape[0]), at)
     return min(end, I(reel.hits[hit])) if hit < reel.hits.shape[0] else end
 

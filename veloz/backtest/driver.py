@@ -124,7 +124,7 @@ class Driver:
             self._chunks_left -= 1
             if self._chunks_left == 0 or hand.take_chunk() is None:
                 return False
-            self._cursor[0]["at"] = 0
+            self._cursor[0]["at"] = self._cursor[0]["due_ns"] = 0
             self._load(hand)
         elif why == _APPLIED:
             hand.row = int(self._cursor[0]["row"])
