@@ -87,15 +87,11 @@ class Desk:
     # --- the recording ----------------------------------------------------------------------------------------------------
 
     def next_asked(self, chunk: Chunk, step: int) -> int:
-        """The next step of a chunk, from `step` on, at whose end somebody is asked; as many as it has, if there is none."""
-        return step if self._asks_always else self.next_due(chunk, step)
-
-    def next_due(self, chunk: Chunk, step: int) -> int:
-        """The same, of those at whose end somebody may decide something."""
+        """The next step of a chunk, from `step` on, at whose end somebody may decide something; as many as it has, if there is none."""
         end = len(chunk.ends)
         if self._restless is None:  # only steps change it: what the recording says opens no order and sets no level
             self._restless, self._due = self._is_restless(), self._pnl_due()
-        if step >= end or self._restless:
+        if step >= end or self._asks_always or self._restless:
             return step
         due = self._due
         if due:

@@ -212,7 +212,7 @@ def _choose(state: State, crew: Crew, venue: Venue, reel: Reel, tape: Tape) -> I
     at, now = I(cursor["at"]), I(state.clock[0]["now_ns"])
     due = next_due(crew)
     timer = max(due, now) if due != LAST_NS else NEVER
-    asked = _next_asked(state, reel, at)
+    asked = at if cursor["sent"] != ZERO else _next_asked(state, reel, at)
     target = min(asked, reel.ends.shape[0] - ONE)
     moment = I(reel.times[target])
     fires = timer < moment

@@ -78,7 +78,8 @@ K_VENUE_LEVEL, K_VENUE_TRADE = I(VENUE_LEVEL.number), I(VENUE_TRADE.number)
 K_MARK: Final = I(MARK.number)
 _BYTE: Final = I(255)
 _APPLIED: Final = F_APPLIED << FLAGS_SHIFT
-_PLAIN_MASK: Final = SAME_MASK | ((F_ASK | F_EMPTY | F_SNAPSHOT | F_APPLIED) << FLAGS_SHIFT)  # of the head of a row with one level
+_PLAIN_FLAGS: Final = F_ASK | F_EMPTY | F_SNAPSHOT | F_APPLIED
+_PLAIN_MASK: Final = SAME_MASK | (_PLAIN_FLAGS << FLAGS_SHIFT)  # of the head of a row with one level
 _FILLS_ALL: Final = I(Compat.CROSS_FILLS_ALL)
 __all__ = [
     "advance", "lengthen", "new_venue", "next_arrival_ns", "next_venue_ns", "request_of", "run", "send", "take", "widen",
@@ -344,7 +345,8 @@ def _pass_plain(venue: Venue, rows: np.ndarray, at: I, limit: I, seen: I, known:
         crossed = -max(I(other["own_best"]), I(other["best"]))  # from here on a level reaches somebody
         hi = min(I(side["hi"]), crossed - ONE)
         alike, took = known | (ask << FLAGS_SHIFT) | (head & _APPLIED), side["takings"] > ZERO
-        seen_all = ZERO if alike & _APPLIED != ZERO and known & KIND_MASK == K_LEVEL else ONE  # 0: some are for the desk alone
+        hides = alike & _APPLIED != ZERO and known & KIND_MASK == K_LEVEL  # rows for the desk alone
+        seen_all = ZERO if hides else ONE
         deep = max(worst, lo)
         shallow = deep if took else min(best, own_worst)  # from `deep` up to there nothing but a quantity changes
         while at < size:
@@ -358,7 +360,12 @@ def _pass_plain(venue: Venue, rows: np.ndarray, at: I, limit: I, seen: I, known:
             key = (key ^ -ask) + ask
             if (I(row["aux"]) ^ ONE) | seen_all != ZERO:
                 if key >= shallow or key < deep:
-                    if key > hi or key < lo or own_worst <= key <= own_best or (took and venue.taken[base + key] != ZERO):
+                    if (
+                        key > hi
+                        or key < lo
+                        or own_worst <= key <= own_best
+                        or (took and venue.taken[base + key] != ZERO)
+                    ):
                         break
                     if key >= best:
                         if qty > ZERO:

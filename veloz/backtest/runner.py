@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from veloz.backtest.desk import NOTHING, Desk
+from veloz.backtest.desk import Desk
 from veloz.backtest.feed import Feed
 from veloz.backtest.walk import NEVER, Seat, Walk
 from veloz.engine.outbox import Request
@@ -252,7 +252,7 @@ class Run(Walk):
         if chunk is None:
             self._drain(timer)
             return
-        asked = self.desk.next_asked(chunk, self.hand.at)
+        asked = self.hand.at if self.hand.sent else self.desk.next_asked(chunk, self.hand.at)
         target = min(asked, len(chunk.ends) - 1)
         moment = int(chunk.times[target])
         fires = timer < moment
@@ -283,8 +283,7 @@ class Run(Walk):
         if asked != self.hand.at:
             self.desk.fold_steps(chunk, self.hand.at, self.hand.at + 1)
         else:
-            told = self._told() if self.desk.next_due(chunk, self.hand.at) == self.hand.at else NOTHING
-            taken = self.desk.ask(chunk, self.hand.at, told)
+            taken = self.desk.ask(chunk, self.hand.at, self._told())
             if taken is not None:
                 self._done(taken)
         self.hand.at += 1

@@ -1,7 +1,7 @@
 """What all runs do alike, whether they know what is to come or not: hear reports, fire timers, send requests, and end.
 
-What the desk asks for is sent at the moment it decides. That it was sent (`order.dispatched`) is told to the desk with the next step that it
-takes for any other reason: it decides nothing by itself.
+What the desk asks for is sent at the moment it decides. That it was sent (`order.dispatched`) is told to the desk with the next thing that
+happens there, whatever that is.
 """
 
 from abc import ABC, abstractmethod

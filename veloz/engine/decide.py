@@ -60,7 +60,7 @@ from veloz.reducers.finding import find_order
 from veloz.reducers.fold import fold_rows
 from veloz.reducers.order_table import is_over
 from veloz.reducers.state import State
-from veloz.reducers.trading import K_PNL, end_step, fold_trading, must_settle, note_settled, settle_due
+from veloz.reducers.trading import UNSETTLES, end_step, fold_trading, must_settle, note_settled, settle_due
 from veloz.reducers.words import (
     DONE,
     F_STEP_END,
@@ -257,7 +257,7 @@ def _fold_made(state: State, out: np.ndarray, at: np.void, verdict: np.ndarray, 
         fold_trading(state, kind, row, seq, I(at["now"]), signal)
         if signal[0] != DONE:
             return
-        at["moved"] |= I(kind != K_PNL)
+        at["moved"] |= UNSETTLES[kind]
     at["folded"] = place + ONE
     if kind == K_DRAFTED:
         if (row["aux"] >> S_MORE) & ONE == ZERO:

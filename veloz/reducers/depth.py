@@ -201,11 +201,7 @@ def set_plain_rows(
             row = rows[U(k)]
             price, qty = row["price"], row["qty"]
             key = (price ^ -ask) + ask
-            if (
-                row["head"] & _SIDE_MASK != side_head
-                or (price >> _PRICE_BITS) | (qty >> _SIGN) != 0
-                or key < lo
-            ):
+            if row["head"] & _SIDE_MASK != side_head or (price >> _PRICE_BITS) | (qty >> _SIGN) != 0 or key < lo:
                 break
             if key >= best:
                 if key > hi:

@@ -33,15 +33,16 @@ ORDERS_ONLY: Final = np.zeros(
     128, np.int64
 )  # kinds that change open orders at most: no trade, statement, term or level
 for _kind in (
-    registry.INTENT, registry.COMMAND_ORDER, registry.PNL, registry.APPROVED, registry.GATE_REFUSED, registry.DRAFTED,
-    registry.TERMS, registry.REQUESTED, registry.CANCEL_REQUESTED, registry.AMEND_REQUESTED, registry.DISPATCHED,
+    registry.INTENT, registry.COMMAND_ORDER, registry.APPROVED, registry.GATE_REFUSED, registry.DRAFTED,
+    registry.TERMS, registry.REQUESTED, registry.CANCEL_REQUESTED, registry.AMEND_REQUESTED,
     registry.NOT_SENT, registry.ACCEPTED, registry.CANCELED, registry.EXPIRED, registry.REJECTED, registry.REQUEST_REJECTED,
 ):  # fmt: skip
     ORDERS_ONLY[_kind.number] = 1
 _ACCOUNTS_MAX, _ASSETS_MAX, _STRATEGIES_MAX = I(ACCOUNTS_MAX), I(ASSETS_MAX), I(STRATEGIES_MAX)
 _K_OPENED, _K_ASSET = I(registry.OPENED.number), I(registry.ASSET.number)
 _K_STRATEGY = I(registry.COMMAND_STRATEGY.number)
-K_PNL: Final = I(registry.PNL.number)
+UNSETTLES: Final = np.ones(128, np.int64)  # 0: kinds that change nothing of what is settled
+UNSETTLES[[registry.PNL.number, registry.DISPATCHED.number]] = 0
 
 
 @kernel
@@ -90,7 +91,7 @@ def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np
     if desk["open"] == 0:
         desk["open"] = ONE
         desk["scopes_used"] = FIXED
-    if kind != K_PNL:  # which tells what is settled, and changes nothing of it
+    if UNSETTLES[kind] != ZERO:
         desk["dirty"] = ONE
         if ORDERS_ONLY[kind] == ZERO:
             desk["whole"] = ONE
@@ -102,7 +103,7 @@ def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np
     room = ROOM_OF[kind]
     if room == ROOM_ORDERS:
         fold_order(state, kind, row, seq, now)
-        if instrument > 0:
+        if instrument > 0 and UNSETTLES[kind] != ZERO:
             touch(state, instrument)
     elif room == ROOM_ACCOUNTS:
         fold_account(state, kind, row, seq, now)
