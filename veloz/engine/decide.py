@@ -93,9 +93,9 @@ _UNTRADABLE, _DUPLICATE = I(Refusal.UNTRADABLE), I(Refusal.DUPLICATE)
 _REPEATED, _BY_STRATEGY = I(Refusal.REPEATED), I(ScopeKind.STRATEGY)
 _ORDER_OVER, _NO_SLOT = I(Refusal.ORDER_OVER), I(Refusal.NO_SLOT)
 K_COMMAND_ORDER, K_COMMAND_LAST = I(registry.COMMAND_ORDER.number), I(registry.COMMAND_SETTLE.number)
-_CALM: Final = np.zeros(128, np.int64)  # kinds of rows that only strategies may want something for
-_CALM[1 : int(K_MARKET_LAST) + 1] = 1
-_CALM[[registry.TIMER.number, registry.DATA_FOLDED.number]] = 1
+CALM: Final = np.zeros(128, np.int64)  # kinds of rows that only strategies may want something for
+CALM[1 : int(K_MARKET_LAST) + 1] = 1
+CALM[[registry.TIMER.number, registry.DATA_FOLDED.number]] = 1
 _STEP_END, _ROW_WORDS = F_STEP_END << FLAGS_SHIFT, I(ROW_WORDS)
 _rows_in: Final = reader(RAW)
 _part_in: Final = part_reader(RAW)
@@ -241,7 +241,7 @@ def _is_calm(rows: np.ndarray) -> bool:
     """Whether nothing can follow from the inputs but what strategies want."""
     for k in range(rows.shape[0]):
         kind = rows[k]["head"] & KIND_MASK
-        if kind >= KINDS_MAX or _CALM[kind] == ZERO:
+        if kind >= KINDS_MAX or CALM[kind] == ZERO:
             return False
     return True
 
