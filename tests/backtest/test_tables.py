@@ -78,6 +78,29 @@ def test_what_is_no_table_or_no_setting_of_it_is_refused(word: str, said: str) -
         read_settings(TEXT, [word])
 
 
+@pytest.mark.parametrize("text", [TEXT, ""])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "instruments={BTCUSDT={tick=5}}", "instruments={nonsense=5}", "accounts={x={nonsense=5}}", "strategies={quoter={params={qty=1}}}",
+        "instruments=3", 'instruments=[{symbol="BTCUSDT"}]', " accounts ={}",
+    ],
+)  # fmt: skip
+def test_all_tables_at_once_are_refused(text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=r"names no table; write (instruments|accounts|strategies)\.NAME\.KEY"):
+        read_settings(text, [said])
+
+
+def test_blanks_around_a_name_are_no_part_of_it() -> None:
+    assert read_settings(TEXT, [" instruments.BTCUSDT.tick = 0.5"]).instruments[0]["tick"] == Decimal("0.5")
+
+
+def test_a_setting_of_a_table_that_stands_outside_of_it_is_refused() -> None:
+    said = r"run.toml sets instruments\.BTCUSDT\.tick outside of its table; write \[\[instruments\]\] for it"
+    with pytest.raises(SettingsError, match=said):
+        read_settings('"instruments.BTCUSDT.tick" = 5', path=Path("run.toml"))
+
+
 def test_without_tables_there_is_nothing_to_set() -> None:
     with pytest.raises(SettingsError, match=r"for a table \[\[instruments\]\], and the file has none; write it there"):
         read_settings("", ["instruments.BTCUSDT.tick=1"])

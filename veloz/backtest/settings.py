@@ -150,13 +150,13 @@ def read_settings(text: str, overrides: Sequence[str] = (), path: Path = Path("s
         name, equals, said = word.partition("=")
         if not equals:
             raise SettingsError(f"--set {word} has no value; write --set KEY=VALUE.")
-        value, where = _parse(said), f"--set {word}"
+        name, value, where = name.strip(), _parse(said), f"--set {word}"
         if is_listed(name):
-            set_in(listed, name.strip(), value, where)
+            set_in(listed, name, value, where)
             continue
         if isinstance(value, dict):  # a table says all that it holds
-            given = {key: each for key, each in given.items() if not key.startswith(f"{name.strip()}.")}
-        given |= {key: (each, where) for key, each in flatten({name.strip(): value}).items()}
+            given = {key: each for key, each in given.items() if not key.startswith(f"{name}.")}
+        given |= {key: (each, where) for key, each in flatten({name: value}).items()}
     return _settings(given, listed, path)
 
 
@@ -174,6 +174,8 @@ def _settings(given: Mapping[str, tuple[Any, str]], listed: Mapping[str, Any], p
             balances[_asset_of(name, _BALANCES, where)] = Key(name, _NO, "", 0).accept(value, where)
         elif name.startswith(_RATES):
             rates[_asset_of(name, _RATES, where)] = Key(name, _NO, "", above=True).accept(value, where)
+        elif is_listed(name):
+            raise SettingsError(f"{where} sets {name} outside of its table; write [[{name.partition('.')[0]}]] for it.")
         else:
             require_setting(name, where)
     strategies = _strategies(listed["strategies"], params, path) or (

@@ -41,8 +41,8 @@ LISTED: Final = {
 
 
 def is_listed(name: str) -> bool:
-    """Whether a name is that of a setting in such a table: `instruments.BTCUSDT.tick`."""
-    return name.partition(".")[0] in LISTED and "." in name
+    """Whether a name is of such tables: `instruments.BTCUSDT.tick`, or `instruments` itself, which names none of them."""
+    return name.partition(".")[0] in LISTED
 
 
 def set_in(listed: Mapping[str, Any], name: str, value: Any, where: str) -> None:
@@ -59,6 +59,10 @@ def set_in(listed: Mapping[str, Any], name: str, value: Any, where: str) -> None
     """
     title, _, rest = name.partition(".")
     kind, tables = LISTED[title], listed[title]
+    if not rest:
+        raise SettingsError(
+            f"{where} names no table; write {title}.NAME.KEY, by what it is called or its place in the file."
+        )
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
         return
     free = f".{kind.inner}."
