@@ -52,14 +52,22 @@ def bar(opened_ms: int, prices: tuple[int, int, int, int], volume: int) -> np.nd
 
 
 def told_of(
-    veloz: Run, tmp_path: Path, data: Path, model: str, event: str, place: int, *words: str, entry_ns: int = 0
+    veloz: Run,
+    tmp_path: Path,
+    data: Path,
+    model: str,
+    event: str,
+    place: int,
+    *words: str,
+    entry_ns: int = 0,
+    own: str = "",
 ) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
     """The answer of a run of the strategy above, verified; (side, price, quantity) of its executions."""
     (tmp_path / "sway.py").write_text(SWAY.replace("EVENT", event).replace("PLACE", str(place)))
     config = tmp_path / "run.toml"
     config.write_text(
         f'[strategy]\nname = "sway.py:Sway"\nform = "python"\n[match]\nmodel = "{model}"\n'
-        f"[latency]\nentry_ns = {entry_ns}\nresponse_ns = 0\n[fees]\nmaker = 0\ntaker = 0\n"
+        f"[latency]\nentry_ns = {entry_ns}\nresponse_ns = 0\n[fees]\nmaker = 0\ntaker = 0\n{own}"
     )
     result = tmp_path / "result"
     sets = [part for word in words for part in ("--set", word)]
@@ -149,6 +157,20 @@ def test_an_order_that_misses_the_next_open_is_told(veloz: Run, tmp_path: Path) 
         said.append([each for each in told[-1] if "the one after it" in each])
     assert [len(each) for each in said] == [0, 1], told
     assert "10.000 ms after a bar has closed" in said[1][0]
+
+
+@pytest.mark.parametrize(("own_ns", "entry_ns", "said"), [(10_000_000, 0, 1), (0, 10_000_000, 0)])
+def test_an_account_that_is_as_far_away_as_it_says_is_told_by_that(
+    veloz: Run, tmp_path: Path, own_ns: int, entry_ns: int, said: int
+) -> None:
+    data = make_recording(tmp_path / "data", *(bar(k * MINUTE_MS, (1_000, 1_010, 990, 1_000), 100) for k in range(3)))
+    own = f'[[accounts]]\nvenue = "binance_usdm"\nname = "far"\nentry_ns = {own_ns}\n'
+    told, _ = told_of(veloz, tmp_path, data, "bars", "md.bar", 4, entry_ns=entry_ns, own=own)
+    late = [each for each in told["warnings"] if "the one after it" in each]
+    assert len(late) == said, told["warnings"]
+    for each in late:
+        assert each.startswith("Orders of account far reach the venue 10.000 ms after a bar has closed")
+        assert "Give entry_ns = 0 in its table [[accounts]]" in each
 
 
 def test_bars_that_nobody_can_make_are_refused(veloz: Run, tmp_path: Path) -> None:

@@ -97,6 +97,24 @@ def _unprinted(plan: "Plan") -> list[str]:
     ]
 
 
+def _late(plan: "Plan") -> list[str]:
+    """Whose orders miss the open of the bar that follows."""
+    if plan.settings["match.model"] != "bars":
+        return []
+    late = {}
+    for account in plan.world.accounts:
+        own = "entry_ns" in account.said
+        entry_ns = account.setting(plan.settings, "entry_ns")
+        if entry_ns > BAR_GAP_NS:
+            whose = f"Orders of account {account.name}" if own else "Orders"
+            late[whose] = entry_ns, "entry_ns = 0 in its table [[accounts]]" if own else "latency.entry_ns = 0"
+    return [
+        f"{whose} reach the venue {entry_ns / 1e6:,.3f} ms after a bar has closed, when the next one has opened: they take part in "
+        f"the one after it. Give {way} for the next open."
+        for whose, (entry_ns, way) in late.items()
+    ]
+
+
 def told_of(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -> list[str]:
     """What the data, the settings and the way the run went have in them."""
     from veloz.ingest.datasets import tell_damage
@@ -135,13 +153,7 @@ def told_of(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -> 
             f"Strategy {plan.settings.strategies[number - 1].name} was disabled on its way: look at "
             "`veloz journal dump --kind strategy.disabled`."
         )
-    entry_ns = plan.settings["latency.entry_ns"]
-    if plan.settings["match.model"] == "bars" and entry_ns > BAR_GAP_NS:
-        found.append(
-            f"Orders reach the venue {entry_ns / 1e6:,.3f} ms after a bar has closed, when the next one has opened: they take part in "
-            "the one after it. Give latency.entry_ns = 0 for the next open."
-        )
-    found += [*made_up(plan), *_unprinted(plan)]
+    found += [*_late(plan), *made_up(plan), *_unprinted(plan)]
     found += _beyond(plan, played)
     if played.why:
         found.append(f"The run ended early: {played.why}.")
