@@ -108,6 +108,16 @@ def test_a_strategy_trades_on_two_venues_with_an_account_on_each(veloz: Run, tmp
     assert sorted(rates.values()) == ["0.0002", "0.001"]
 
 
+def test_two_venues_with_one_symbol_are_told_apart(veloz: Run, tmp_path: Path) -> None:
+    (tmp_path / "both.py").write_text(BOTH)
+    data = make_recording_of([BODY, SPOT], tmp_path / "data", *by_time(swaying(1), swaying(2, later_ms=3)))
+    (tmp_path / "run.toml").write_text(f'[strategy]\nname = "both.py:Both"\nform = "python"\n{VENUES}')
+    told = veloz("backtest", tmp_path / "run.toml", "--data", data, "--journal", tmp_path / "result")
+    assert told.code == 0, told.err
+    stands = told.out.partition("Markets at the end")[2].split()
+    assert [word for word in stands if "BTCUSDT" in word] == ["binance_usdm:BTCUSDT", "binance_spot:BTCUSDT"]
+
+
 def test_each_venue_has_an_account_without_being_told(veloz: Run, tmp_path: Path) -> None:
     rows = by_time(swaying(1), swaying(2, later_ms=3), swaying(3, later_ms=5))
     data = make_recording_of([BODY, SPOT, COIN], tmp_path / "data", *rows)

@@ -77,8 +77,8 @@ def test_what_equity_adds_up_from_fits(capsys: pytest.CaptureFixture[str], monke
         "total": "997.498", "rate": "1", "worth": "997.498",
     }  # fmt: skip
     market = {
-        "symbol": "BTCUSDT", "fills": 3, "position": "0", "mark": None, "mark_by": None, "cash": "-2.5", "realized": "-2.5",
-        "unrealized": "0", "money": "USDT",
+        "symbol": "BTCUSDT", "venue": "binance_usdm", "fills": 3, "position": "0", "mark": None, "mark_by": None, "cash": "-2.5",
+        "realized": "-2.5", "unrealized": "0", "money": "USDT",
     }  # fmt: skip
     print_standing([balance], [market, {**market, "symbol": "ETHUSDT", "fills": 0}])
     lines = capsys.readouterr().out.splitlines()
@@ -88,6 +88,50 @@ def test_what_equity_adds_up_from_fits(capsys: pytest.CaptureFixture[str], monke
     assert words[2] == ["main", "USDT", "1000", "-2.5", "0.002", "997.498", "1", "997.498"]
     assert words[5] == ["BTCUSDT", "0", "—", "—", "-2.5", "-2.5", "USDT"]
     assert "ETHUSDT" not in " ".join(lines)
+
+
+LONG = "-98765432109.123456789"
+
+
+def standing(columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is said of one symbol on two venues, each with an account, in amounts of 22 digits."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    amounts = dict.fromkeys(
+        ("opened", "traded", "fees", "funding", "other", "total", "unrealized", "rate", "worth"), LONG
+    )
+    stands = {**dict.fromkeys(("position", "mark", "cash", "realized", "unrealized"), LONG), "mark_by": "mark"}
+    venues = "binance_usdm", "binance_spot"
+    balances = [{"account": f"at {venue}", "venue": venue, "asset": "USDT", **amounts} for venue in venues]
+    markets = [{"symbol": "BTCUSDT", "venue": venue, "fills": 3, "money": "USDT", **stands} for venue in venues]
+    print_standing(balances, [*markets, {**markets[0], "symbol": "ETHUSDT", "fills": 3}])
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("columns", [30, 80, 300])
+def test_no_amount_is_broken(columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = standing(columns, capsys, monkeypatch)
+    assert " ".join(lines).split().count(LONG) == 2 * 9 + 3 * 5
+    assert columns < 80 or max(map(len, lines)) <= columns
+    if columns == 80:
+        assert {tuple(line.split()) for line in lines} >= {("worth", LONG), ("account", "at", "binance_spot")}
+
+
+@pytest.mark.parametrize("columns", [80, 300])
+def test_markets_of_two_venues_are_told_apart(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = " ".join(standing(columns, capsys, monkeypatch)).split()
+    assert [word for word in words if word.endswith(("BTCUSDT", "ETHUSDT"))] == [
+        "binance_usdm:BTCUSDT", "binance_spot:BTCUSDT", "ETHUSDT",
+    ]  # fmt: skip
+
+
+def test_a_table_that_just_fits_is_one(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = max(map(len, standing(300, capsys, monkeypatch)))
+    just, less = (standing(columns, capsys, monkeypatch) for columns in (wide, wide - 1))
+    assert (max(map(len, just)), len(just)) == (wide, 2 + 2 + 2 + 3)
+    assert len(less) > len(just)
+    assert " ".join(less).split().count(LONG) == " ".join(just).split().count(LONG)
 
 
 @pytest.mark.parametrize("settings", [3, 9])
