@@ -97,4 +97,22 @@ def test_config_explains_every_setting_of_a_backtest(veloz: Run) -> None:
     assert (shown.code, shown.err) == (0, "")
     assert all(word in shown.out for word in ("queue", "bars", "how orders are filled"))
     for free in ("strategy.half_spread", "account.balances.USDT", "account.rates.BNB"):
-        assert veloz("config", "explain", free, "--json").json["key"] == free
+        said = veloz("config", "explain", free, "--json").json
+        assert (said["key"], said["value"], said["from"]) == (free, None, "default")
+
+
+@pytest.mark.parametrize(
+    ("key", "word", "value"),
+    [
+        ("strategy.qty", "strategy.qty=5", "5"),
+        ("strategy.qty", "strategy={qty=0.10}", "0.1"),
+        ("account.balances.USDT", "account.balances.USDT=1000.5", "1000.5"),
+        ("account.rates.BNB", "account={rates={BNB=600}}", "600"),
+        ("latency.entry_ns", "latency={entry_ns=5}", 5),
+    ],
+)
+def test_config_explains_what_was_said_of_a_backtest(veloz: Run, key: str, word: str, value: object) -> None:
+    said = veloz("config", "explain", key, "--set", word, "--json").json
+    assert (said["value"], said["from"]) == (value, "an override on the command line")
+    every = {each["key"]: each for each in veloz("config", "explain", "--set", word, "--json").json["settings"]}
+    assert every[key] == said

@@ -83,7 +83,7 @@ def _own_rows(settings: "Settings") -> dict[str, dict[str, Any]]:
 
 
 def _rows_of_runs(words: Sequence[str], wanted: str) -> dict[str, dict[str, Any]]:
-    """The settings of a backtest, which its file and `--set` say; and what `wanted` is, where its name is free.
+    """The settings of a backtest, which its file and `--set` say; with what is said under a free name, and `wanted`, where its name is one.
 
     Raises:
         SettingsError: A word is none.
@@ -95,7 +95,7 @@ def _rows_of_runs(words: Sequence[str], wanted: str) -> dict[str, dict[str, Any]
     set_here = {word.partition("=")[0].strip() for word in words}
     rows: dict[str, dict[str, Any]] = {}
     for key in KEYS:
-        here = key.name in set_here
+        here = key.name in set_here or said[key.name] != key.default  # a table of settings names none of those in it
         rows[key.name] = {
             "key": key.name,
             "value": _plain(said[key.name]),
@@ -104,11 +104,18 @@ def _rows_of_runs(words: Sequence[str], wanted: str) -> dict[str, dict[str, Any]
             "overridden": [{"from": "default", "value": _plain(key.default)}] if here else [],
             "among": list(key.among),
         }
-    for prefix, about in FREE.items():
-        if wanted.startswith(prefix) and wanted != prefix and wanted not in rows:
-            rows[wanted] = {
-                "key": wanted, "value": None, "from": "default", "about": f"of a backtest: {about}", "overridden": [], "among": [],
-            }  # fmt: skip
+    for prefix, told in zip(FREE, (said.strategies[0].params, said.balances, said.rates), strict=True):
+        values = {f"{prefix}{name}": value for name, value in told.items()}
+        asked = [wanted] if wanted.startswith(prefix) and wanted != prefix and wanted not in rows else []
+        for name in dict.fromkeys([*values, *asked]):
+            rows[name] = {
+                "key": name,
+                "value": _plain(values.get(name)),
+                "from": OVERRIDE if name in values else "default",
+                "about": f"of a backtest: {FREE[prefix]}",
+                "overridden": [],
+                "among": [],
+            }
     return rows
 
 
