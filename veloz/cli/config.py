@@ -1,7 +1,7 @@
 """`veloz config explain KEY`: what a setting is, and who said so; of the program, and of a backtest."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,8 @@ def _rows_of_runs(words: Sequence[str], wanted: str) -> dict[str, dict[str, Any]
             "overridden": [{"from": "default", "value": _plain(key.default)}] if here else [],
             "among": list(key.among),
         }
-    for prefix, told in zip(FREE, (said.strategies[0].params, said.balances, said.rates), strict=True):
+    free: tuple[Mapping[str, Any], ...] = said.strategies[0].params, said.balances, said.rates
+    for prefix, told in zip(FREE, free, strict=True):
         values = {f"{prefix}{name}": value for name, value in told.items()}
         asked = [wanted] if wanted.startswith(prefix) and wanted != prefix and wanted not in rows else []
         for name in dict.fromkeys([*values, *asked]):
