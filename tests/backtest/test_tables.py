@@ -53,6 +53,14 @@ def test_what_a_table_holds_within_it_is_reached_by_its_name() -> None:
     assert whole.accounts[0]["balances"] == {"EUR": 2}
 
 
+def test_a_name_wins_over_a_place() -> None:
+    text = "".join(f'[[strategies]]\nname = "{name}"\n' for name in ("2", "other", "1"))
+    words = "strategies.2.params.qty=5", "strategies.1.params.qty=6", "strategies.3.form=python"
+    first, second, third = read_settings(text, words).strategies
+    assert [each.params for each in (first, second, third)] == [{"qty": "5"}, {}, {"qty": "6"}]
+    assert third.form == "python"
+
+
 def test_what_is_set_changes_the_hash_as_the_file_would() -> None:
     written = read_settings(TEXT.replace("tick = 0.1", "tick = 0.5"))
     assert read_settings(TEXT, ["instruments.1.tick=0.5"]).digest == written.digest != read_settings(TEXT).digest
@@ -68,6 +76,21 @@ def test_what_is_set_changes_the_hash_as_the_file_would() -> None:
         ("instruments.tick=1", "names no table; write instruments.NAME.tick"),
         ("instruments.BTCUSDT.tick=0", "tick is 0 in --set instruments.BTCUSDT.tick=0; it is above 0"),
         ("instruments.BTCUSDT.tick=wide", "tick wants a number, and --set instruments.BTCUSDT.tick=wide says 'wide'"),
+        (
+            "instruments.BTCUSDT=3",
+            r"nothing of BTCUSDT that is to be set; write instruments\.BTCUSDT\.KEY, where KEY is one of symbol, kind",
+        ),
+        ("instruments.BTCUSDT.=3", r"nothing of BTCUSDT that is to be set; write instruments\.BTCUSDT\.KEY"),
+        ("instruments.ETH.USDT=3", r"nothing of ETH.USDT that is to be set; write instruments\.ETH\.USDT\.KEY"),
+        ("instruments.2=3", r"nothing of 2 that is to be set; write instruments\.2\.KEY"),
+        ("accounts.margin={leverage=3}", r"write accounts\.margin\.KEY, where KEY is one of venue, name"),
+        ("instruments.=3", r"names no table; write instruments\.NAME\.KEY, by what it is called"),
+        ("instruments.nonsense=3", r"names no table; write instruments\.NAME\.KEY, by what it is called"),
+        ("instruments..tick=3", r"names no table; write instruments\.NAME\.tick, by what it is called"),
+        (
+            "strategies.quoter.params.=3",
+            r"names nothing in strategies\.quoter\.params; write strategies\.quoter\.params\.NAME",
+        ),
         ("accounts.margn.leverage=2", "the nearest is margin"),
         ("accounts.margin.balance.USDT=2", "sets USDT; there are venue, name"),
         ("strategies.quotr.params.qty=1", "the nearest is quoter"),

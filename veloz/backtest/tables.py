@@ -50,7 +50,7 @@ def set_in(listed: Mapping[str, Any], name: str, value: Any, where: str) -> None
 
     Args:
         listed: By kind what TOML made of the tables; changed. What is no list of tables stays as it is.
-        name: KIND.TABLE.KEY; the table is named as it is called, or by its place in the file, from 1 on.
+        name: KIND.TABLE.KEY; the table is named as it is called, or else by its place in the file, from 1 on.
         value: What it is to say.
         where: Who says so.
 
@@ -59,45 +59,59 @@ def set_in(listed: Mapping[str, Any], name: str, value: Any, where: str) -> None
     """
     title, _, rest = name.partition(".")
     kind, tables = LISTED[title], listed[title]
-    if not rest:
-        raise SettingsError(
-            f"{where} names no table; write {title}.NAME.KEY, by what it is called or its place in the file."
-        )
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
         return
     free = f".{kind.inner}."
-    label, _, key = rest.partition(free) if kind.inner and free in rest else rest.rpartition(".")
-    if kind.inner and label and free in rest:
+    within = bool(kind.inner) and rest.find(free) > 0
+    label, _, key = rest.partition(free) if within else rest.rpartition(".")
+    known = {each.name: each for each in kind.keys}
+    names = [*known, *filter(None, [kind.inner])]
+    if not label or not key or (not within and key not in names and _is_table(title, tables, rest)):
+        raise SettingsError(f"{where} {_lacking(title, tables, rest.strip('.'), names)}.")
+    if within:
         inner = _table(title, tables, label, where).setdefault(kind.inner, {})
         if isinstance(inner, dict):
             inner[key] = value
         return
-    if not label:
-        raise SettingsError(
-            f"{where} names no table; write {title}.NAME.{key}, by what it is called or its place in the file."
-        )
-    known = {each.name: each for each in kind.keys}
-    names = [*known, *filter(None, [kind.inner])]
     if key not in names:
-        raise SettingsError(f"{where} sets {key or rest}{nearest(key or rest, names)}; there are {', '.join(names)}.")
+        raise SettingsError(f"{where} sets {key}{nearest(key, names)}; there are {', '.join(names)}.")
     table = _table(title, tables, label, where)
     if key in known:
         known[key].accept(value, where)
     table[key] = value
 
 
+def _lacking(title: str, tables: Sequence[Mapping[str, Any]], rest: str, names: Sequence[str]) -> str:
+    """What a name does not say that is no KIND.TABLE.KEY, and what it would be in full."""
+    inner = LISTED[title].inner
+    if inner and rest.endswith(f".{inner}"):
+        return f"names nothing in {title}.{rest}; write {title}.{rest}.NAME"
+    if rest not in names and _is_table(title, tables, rest):
+        return f"names nothing of {rest} that is to be set; write {title}.{rest}.KEY, where KEY is one of {', '.join(names)}"
+    key = rest if rest in names else "KEY"
+    return f"names no table; write {title}.NAME.{key}, by what it is called or its place in the file"
+
+
+def _is_table(title: str, tables: Sequence[Mapping[str, Any]], label: str) -> bool:
+    return _is_place(tables, label) or any(label in LISTED[title].names(each) for each in tables)
+
+
+def _is_place(tables: Sequence[Any], label: str) -> bool:
+    return label.isdecimal() and 0 < int(label) <= len(tables)
+
+
 def _table(title: str, tables: Sequence[dict[str, Any]], label: str, where: str) -> dict[str, Any]:
     """The table that is meant."""
     if not tables:
         raise SettingsError(f"{where} is for a table [[{title}]], and the file has none; write it there.")
-    if label.isdecimal() and 0 < int(label) <= len(tables):
-        return tables[int(label) - 1]
     names = [LISTED[title].names(each) for each in tables]
     found = [table for table, called in zip(tables, names, strict=True) if label in called]
     if len(found) > 1:
         raise SettingsError(
             f"{where} is for {label}, and {len(found)} tables [[{title}]] are of it; name one by its place, like {title}.1, or in full."
         )
+    if not found and _is_place(tables, label):
+        return tables[int(label) - 1]
     if not found:
         every = list(dict.fromkeys(each for called in names for each in called if each))
         raise SettingsError(
