@@ -12,12 +12,14 @@ from veloz.backtest import apart
 from veloz.backtest.apart import Exchanges, exchange_of
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.keys import SettingsError
+from veloz.backtest.latency import delay_of
 from veloz.backtest.ledger import Ledger
 from veloz.backtest.port import Exchange
 from veloz.backtest.result import Kept
 from veloz.backtest.settings import read_settings
 from veloz.backtest.setup import make_plan
 from veloz.contracts import registry as r
+from veloz.reducers.words import I
 
 SPOT = msgspec.structs.replace(BODY, venue="binance_spot", product="spot", settle="")
 ONE = """
@@ -32,6 +34,7 @@ interval_ns = 20_000_000
 """
 TEXT = "\n".join(ONE.format(name) for name in ("binance_usdm:BTCUSDT", "binance_spot:BTCUSDT"))
 TEXT += "[account]\nbalances = { USDT = 100000, BTC = 1 }\n"
+AWAY = {1: (1_000_000, 7_000_000), 2: (30_000_000, 20_000_000)}  # of each venue: to it, and back
 
 HEDGE = '''
 from veloz.strategies import sdk
@@ -85,6 +88,16 @@ def ran(data: Path, text: str, *words: str) -> tuple[Ledger, np.ndarray]:
     return ledger, kept.rows()
 
 
+def delays(rows: np.ndarray, number: int) -> list[list[int]]:
+    """How long each first report of an order was under way, and its request before."""
+    mine = rows[rows["instrument"] == number]
+    sent = {int(row["venue_seq"]): int(row["ts_recv"]) for row in mine[mine["kind"] == r.REQUESTED.number]}
+    taken = mine[mine["kind"] == r.ACCEPTED.number]
+    firsts = taken[np.unique(taken["venue_seq"], return_index=True)[1]]
+    to = [int(row["ts_event"]) - sent[int(row["venue_seq"])] for row in firsts]
+    return [to, (firsts["ts_recv"] - firsts["ts_event"]).tolist()]
+
+
 @pytest.mark.parametrize("ns", [0, 10_000_000, 35_000_000])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_equally_far_away_they_fill_as_one_does(tmp_path: Path, seed: int, ns: int) -> None:
@@ -104,13 +117,9 @@ def test_each_message_is_under_way_as_long_as_its_venue_is_away(tmp_path: Path) 
     latencies = {1: (3_000_000, 5_000_000), 2: (40_000_000, 90_000_000)}
     _, rows = ran(recording(tmp_path / "data"), TEXT + away(*latencies.values()))
     for number, (to, back) in latencies.items():
-        mine = rows[rows["instrument"] == number]
-        sent = {int(row["venue_seq"]): int(row["ts_recv"]) for row in mine[mine["kind"] == r.REQUESTED.number]}
-        taken = mine[mine["kind"] == r.ACCEPTED.number]
-        _, firsts = np.unique(taken["venue_seq"], return_index=True)
-        assert len(firsts) > 3
-        assert set((taken["ts_recv"] - taken["ts_event"]).tolist()) == {back}
-        assert {int(row["ts_event"]) - sent[int(row["venue_seq"])] for row in taken[firsts]} == {to}
+        asked, told = delays(rows, number)
+        assert len(asked) > 3
+        assert (set(asked), set(told)) == ({to}, {back})
 
 
 @pytest.mark.parametrize("seed", [4, 5])
@@ -127,12 +136,36 @@ def test_how_far_they_go_at_once_changes_nothing(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("model", ["log_normal", "feed"])
 def test_other_models_take_the_median_of_each(tmp_path: Path, model: str) -> None:
-    """The same again, as all that is drawn is drawn by number."""
-    data, text = recording(tmp_path / "data"), TEXT + away((1_000_000, 7_000_000), (30_000_000, 20_000_000))
-    _, rows = ran(data, text, f"latency.model={model}")
-    _, again = ran(data, text, f"latency.model={model}")
+    """Every row of the data is a millisecond late, which `feed` adds; and all is the same again, as it is drawn by number."""
+    data, text = recording(tmp_path / "data"), TEXT + away(*AWAY.values())
+    _, rows = ran(data, text, f"latency.model={model}", "latency.spread=0.02")
+    for number, medians in AWAY.items():
+        for found, median in zip(delays(rows, number), medians, strict=True):
+            assert len(found) > 9
+            if model == "feed":
+                assert set(found) == {median + 1_000_000}
+            else:
+                assert len(set(found)) > 5
+                assert abs(np.median(found) / median - 1) < 0.02
+    _, again = ran(data, text, f"latency.model={model}", "latency.spread=0.02")
     assert rows.tobytes() == again.tobytes()
     assert (rows["kind"] == r.FILLED.number).sum() > 5
+
+
+def test_each_venue_draws_for_itself(tmp_path: Path) -> None:
+    """As many messages as are under way at two venues take as many different times, measured by the median of each."""
+    plan = make_plan(
+        read_settings(TEXT + away(*AWAY.values()), ("latency.model=log_normal", "seed=7")), recording(tmp_path / "data")
+    )
+    exchanges = exchange_of(plan)
+    assert isinstance(exchanges, Exchanges)
+    drawn = [
+        [delay_of(part.venue, I(wire), I(0)) / part.venue.wires["ns"][wire] for _ in range(50)]
+        for part in exchanges.parts
+        for wire in (0, 1)
+    ]
+    assert len({round(share, 5) for wire in drawn for share in wire}) > 190
+    assert exchanges.parts[0].venue.wires["seed"].tolist() == Exchange(plan).venue.wires["seed"].tolist() == [14, 15]
 
 
 def test_one_venue_is_as_far_away_as_its_account_says(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The simulated exchange as a run sees it: made from its settings."""
 
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from veloz.backtest.driving import Driven
@@ -17,6 +18,8 @@ from veloz.reducers.state import State, new_state
 NOTIONAL_PLACES: Final = 8  # of a multiplier
 QTY_MOST: Final = (1 << 62) - 1
 SHARE_PLACES: Final = 6  # of what is counted in millionths
+SEED_END: Final = 1 << 60  # of what `Rules.seed` may be
+_SEED_STEP: Final = 0x9E3779B97F4A7C5  # odd, so that no two places meet, and wide, so that they share few bits
 
 
 class Trading(Protocol):
@@ -44,14 +47,21 @@ class Exchange(Driven):
 
     Args:
         plan: The run.
-        account: Whose venue it is; None: it is all venues in one.
+        account: Whose venue it is; None: it is all venues in one, which are equally far away.
     """
 
     def __init__(self, plan: Trading, account: Account | None = None) -> None:
         every = [each.number for each in plan.world.traded if account in (None, plan.world.account_of(each))]
         markets = [each for each in markets_of(plan) if each.instrument in every]
-        only = plan.world.accounts[0] if len(plan.world.accounts) == 1 else account
-        super().__init__(markets, rules_of(plan.settings, only), _books_of(plan))
+        own = account or plan.world.accounts[0]
+        rules = rules_of(plan.settings, own)
+        rules = replace(rules, seed=_seed_at(rules.seed, plan.world.accounts.index(own)))
+        super().__init__(markets, rules, _books_of(plan))
+
+
+def _seed_at(seed: int, place: int) -> int:
+    """What the exchange of an account draws by: each by a seed of its own, and the first, or an only one, by the run's."""
+    return (seed + place * _SEED_STEP) % SEED_END
 
 
 def _books_of(plan: Trading) -> State | None:
