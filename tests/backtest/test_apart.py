@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.backtest.made import BODY, level, make_recording_of, of, trade
-from veloz.backtest import apart
+from veloz.backtest import apart, driver
 from veloz.backtest.apart import Exchanges, exchange_of
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.keys import SettingsError
@@ -100,9 +100,12 @@ def delays(rows: np.ndarray, number: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("ns", [0, 10_000_000, 35_000_000])
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_equally_far_away_they_fill_as_one_does(tmp_path: Path, seed: int, ns: int) -> None:
+def test_equally_far_away_they_fill_as_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, ns: int
+) -> None:
     data = recording(tmp_path / "data", seed)
     one, _ = ran(data, TEXT, f"latency.entry_ns={ns}", f"latency.response_ns={ns}")
+    monkeypatch.setattr(driver, "exchange_of", Exchanges)
     several, _ = ran(data, TEXT + away((ns, ns), (ns, ns)))
     told = [
         [(each.ts_ns, each.venue_ns, each.instrument, each.sell, each.maker, each.price, each.qty, each.fee) for each in ledger.trades]
@@ -166,6 +169,21 @@ def test_each_venue_draws_for_itself(tmp_path: Path) -> None:
     ]
     assert len({round(share, 5) for wire in drawn for share in wire}) > 190
     assert exchanges.parts[0].venue.wires["seed"].tolist() == Exchange(plan).venue.wires["seed"].tolist() == [14, 15]
+
+
+@pytest.mark.parametrize(
+    "told", ['[[accounts]]\nvenue = "binance_spot"\nentry_ns = 3\n', away((3, 0), (3, 0)), away((5, 8), (5, 8))]
+)
+def test_tables_that_agree_make_no_exchanges_of_their_own(tmp_path: Path, told: str) -> None:
+    words = ("latency.entry_ns=3", "latency.response_ns=0")
+    plan = make_plan(read_settings(TEXT + told, words), recording(tmp_path / "data"))
+    exchange = exchange_of(plan)
+    assert isinstance(exchange, Exchange)
+    assert exchange.venue.wires["ns"].tolist() == ([5, 8] if "5" in told else [3, 0])
+    other = read_settings(TEXT + told, ("latency.entry_ns=4", "latency.response_ns=0"))
+    assert isinstance(exchange_of(make_plan(other, tmp_path / "data")), Exchanges) == ("usdm" not in told)
+    fees = "fees.asset=BTC"
+    make_plan(read_settings(TEXT + told, (*words, fees)), tmp_path / "data")
 
 
 def test_one_venue_is_as_far_away_as_its_account_says(tmp_path: Path) -> None:

@@ -75,4 +75,4 @@ def _least_ns(plan: Trading, place: int) -> int:
 
 def exchange_of(plan: Trading) -> Exchange | Exchanges:
     """What a run trades on: one machine for all venues, unless they are not equally far away."""
-    return Exchanges(plan) if plan.settings.has_own_latencies and len(plan.world.accounts) > 1 else Exchange(plan)
+    return Exchanges(plan) if plan.world.is_apart(plan.settings) else Exchange(plan)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from veloz.backtest.keys import DEFINES, OF_ACCOUNT, OF_INSTRUMENT, SettingsError, text_of
+from veloz.backtest.keys import DEFINES, LATENCIES_OF_ACCOUNT, OF_ACCOUNT, OF_INSTRUMENT, SettingsError, text_of
 from veloz.backtest.settings import Settings
 from veloz.contracts.codes import Product
 from veloz.contracts.instrument import InstrumentBody
@@ -98,6 +98,11 @@ class World:
         """Who trades an instrument."""
         return next(account for account in self.accounts if account.market == each.instrument.market)
 
+    def is_apart(self, settings: Settings) -> bool:
+        """Whether its venues are not all equally far away: each is then an exchange of its own."""
+        away = {tuple(each.setting(settings, name) for name in LATENCIES_OF_ACCOUNT) for each in self.accounts}
+        return len(away) > 1
+
     def label(self, each: Traded) -> str:
         """A traded instrument's symbol; with its venue where two have it."""
         known = each.instrument
@@ -176,8 +181,9 @@ def fee_price(world: World, each: Traded, settings: Settings) -> int | Decimal |
         raise SettingsError(
             f"fees.asset is {name}, of which account {account.name} holds nothing; write account.balances.{name}."
         )
+    apart = world.is_apart(settings)
     for other in world.traded:
-        near = other.instrument.market == each.instrument.market or not settings.has_own_latencies
+        near = other.instrument.market == each.instrument.market or not apart
         if near and (other.product, other.base, other.quote) == (Product.SPOT, name, each.money):
             return other.number
     if name in settings.rates and each.money == world.reporting:
