@@ -13,6 +13,7 @@ import pytest
 from journal import space
 from tests.cli.conftest import Run
 from tests.ingest import events as e
+from veloz.cli.ingest import warn_of_space
 from veloz.history import parquet
 from veloz.ingest import IngestError
 
@@ -340,3 +341,17 @@ def test_what_was_said_of_the_disk_is_in_the_answer(
     assert ran.code == 0
     assert [f"veloz: {each}" for each in ran.json["warnings"]] == ran.err.splitlines()
     assert len(ran.json["warnings"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("a.npz", 16), ("a.parquet", 16), ("a.csv.gz", 16), ("A.NPZ", 16), ("a.npy", 4), ("a.csv", 4)]
+)
+def test_what_is_packed_within_counts_as_packed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, least: int
+) -> None:
+    (tmp_path / name).write_bytes(bytes(1 << 20))
+    for free, told in ((16 + least, 0), (15 + least, 1)):
+        monkeypatch.setattr(
+            space, "measure_space", lambda _, free=free: space.Space(free << 20, 1 << 40, space.Level.OK)
+        )
+        assert len(warn_of_space([("", tmp_path / name)], tmp_path)) == told

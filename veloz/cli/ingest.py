@@ -14,11 +14,9 @@ if TYPE_CHECKING:
     from veloz.ingest.given import Given
 
 
-PACKED = (".gz", ".zip", ".zst", ".xz", ".bz2")
-PACKED_BY, PLAIN_BY = (
-    16,
-    4,
-)  # so many times its bytes a file takes in a journal, at most: rows are 64 bytes, and messages are kept
+PACKED = (".gz", ".zip", ".zst", ".xz", ".bz2", ".npz", ".parquet")  # the last two may be packed within
+# So many times its bytes a file takes in a journal, at most: rows are 64 bytes, and messages are kept.
+PACKED_BY, PLAIN_BY = 16, 4
 MIB = 1 << 20
 WRITES_LEAST = 16 * MIB  # of the smallest file, with a snapshot
 
@@ -162,7 +160,7 @@ def warn_of_space(inputs: Sequence[tuple[str, Path]], path: Path) -> list[str]:
 
     files = [file for _, place in inputs for file in (place.iterdir() if place.is_dir() else [place]) if file.is_file()]
     takes = WRITES_LEAST + sum(
-        file.stat().st_size * (PACKED_BY if file.suffix in PACKED else PLAIN_BY) for file in files
+        file.stat().st_size * (PACKED_BY if file.suffix.lower() in PACKED else PLAIN_BY) for file in files
     )
     free = measure_space(path).free_bytes
     if free >= takes:
