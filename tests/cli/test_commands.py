@@ -184,6 +184,20 @@ def test_nothing_cannot_be_verified(veloz: Run, tmp_path: Path) -> None:
             pass
 
 
+def test_rows_without_a_decision_are_said_to_verify_nothing(veloz: Run, sample_journal: Path) -> None:
+    said = "Nothing was verified: rows {} to {} hold no decision that could be taken again."
+    ran = veloz("replay", "--journal", sample_journal, "--verify", "--json")
+    assert (ran.code, ran.json["decisions_checked"], ran.json["differences"]) == (0, 0, 0)
+    assert said.format(1, ran.json["to_seq"]) in ran.err
+    part = veloz("replay", "--journal", sample_journal, "--verify", "--from", 3, "--to", 9)
+    assert (part.code, said.format(3, 9) in part.err) == (0, True)
+    both = veloz("replay", "--journal", sample_journal, "--verify", "--decode", "--json")
+    assert (both.code, both.json["decisions_checked"], both.json["divergences"]) == (0, 0, [])
+    assert both.json["frames_decoded"] > 0
+    for words in (("--verify", "--decode"), ("--decode",), ()):
+        assert "Nothing was verified" not in veloz("replay", "--journal", sample_journal, *words).err
+
+
 def test_the_demo_runs_the_whole_job_and_verifies_it(veloz: Run, tmp_path: Path) -> None:
     for _ in range(2):
         told = veloz("demo", "--journal", tmp_path / "demo", "--json").json
@@ -195,6 +209,7 @@ def test_the_demo_runs_the_whole_job_and_verifies_it(veloz: Run, tmp_path: Path)
         assert told["decisions_checked"] > told["orders"]
         assert Path(told["report"]).read_text().startswith("<!")
     result = veloz("replay", "--journal", told["result"], "--verify", "--json")
+    assert "Nothing was verified" not in result.err
     assert (result.code, result.json["decisions_checked"]) == (0, told["decisions_checked"])
 
 

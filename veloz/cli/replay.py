@@ -72,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
         say(
             f"veloz: The run of this result never ended, or still goes on: what it wrote up to row {last} is all there is."
         )
+    if args.verify and not (answer["decisions_checked"] or answer["frames_decoded"]):
+        say(f"veloz: Nothing was verified: rows {first} to {last} hold no decision that could be taken again.")
     if args.json:
         print_json(answer)
     else:
@@ -121,7 +123,7 @@ def replay_journal(
         answers.append(_verify(directory, first, last, use_snapshot, code, what_if, trust=trust))
     if not answers:
         answers.append(_fold(directory, first, last, use_snapshot))
-    answer = {**answers[0], **answers[-1]}
+    answer = {**answers[0], **answers[-1], "frames_decoded": answers[0]["frames_decoded"]}
     answer["divergences"] = sorted(
         (each for part in answers for each in part["divergences"]), key=lambda each: int(each["seq"])
     )
