@@ -24,10 +24,13 @@ from tests.backtest.made import (
     print_of,
     trade,
 )
+from tests.backtest.stage import INSTRUMENT, market, row, rules
 from tests.backtest.test_equity import played
 from veloz.backtest import feed as feed_room
+from veloz.backtest.exchange import advance, new_venue
 from veloz.backtest.feed import Feed
 from veloz.backtest.keys import SettingsError
+from veloz.backtest.machine import BOOKED
 from veloz.backtest.marking import HOUR_NS, SECOND_NS, Lacking, Marker, marker_of
 from veloz.backtest.settings import read_settings
 from veloz.backtest.setup import Plan, make_plan
@@ -37,7 +40,7 @@ from veloz.contracts.layout import ODD
 from veloz.daemon.paper import plan_rehearsal
 from veloz.history.ordering import HEAD, TS_EVENT, TS_RECV, words_of
 from veloz.reducers.state import new_state
-from veloz.reducers.words import RAW
+from veloz.reducers.words import RAW, I
 
 COIN = msgspec.structs.replace(
     BODY, venue="binance_coinm", symbol="BTCUSD_PERP", product="inverse", quote="USD", settle="BTC", qty_scale=0, lot="1",
@@ -82,8 +85,9 @@ def markets(draw: st.DrawFn) -> tuple[np.ndarray, list[int]]:
         if draw(st.integers(0, 9)) == 0:
             row["flags"] |= ODD
         rows.append(of(draw(st.integers(1, 3)), row))
-    cuts = draw(st.lists(st.integers(0, len(rows)), max_size=5))
-    return np.concatenate(rows).view(RAW).reshape(-1), sorted(cuts)
+    every = np.concatenate(rows).view(RAW).reshape(-1)
+    apart = [0, *(np.flatnonzero(np.diff(every["ts_event"])) + 1).tolist()]  # what is of one instant is handed in together
+    return every, sorted(draw(st.lists(st.sampled_from(apart), max_size=5)))
 
 
 @given(markets())
@@ -103,6 +107,7 @@ def test_what_is_made_is_what_a_naive_twin_makes(made: tuple[np.ndarray, list[in
     told = [(row[TS_EVENT], row[HEAD] >> 32, row[4], row[6], row[7]) for row in woven[is_made].tolist()]
     assert sorted(told) == naive(rows, lacking)
     assert (woven[:, TS_RECV] == woven[:, TS_EVENT]).all()
+    assert woven.tobytes() == words_of(Marker(lacking, new_state()).weave(rows.copy(), last + 1)).tobytes()
 
 
 def test_the_middle_is_that_of_the_book_at_the_end_of_each_second(tmp_path: Path) -> None:
@@ -136,6 +141,24 @@ def test_an_account_is_liquidated_by_made_marks_as_by_recorded_ones(tmp_path: Pa
     assert told[0] == told[1]
     assert told[0][-1][1]
     assert (told[0][-1][0] - BEGIN) % SECOND_NS == 0
+
+
+def test_marks_of_one_instant_are_one_for_the_account() -> None:
+    """What one contract loses another may win: the account is looked at when all that the instant says is known."""
+    first, second = market(), market(instrument=INSTRUMENT + 1)
+    venue, signal = new_venue([first, second], rules(accounts=True, margin=True)), np.zeros(1, np.int64)
+    venue.held[[0, 3]] = 5, -5
+    told = [row(r.MARK.number, 0, at_ns, price, 0) for at_ns, price in ((100, 7), (100, 8), (100, 9), (200, 6), (300, 5))]
+    rows = np.array(told, RAW)
+    rows["head"][[1, 4]] += 1 << 32
+    rows["head"][2] += 1 << 33  # of what is not traded here
+    at, stops = I(0), []
+    while at < len(rows):
+        at = advance(venue, rows, at, I(400), signal)
+        stops.append((int(at), int(signal[0])))
+        venue.clock[0]["stirred"] = 0
+    assert stops == [(3, int(BOOKED)), (4, int(BOOKED)), (5, int(BOOKED))]
+    assert venue.markets["mark"].tolist() == [6, 5]
 
 
 def test_bars_are_marked_at_their_close(tmp_path: Path) -> None:

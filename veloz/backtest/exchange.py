@@ -386,6 +386,14 @@ def _pass_plain(venue: Venue, rows: np.ndarray, at: I, limit: I, seen: I, known:
 
 
 @cold
+def _marks_go_on(rows: np.ndarray, at: I, now: I, head: I) -> bool:
+    """Whether a mark price was applied and more of the same instant follow: an account is worth something when all of them are known."""
+    if head & KIND_MASK != K_MARK or at == rows.shape[0]:
+        return False
+    return bool(rows[at]["head"] & KIND_MASK == K_MARK and rows[at]["ts_event"] in (now, ZERO))
+
+
+@cold
 def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarray) -> I:
     """What `advance` does, for kernels that hold the bundle."""
     clock, at, size = venue.clock[0], begin, rows.shape[0]
@@ -413,12 +421,12 @@ def run(venue: Venue, rows: np.ndarray, begin: I, until_ns: I, signal: np.ndarra
                     levels, levels_of = known, market
             clock["late_ns"] = row["ts_recv"] + clock["shift_ns"] - now
             if market >= ZERO:
-                became = apply_row(venue, row, head, market, now)
+                became = max(became, apply_row(venue, row, head, market, now))
             if became > TOUCHED:
                 break
             seen = now
             at += ONE
-            if became == TOUCHED:
+            if became == TOUCHED and not _marks_go_on(rows, at, seen, head):
                 break
         clock["row_ns"] = seen
         if at > begin:

@@ -46,14 +46,20 @@ _SAME: Final = {VENUE_TRADE.number: TRADE.number, VENUE_LEVEL.number: LEVEL.numb
 
 
 class Lacking(NamedTuple):
-    """What an instrument lacks."""
+    """What an instrument lacks.
+
+    Args:
+        instrument: Its number.
+        price_scale: Decimals of its prices.
+        mark_of: Kind of the rows that its mark prices are made of: TRADE, AGGTRADE, BAR, LEVEL; 0: it has its own.
+        rate_e8: Of its funding; 0: it has its own, or none.
+        interval_ns: Of its funding.
+    """
 
     instrument: int
     price_scale: int
-    mark_of: int = (
-        0  # kind of the rows that its mark prices are made of: TRADE, AGGTRADE, BAR, LEVEL; 0: it has its own
-    )
-    rate_e8: int = 0  # of its funding; 0: it has its own, or none
+    mark_of: int = 0
+    rate_e8: int = 0
     interval_ns: int = 0
 
 
@@ -90,6 +96,7 @@ class Marker:
             self._lag = self._lag_of(words)
             return rows
         new = np.array(made, WORD).reshape(-1, ROW_WORDS)
+        new = new[np.lexsort((new[:, HEAD], new[:, TS_EVENT]))]  # of one instant by instrument, then the mark before funding
         woven = np.concatenate([new, words])  # of one instant what is made stands in front
         woven = woven[np.argsort(woven[:, TS_EVENT], kind="stable")]
         self._be_late(woven)
