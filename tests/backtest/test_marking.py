@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.backtest import stage
 from tests.backtest.fallen import LEVERED, QUOTER, falling
 from tests.backtest.made import (
     BEGIN,
@@ -24,8 +25,8 @@ from tests.backtest.made import (
     print_of,
     trade,
 )
-from tests.backtest.stage import INSTRUMENT, market, row, rules
-from tests.backtest.test_equity import played
+from tests.backtest.rising import played
+from tests.backtest.stage import INSTRUMENT, market, rules
 from veloz.backtest import feed as feed_room
 from veloz.backtest.exchange import advance, new_venue
 from veloz.backtest.feed import Feed
@@ -86,7 +87,10 @@ def markets(draw: st.DrawFn) -> tuple[np.ndarray, list[int]]:
             row["flags"] |= ODD
         rows.append(of(draw(st.integers(1, 3)), row))
     every = np.concatenate(rows).view(RAW).reshape(-1)
-    apart = [0, *(np.flatnonzero(np.diff(every["ts_event"])) + 1).tolist()]  # what is of one instant is handed in together
+    apart = [
+        0,
+        *(np.flatnonzero(np.diff(every["ts_event"])) + 1).tolist(),
+    ]  # what is of one instant is handed in together
     return every, sorted(draw(st.lists(st.sampled_from(apart), max_size=5)))
 
 
@@ -148,7 +152,10 @@ def test_marks_of_one_instant_are_one_for_the_account() -> None:
     first, second = market(), market(instrument=INSTRUMENT + 1)
     venue, signal = new_venue([first, second], rules(accounts=True, margin=True)), np.zeros(1, np.int64)
     venue.held[[0, 3]] = 5, -5
-    told = [row(r.MARK.number, 0, at_ns, price, 0) for at_ns, price in ((100, 7), (100, 8), (100, 9), (200, 6), (300, 5))]
+    told = [
+        stage.row(r.MARK.number, 0, at_ns, price, 0)
+        for at_ns, price in ((100, 7), (100, 8), (100, 9), (200, 6), (300, 5))
+    ]
     rows = np.array(told, RAW)
     rows["head"][[1, 4]] += 1 << 32
     rows["head"][2] += 1 << 33  # of what is not traded here

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.backtest.made import BODY, level, trade
-from tests.backtest.test_equity import played
+from tests.backtest.rising import played
 from veloz.backtest.metrics import measure
 from veloz.backtest.report import json_of
 from veloz.backtest.web.page import page_of
