@@ -96,9 +96,7 @@ class Marker:
             self._lag = self._lag_of(words)
             return rows
         new = np.array(made, WORD).reshape(-1, ROW_WORDS)
-        new = new[
-            np.lexsort((new[:, HEAD], new[:, TS_EVENT]))
-        ]  # of one instant by instrument, then the mark before funding
+        new = new[np.lexsort((new[:, HEAD], new[:, TS_EVENT]))]  # of one instant by instrument
         woven = np.concatenate([new, words])  # of one instant what is made stands in front
         woven = woven[np.argsort(woven[:, TS_EVENT], kind="stable")]
         self._be_late(woven)
