@@ -64,6 +64,45 @@ def test_a_runs_words_go_behind_what_files_are_called(tmp_path: Path, form: str)
         take(paths, tmp_path / "other", replace(words, of_run=False))
 
 
+BAR_LINES = "date,open,high,low,close,volume\n1700000040000,5,6.25,4,5.5,1.5\n"
+TRADE_LINES = f"{TRADES}7,6.25,1.5,9.375,1700000040000,true\n"
+KLINE_LINES = "open_time,open,high,low,close,volume,close_time\n1700000040000,5,6.25,4,5.5,1.5,1700000099999\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("BTCUSDT-1m-2023.csv", BAR_LINES), ("BTCUSDT-1m-2023.csv", KLINE_LINES), ("BTCUSDT-trades-2.csv", TRADE_LINES),
+        ("x.csv", BAR_LINES), ("x.csv", KLINE_LINES), ("x.csv", TRADE_LINES),
+    ],
+)  # fmt: skip
+def test_a_symbol_is_named_with_its_venue_or_without(tmp_path: Path, name: str, text: str) -> None:
+    path = put(tmp_path / name, text)
+    words = Given(symbol="binance_usdm:BTCUSDT", product="linear", interval="" if "trades" in name else "1m")
+    for _ in range(2):
+        done = take([path], tmp_path / "journal", words)
+    assert [(one["venue"], one["symbol"]) for one in done.instruments] == [("binance_usdm", "BTCUSDT")]
+    for place in ("journal", "new"):
+        with pytest.raises(IngestError, match=r"csv is of binance_usdm, and --symbol binance_spot:BTCUSDT was said"):
+            take([path], tmp_path / place, replace(words, symbol="binance_spot:BTCUSDT"))
+    with pytest.raises(IngestError, match=r"--symbol 'binance_usdm:' is no name of an instrument"):
+        take([path], tmp_path / "new", replace(words, symbol="binance_usdm:"))
+    other = replace(words, symbol="xyz:BTCUSDT")
+    if name == "x.csv":
+        assert take([path], tmp_path / "new", other).instruments[0]["symbol"] == "xyz:BTCUSDT"
+
+
+@pytest.mark.parametrize("text", [BAR_LINES, KLINE_LINES, TRADE_LINES])
+def test_a_name_that_can_mean_nothing_else_is_spelled_as_it_stands(tmp_path: Path, text: str) -> None:
+    name = "BTCUSDT-trades-2.csv" if text is TRADE_LINES else "BTCUSDT-1m-2023.csv"
+    words = Given(symbol="btc-usdt", product="linear")
+    for _ in range(2):
+        done = take([put(tmp_path / name, text)], tmp_path / "journal", words)
+        assert [one["symbol"] for one in done.instruments] == ["BTCUSDT"]
+    spelled = take([put(tmp_path / "x.csv", text)], tmp_path / "free", replace(words, interval="1m"))
+    assert [one["symbol"] for one in spelled.instruments] == ["btc-usdt"]
+
+
 decimals = st.decimals(0, 10**6, places=8).map(lambda value: format(value, "f"))
 
 

@@ -102,8 +102,7 @@ def _import(inputs: Sequence[tuple[str, Path]], settings: Any, own: "Settings") 
 def _given(paths: Sequence[Path], settings: Any) -> "Given | None":
     """What the settings say of the instrument of a foreign table; None where files tell of their instruments themselves."""
     from veloz.backtest.keys import text_of
-    from veloz.contracts.codes import VENUES
-    from veloz.ingest.given import Given
+    from veloz.ingest.given import Given, split_symbol
 
     if not any(path.suffix in TABLES for path in paths):
         return None
@@ -112,9 +111,7 @@ def _given(paths: Sequence[Path], settings: Any) -> "Given | None":
         for name in ("tick", "lot", "multiplier")
     }
     symbols = settings["instrument.symbol"]
-    symbol = symbols[0] if len(symbols) == 1 else ""
-    venue, _, rest = symbol.partition(":")
-    symbol = rest if venue in VENUES else symbol
+    symbol = split_symbol(symbols[0])[1] if len(symbols) == 1 else ""
     return Given(symbol=symbol, product=settings["instrument.kind"], of_run=True, **texts)
 
 

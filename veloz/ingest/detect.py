@@ -97,7 +97,7 @@ def _describe_klines(path: Path, venue: str, head: bytes, given: Given) -> Sourc
             hint="Add a header line, or check the path.",
         )
     named, named_ns = find_name(path.name)
-    symbol = need_symbol(path, given, named or find_symbol(b"", path), certain=bool(named))
+    symbol = need_symbol(path, venue, given, named or find_symbol(b"", path), certain=bool(named))
     interval_ns = need_interval(path, given, named_ns)
     return Source(0, venue, symbol, "klines", ",".join(columns), interval_ns)
 

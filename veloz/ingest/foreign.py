@@ -64,7 +64,8 @@ def describe_table(path: Path, venue: str, head: bytes, fmt: str, given: Given) 
     if form == "npz":
         array = _member(path).removesuffix(".npy")
         key = array if path.suffix == ".npz" and f"{array}.npy" != ARRAY_NAME and array != path.name else ""
-        return need_venue(path, venue, given), Npz(need_symbol(path, given, find_symbol(b"", path)), key)
+        where = need_venue(path, venue, given)
+        return where, Npz(need_symbol(path, where, given, find_symbol(b"", path)), key)
     if form == "tardis":
         columns = find_tardis(line.rstrip("\r"))
         assert columns is not None
@@ -77,7 +78,7 @@ def describe_table(path: Path, venue: str, head: bytes, fmt: str, given: Given) 
     if form == "depth":
         return where, Depth(archive[1], archive[2])
     found = _LEADING.match(path.name)
-    symbol = need_symbol(path, given, found[1] if found else find_symbol(b"", path), certain=bool(found))
+    symbol = need_symbol(path, where, given, found[1] if found else find_symbol(b"", path), certain=bool(found))
     return where, Trades(form, symbol, archive[1], archive[2])
 
 
@@ -103,9 +104,9 @@ def _describe_bars(path: Path, venue: str, head: bytes, line: str, form: str, gi
     assert columns is not None
     named_ns = named.interval_ns or (LEAN_NS if form == "lean" and not given.interval else 0)
     interval_ns = need_interval(path, given, named_ns)
-    symbol = need_symbol(path, given, named.symbol, certain=named.certain)
-    bars = Bars(form, symbol, columns, header, interval_ns, named.what, named.day_ns, given.tick_kept)
-    return need_venue(path, venue, given), bars
+    where = need_venue(path, venue, given)
+    symbol = need_symbol(path, where, given, named.symbol, certain=named.certain)
+    return where, Bars(form, symbol, columns, header, interval_ns, named.what, named.day_ns, given.tick_kept)
 
 
 def _member(path: Path) -> str:

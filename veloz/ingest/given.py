@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from veloz.contracts.codes import VENUES
 from veloz.contracts.instrument import InstrumentBody
 from veloz.ingest.faults import IngestError
 from veloz.ingest.klines import parse_interval
@@ -28,7 +29,7 @@ _SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:-]{0,63}")
 class Given:
     """Words of the command line; "" = not said.
 
-    symbol: The instrument's name, where neither table nor file name tells it.
+    symbol: The instrument's name, where neither table nor file name tells it; its venue may stand before it.
     product: spot, linear or inverse.
     tick, lot, multiplier: Decimals.
     interval: Of bars, like 1m.
@@ -49,6 +50,17 @@ class Given:
         """The step that every price of a bar must keep; None where none is said, or a run takes what there is."""
         return read_decimal(self.tick) if self.tick and not self.of_run else None
 
+    def symbol_at(self, path: Path, venue: str) -> str:
+        """The name alone, as a file's venue has it; "" = not said.
+
+        Raises:
+            IngestError: It is said to be of another venue.
+        """
+        before, name = split_symbol(self.symbol)
+        if before and before != venue:
+            raise contradicted(path, f"is of {venue}", "--symbol", self.symbol)
+        return name
+
     def require_sound(self) -> None:
         """Refuse words that mean nothing.
 
@@ -57,7 +69,7 @@ class Given:
         """
         if self.product and self.product not in HOME:
             raise IngestError(f"{self.product} is no product.", code="usage", hint=f"Products are {', '.join(HOME)}.")
-        if self.symbol and not _SYMBOL.fullmatch(self.symbol):
+        if self.symbol and not _SYMBOL.fullmatch(split_symbol(self.symbol)[1]):
             raise IngestError(
                 f"--symbol {self.symbol!r} is no name of an instrument.", code="usage", hint="Write it like BTCUSDT."
             )
@@ -76,29 +88,37 @@ class Given:
 UNSAID: Final = Given()
 
 
-def need_symbol(path: Path, given: Given, named: str, *, certain: bool = False) -> str:
+def split_symbol(text: str) -> tuple[str, str]:
+    """Venue and name of `SYMBOL` or `venue:SYMBOL`; "" where none is said. What stands before a colon and is no venue is of the name."""
+    venue, _, name = text.partition(":")
+    return (venue, name) if venue in VENUES else ("", text)
+
+
+def need_symbol(path: Path, venue: str, given: Given, named: str, *, certain: bool = False) -> str:
     """The name of a file's instrument.
 
     Args:
         path: The file.
+        venue: Where it is from.
         given: What the operator says.
         named: As the file's name has it; "" = it has none.
-        certain: The file's name can mean nothing else.
+        certain: The file's name can mean nothing else: its spelling goes before the operator's.
 
     Raises:
         IngestError: Nobody says it; or the operator says another.
     """
+    said = given.symbol_at(path, venue)
     if certain and named:
-        if given.symbol and not given.of_run and not _is_alike(given.symbol, named):
+        if said and not given.of_run and not _is_alike(said, named):
             raise contradicted(path, f"is of {named}", "--symbol", given.symbol)
-        return named if given.of_run else given.symbol or named
-    if not (given.symbol or named):
+        return named
+    if not (said or named):
         raise IngestError(
             f"{path} does not say of which instrument it is.",
             code="unnamed",
             hint="Give --symbol, like --symbol BTCUSDT.",
         )
-    return given.symbol or named
+    return said or named
 
 
 def need_interval(path: Path, given: Given, named_ns: int) -> int:

@@ -267,7 +267,7 @@ def plan_input(
 def _require_same(path: Path, record: Record, given: Given) -> None:
     """See that what is said of klines that are in is what they were taken in as. Raises IngestError."""
     if record.form == "klines":
-        need_symbol(path, given, record.symbol, certain=True)
+        need_symbol(path, record.venue, given, record.symbol, certain=True)
         need_interval(path, given, record.interval_ns)
 
 
