@@ -220,6 +220,14 @@ def test_a_folder_is_told_with_what_can_be_given(veloz: Run, tmp_path: Path, com
         assert ran.err == f"veloz: {tmp_path} is {told} {said}.\n"
 
 
+def test_only_what_can_be_run_is_told_of_a_folder(veloz: Run, root: Path) -> None:
+    """Profiles of the program lie beside it."""
+    configs = root / "configs"
+    assert {"dev.toml", "server.example.toml"} < {each.name for each in configs.glob("*.toml")}
+    ran = veloz("backtest", configs)
+    assert ran.err.endswith(f"such as {configs}/quoter.toml or {configs}/sweep.toml.\n")
+
+
 def test_a_disk_that_fills_leaves_nothing(
     veloz: Run, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import tempfile
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from veloz.cli.failures import is_forbidden
@@ -148,12 +149,24 @@ def require_config(path: Path, example: str) -> None:
     from veloz.backtest.keys import SettingsError
 
     if path.is_dir():
-        within = [str(each) for each in sorted(path.glob("*.toml"))[:CONFIGS_TOLD]]
+        within = [str(each) for each in islice(filter(_is_run, sorted(path.glob("*.toml"))), CONFIGS_TOLD)]
         raise SettingsError(
             f"{path} is a folder, and a configuration is a file; give a TOML file, such as {' or '.join(within or [example])}."
         )
     if not path.is_file():
         raise SettingsError(f"There is no file {path}; the program comes with {example}.")
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a file says how something is run, and not what the program's own settings are."""
+    from veloz.backtest.keys import SettingsError
+    from veloz.backtest.settings import read_file
+
+    try:
+        read_file(path)
+    except (SettingsError, OSError):
+        return False
+    return True
 
 
 def require_folder(out: Path, word: str) -> list[Path]:
