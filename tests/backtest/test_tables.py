@@ -147,5 +147,17 @@ def test_a_sweep_may_search_what_stands_in_tables() -> None:
     }
     plan = read_plan({"space": space})
     check_sweep(plan, text, (), Path("sweep.toml"))
-    with pytest.raises(SettingsError, match="sets makr; did you mean maker"):
+    with pytest.raises(
+        SettingsError, match=r"^optimize.space with instruments\.BTCUSDT\.makr=1 sets makr; did you mean maker"
+    ):
         check_sweep(read_plan({"space": {"instruments.BTCUSDT.makr": {"values": [1]}}}), text, (), Path("sweep.toml"))
+
+
+def test_a_space_is_blamed_for_what_it_says_and_a_word_for_what_it_does() -> None:
+    space = read_plan({"space": {"instruments.BTCUSDT.tick": {"values": [0]}}})
+    with pytest.raises(
+        SettingsError, match=r"tick is 0 in optimize\.space with instruments\.BTCUSDT\.tick=0; it is above 0"
+    ):
+        check_sweep(space, TEXT, (), Path("sweep.toml"))
+    with pytest.raises(SettingsError, match=r"tick is 0 in --set instruments\.2\.tick=0; it is above 0"):
+        check_sweep(space, TEXT, ["instruments.2.tick=0"], Path("sweep.toml"))

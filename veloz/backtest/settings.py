@@ -137,8 +137,10 @@ def read_file(path: Path, overrides: Sequence[str] = ()) -> Settings:
     return read_settings(text, overrides, path)
 
 
-def read_settings(text: str, overrides: Sequence[str] = (), path: Path = Path("settings")) -> Settings:
-    """The same of a text that `path` is said to hold."""
+def read_settings(
+    text: str, overrides: Sequence[str] = (), path: Path = Path("settings"), searched: Sequence[str] = ()
+) -> Settings:
+    """The same of a text that `path` is said to hold, and of `searched`: words that a sweep found in its space."""
     try:
         table = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
@@ -146,11 +148,13 @@ def read_settings(text: str, overrides: Sequence[str] = (), path: Path = Path("s
     listed = {name: table.pop(name, []) for name in LISTED}
     table.pop("optimize", None)  # what a sweep is told; a run has no use for it
     given = {name: (value, str(path)) for name, value in flatten(table).items()}
-    for word in overrides:
+    told = [(f"--set {word}", word) for word in overrides]
+    told += [(f"optimize.space with {word}", word) for word in searched]
+    for where, word in told:
         name, equals, said = word.partition("=")
         if not equals:
-            raise SettingsError(f"--set {word} has no value; write --set KEY=VALUE.")
-        name, value, where = name.strip(), _parse(said), f"--set {word}"
+            raise SettingsError(f"{where} has no value; write --set KEY=VALUE.")
+        name, value = name.strip(), _parse(said)
         if is_listed(name):
             set_in(listed, name, value, where)
             continue

@@ -120,7 +120,7 @@ class Backtests:
 
     def _settings(self, settings: Mapping[str, Any]) -> Settings:
         try:
-            chosen = read_settings(self._text, [*self._overrides, *words_of(settings)], self._path)
+            chosen = read_settings(self._text, self._overrides, self._path, words_of(settings))
             rules_of(chosen)
         except SettingsError as error:
             raise Refused(str(error)) from None
@@ -252,7 +252,7 @@ def check_sweep(plan: sweeps.Plan, text: str, overrides: Sequence[str], path: Pa
         require_setting(name, "optimize.space")
     free = {each.key: each.at(0) for each in plan.space.dimensions if is_listed(each.key)}
     free |= {name: 1 for name in names if name not in BY_NAME and name not in free}
-    settings = read_settings(text, [*overrides, *words_of(free)], path)
+    settings = read_settings(text, overrides, path, words_of(free))
     if "strategy.name" not in names:  # else each trial has a strategy of its own
         check_strategies(settings)
 
