@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from veloz.cli.main import main
 from veloz.cli.stopping import Terminated, ended_by_sigterm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,25 @@ def test_a_run_that_is_stopped_leaves_nothing(short: Path, tmp_path: Path, words
     assert json.loads(out)["error"]["code"] == "stopped"
     assert "Traceback" not in err
     assert not result.exists()
+
+
+def test_a_stop_while_a_class_is_built_is_a_stop(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python 3.11 makes a RuntimeError of it."""
+
+    def run(argv: list[str]) -> int:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise RuntimeError("Error calling __set_name__") from stop
+
+    monkeypatch.setattr("veloz.cli.main.run_command", run)
+    monkeypatch.setattr(sys, "argv", ["veloz", "doctor", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "stopped"
 
 
 def test_a_second_signal_does_not_disturb_the_cleaning_up() -> None:

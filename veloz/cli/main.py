@@ -16,7 +16,7 @@ from veloz.cli.outcome import (
     print_error,
     say,
 )
-from veloz.cli.stopping import ended_by_sigterm, exit_code_of
+from veloz.cli.stopping import ended_by_sigterm, exit_code_of, stop_behind
 
 # name, one line of help, module below veloz.cli. Each module has add_arguments(parser) and run(args) -> exit code.
 COMMANDS = (
@@ -103,20 +103,27 @@ def main() -> None:
         print_error(error, as_json=as_json)
         code = error.exit_code
     except KeyboardInterrupt as stop:
-        goes_on = any(word in GO_ON for word in argv[:1])
-        hint = "What was committed is safe; the same command continues." if goes_on else "Run the command again."
-        stopped = CommandError("Stopped.", code="stopped", hint=hint)
-        print_error(stopped, as_json=as_json)
-        code = exit_code_of(stop)
+        code = _say_stopped(stop, argv, as_json=as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_OK
     except Exception as error:
         if debug:
             raise
-        print_error(_as_command_error(error), as_json=as_json)
-        code = _as_command_error(error).exit_code
+        if (behind := stop_behind(error)) is not None:
+            code = _say_stopped(behind, argv, as_json=as_json)
+        else:
+            print_error(_as_command_error(error), as_json=as_json)
+            code = _as_command_error(error).exit_code
     sys.exit(code)
+
+
+def _say_stopped(stop: KeyboardInterrupt, argv: list[str], *, as_json: bool) -> int:
+    """Say that the command was stopped, and what to do; its exit code."""
+    goes_on = any(word in GO_ON for word in argv[:1])
+    hint = "What was committed is safe; the same command continues." if goes_on else "Run the command again."
+    print_error(CommandError("Stopped.", code="stopped", hint=hint), as_json=as_json)
+    return exit_code_of(stop)
 
 
 def _as_command_error(error: Exception) -> CommandError:

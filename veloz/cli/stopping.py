@@ -34,6 +34,13 @@ def _end(number: int, _: object) -> NoReturn:
     raise Terminated
 
 
+def stop_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The stop that an error was made of, as Python makes one where a stop comes while a class is built; None: there is none."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error
+
+
 def exit_code_of(stop: KeyboardInterrupt) -> int:
     """What a command that was stopped so exits with."""
     return EXIT_TERMINATED if isinstance(stop, Terminated) else EXIT_INTERRUPTED
