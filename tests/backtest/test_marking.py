@@ -227,19 +227,14 @@ def held(price: int, unit: int, *, sold: bool) -> tuple[np.ndarray, ...]:
     return tuple(rows)
 
 
+HOURLY = ("funding.interval_h=1", "mark.source=last", "gate.enabled=false")
 ONCE = "[strategy]\nqty = {0}\nhalf_spread = 0.1\nmax_position = {0}\ninterval_ns = 1_800_000_000_000\n"
 
 
 @pytest.mark.parametrize(("rate", "sold"), [("0.0003", True), ("0.0003", False), ("-0.0001", True), ("-0.0001", False)])
 def test_a_long_pays_what_a_short_receives(tmp_path: Path, rate: str, sold: bool) -> None:
     """5 at a mark of 80 or 120, at each of three whole hours; who is sold to is long."""
-    words = [
-        "account.balances.USDT=10000",
-        f"funding.rate={rate}",
-        "funding.interval_h=1",
-        "mark.source=last",
-        "gate.enabled=false",
-    ]
+    words = ["account.balances.USDT=10000", f"funding.rate={rate}", *HOURLY]
     ledger, figures, result = played(
         tmp_path, *words, text=ONCE.format(5), rows=held(800 if sold else 1_200, 1_000, sold=sold), body=BODY
     )
@@ -253,13 +248,7 @@ def test_a_long_pays_what_a_short_receives(tmp_path: Path, rate: str, sold: bool
 @pytest.mark.parametrize("sold", [True, False])
 def test_of_an_inverse_contract_funding_is_in_coin(tmp_path: Path, sold: bool) -> None:
     """3 contracts of 100 dollars are 3.75 coins at 80 and 2.4 at 125: 0.0002 of that at each of three hours."""
-    words = [
-        "account.balances.BTC=10",
-        "funding.rate=0.0002",
-        "funding.interval_h=1",
-        "mark.source=last",
-        "gate.enabled=false",
-    ]
+    words = ["account.balances.BTC=10", "funding.rate=0.0002", *HOURLY]
     ledger, figures, _ = played(
         tmp_path, *words, text=ONCE.format(3), rows=held(800 if sold else 1_250, 1, sold=sold), body=COIN
     )
@@ -280,13 +269,7 @@ def test_a_gap_of_hours_misses_no_funding(tmp_path: Path) -> None:
     """Nothing is recorded between the first minutes and five hours later."""
     late = trade(NOON_MS + 301 * MINUTE_MS, 800, 1)
     rows = (*held(800, 1_000, sold=True)[:6], late)
-    words = [
-        "account.balances.USDT=10000",
-        "funding.rate=0.0003",
-        "funding.interval_h=1",
-        "mark.source=last",
-        "gate.enabled=false",
-    ]
+    words = ["account.balances.USDT=10000", "funding.rate=0.0003", *HOURLY]
     _, figures, _ = played(tmp_path, *words, text=ONCE.format(5), rows=rows, body=BODY)
     assert Decimal(figures.funding) == -6 * 5 * 80 * Decimal("0.0003")
 

@@ -29,20 +29,19 @@ BRACKETS_A_ROW: Final = I(BRACKETS_EACH)
 MARK_EVERY_NS: Final = I(
     1_000_000_000
 )  # positions are marked at the first step end of each such span, and after every trading row
-ORDERS_ONLY: Final = np.zeros(
-    128, np.int64
-)  # kinds that change open orders at most: no trade, statement, term or level
+NOTHING, ORDERS, WHOLE = I(0), I(1), I(2)
+# What a kind of row makes the end of its step settle anew: all there is, or where it changes open orders at most, those.
+UNSETTLES: Final = np.full(128, WHOLE, np.int64)
 for _kind in (
     registry.INTENT, registry.COMMAND_ORDER, registry.APPROVED, registry.GATE_REFUSED, registry.DRAFTED,
     registry.TERMS, registry.REQUESTED, registry.CANCEL_REQUESTED, registry.AMEND_REQUESTED,
     registry.NOT_SENT, registry.ACCEPTED, registry.CANCELED, registry.EXPIRED, registry.REJECTED, registry.REQUEST_REJECTED,
 ):  # fmt: skip
-    ORDERS_ONLY[_kind.number] = 1
+    UNSETTLES[_kind.number] = ORDERS
+UNSETTLES[[registry.PNL.number, registry.DISPATCHED.number]] = NOTHING
 _ACCOUNTS_MAX, _ASSETS_MAX, _STRATEGIES_MAX = I(ACCOUNTS_MAX), I(ASSETS_MAX), I(STRATEGIES_MAX)
 _K_OPENED, _K_ASSET = I(registry.OPENED.number), I(registry.ASSET.number)
 _K_STRATEGY = I(registry.COMMAND_STRATEGY.number)
-UNSETTLES: Final = np.ones(128, np.int64)  # 0: kinds that change nothing of what is settled
-UNSETTLES[[registry.PNL.number, registry.DISPATCHED.number]] = 0
 
 
 @kernel
@@ -91,9 +90,9 @@ def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np
     if desk["open"] == 0:
         desk["open"] = ONE
         desk["scopes_used"] = FIXED
-    if UNSETTLES[kind] != ZERO:
+    if UNSETTLES[kind] != NOTHING:
         desk["dirty"] = ONE
-        if ORDERS_ONLY[kind] == ZERO:
+        if UNSETTLES[kind] == WHOLE:
             desk["whole"] = ONE
     desk["event_ns"] = row["ts_event"]
     instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
@@ -103,7 +102,7 @@ def fold_trading(state: State, kind: I, row: np.void, seq: I, now: I, signal: np
     room = ROOM_OF[kind]
     if room == ROOM_ORDERS:
         fold_order(state, kind, row, seq, now)
-        if instrument > 0 and UNSETTLES[kind] != ZERO:
+        if instrument > 0 and UNSETTLES[kind] != NOTHING:
             touch(state, instrument)
     elif room == ROOM_ACCOUNTS:
         fold_account(state, kind, row, seq, now)
