@@ -1,11 +1,13 @@
 """Wrong words: one sentence, the right exit code, and nothing half done."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
 from veloz.backtest.keys import KEYS, MODELS
+from veloz.cli import demo
 
 
 def test_help_lists_every_command(veloz: Run) -> None:
@@ -116,3 +118,10 @@ def test_config_explains_what_was_said_of_a_backtest(veloz: Run, key: str, word:
     assert (said["value"], said["from"]) == (value, "an override on the command line")
     every = {each["key"]: each for each in veloz("config", "explain", "--set", word, "--json").json["settings"]}
     assert every[key] == said
+
+
+def test_what_the_demo_proposes_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+    demo.say_next({"report": "/a b/report.html", "journal": "/a b/demo", "result": "/a b/result"})
+    proposed = [line for line in capsys.readouterr().err.splitlines() if "--journal" in line]
+    assert len(proposed) == 4
+    assert all(shlex.split(line)[shlex.split(line).index("--journal") + 1].startswith("/a b/") for line in proposed)

@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from veloz.cli.main import add_common
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(answer)
     else:
         print_table("demo", answer)
-        _say_next(answer)
+        say_next(answer)
     return EXIT_OK if answer["replay_ok"] else EXIT_FAILED_CHECK
 
 
@@ -154,20 +155,22 @@ def _backtest(path: Path, runs: Path, overrides: list[str]) -> tuple[dict[str, A
     return told, replay_journal(runs / "journal", 1, told["rows"], verify=True, use_snapshot=False)
 
 
-def _say_next(answer: dict[str, Any]) -> None:
+def say_next(answer: dict[str, Any]) -> None:
+    """Propose commands that go on from here, as a shell takes them."""
     uv = os.environ.get("UV")  # `uv run` puts the commands where the shell will not find them afterwards
-    door = f"{os.path.relpath(uv)} run veloz" if uv else "veloz"
+    door = f"{quote(os.path.relpath(uv))} run veloz" if uv else "veloz"
     say(f"The report is one page that opens in any browser: {answer['report']}")
     say(
         "It was run without the compiler, which pays on more than a sample; what else compiles does so once, for a minute or so."
     )
     say("Try next:")
-    config = Path(os.path.relpath(find_sample().parent.parent / "demo.toml"))
+    config = quote(os.path.relpath(find_sample().parent.parent / "demo.toml"))
+    journal, result = quote(str(answer["journal"])), quote(str(answer["result"]))
     for words in (
-        f"backtest {config} --data {answer['journal']} --set strategy.half_spread=1",
-        f"journal dump --journal {answer['result']} --kind order.filled --limit 3",
-        f"replay --journal {answer['result']} --verify",
-        f"book --journal {answer['journal']} --instrument {SYMBOL}",
-        f"journal info --journal {answer['journal']}",
+        f"backtest {config} --data {journal} --set strategy.half_spread=1",
+        f"journal dump --journal {result} --kind order.filled --limit 3",
+        f"replay --journal {result} --verify",
+        f"book --journal {journal} --instrument {SYMBOL}",
+        f"journal info --journal {journal}",
     ):
         say(f"  {door} {words}")
