@@ -104,11 +104,15 @@ def interrupt(words: list[str], after_s: float) -> Death:
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    try:
-        child.wait(after_s)
-    except subprocess.TimeoutExpired:
-        child.send_signal(signal.SIGINT)
-    out, err = child.communicate(120)
+    with child:
+        try:
+            child.wait(after_s)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGINT)
+        try:
+            out, err = child.communicate(timeout=120)
+        finally:
+            child.kill()  # one that hangs is not left behind
     return Death([{"out": out, "err": err}], [], False, child.returncode)
 
 

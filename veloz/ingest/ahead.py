@@ -4,14 +4,16 @@ import queue
 import threading
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
-_WAIT_S: Final = 0.2
 
 
 class Ahead(Generic[T]):
     """Items of an iterator; what it raises is raised where the item would have come.
+
+    Both ways go through `SimpleQueue`, whose calls a Ctrl-C finds done or not done: `Queue` takes its lock in Python, and an
+    interrupt behind that leaves it taken for good, with the other thread waiting for it.
 
     Args:
         items: Consumed on another thread until it ends or this object is closed.
@@ -20,8 +22,11 @@ class Ahead(Generic[T]):
 
     def __init__(self, items: Iterator[T], depth: int) -> None:
         self._items = items
-        self._queue: queue.Queue[tuple[str, Any]] = queue.Queue(depth)
-        self._stop = threading.Event()
+        self._ready: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()  # one of these for each item that may be added
+        for _ in range(depth):
+            self._room.put(None)
+        self._closing = False
         self._ended = False
         self._thread = threading.Thread(target=self._work, name="ingest-feed", daemon=True)
         self._thread.start()
@@ -29,20 +34,13 @@ class Ahead(Generic[T]):
     def _work(self) -> None:
         try:
             for item in self._items:
-                if not self._put(("item", item)):
+                self._room.get()
+                if self._closing:
                     return
-            self._put(("end", None))
+                self._ready.put(("item", item))
+            self._ready.put(("end", None))
         except BaseException as error:
-            self._put(("error", error))
-
-    def _put(self, message: tuple[str, Any]) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._queue.put(message, timeout=_WAIT_S)
-                return True
-            except queue.Full:
-                continue
-        return False
+            self._ready.put(("error", error))
 
     def __iter__(self) -> Self:
         return self
@@ -50,8 +48,9 @@ class Ahead(Generic[T]):
     def __next__(self) -> T:
         if self._ended:
             raise StopIteration
-        what, value = self._queue.get()
+        what, value = self._ready.get()
         if what == "item":
+            self._room.put(None)
             return value  # type: ignore[no-any-return]
         self._ended = True
         if what == "error":
@@ -60,7 +59,8 @@ class Ahead(Generic[T]):
 
     def close(self) -> None:
         """Stop the thread and wait for it."""
-        self._stop.set()
+        self._closing = True
+        self._room.put(None)
         self._thread.join()
 
     def __enter__(self) -> Self:
