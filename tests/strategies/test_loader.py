@@ -142,7 +142,16 @@ def test_every_shipped_strategy_is_built_in() -> None:
 
 @pytest.mark.parametrize(
     ("text", "fits"),
-    [("1.0", True), ("1.0.7", True), ("1.1", False), ("0.9", False), ("2.0", False), ("one", False), ("", False)],
+    [
+        ("1.0", True),
+        ("1.0.7", True),
+        ("1.1", True),
+        ("1.2", False),
+        ("0.9", False),
+        ("2.0", False),
+        ("one", False),
+        ("", False),
+    ],
 )
 def test_versions(text: str, fits: bool) -> None:
     assert is_compatible(read_version(text)) == fits

@@ -29,7 +29,7 @@ def test_quotes_are_floor_and_ceil_in_whole_ticks(
     text = f"{whole}.{part:04d}"
     twice = convert(HALF, text, ((1, 0),)).value
     mind = Mind(1, 1, QUOTER, form, ("AAA",))
-    mind.settings.ints[:] = (1, twice, 3, 5)
+    mind.settings.ints[:] = (1, twice, 3, 5, 0)
     mind.settings.values = type(mind.settings.values)({"half_spread": twice, "qty": 3, "max_position": 5})
     mind.begin()
     bid, ask = bid_ticks * tick, (bid_ticks + spread) * tick
@@ -64,7 +64,7 @@ def test_orders_elsewhere_are_canceled_where_they_can_be() -> None:
     market = {"number": 1, "tick": 1, "synced": 1, "bid": 100, "ask": 102, "position": 0}
     for form in ("python", "kernel"):
         mind = Mind(1, 1, QUOTER, form, ("AAA",))
-        mind.settings.ints[:] = (1, 2, 3, 5)
+        mind.settings.ints[:] = (1, 2, 3, 5, 0)
         mind.settings.values = type(mind.settings.values)({"half_spread": 2, "qty": 3, "max_position": 5})
         mind.begin()
         there = (

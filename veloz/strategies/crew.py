@@ -35,6 +35,7 @@ from veloz.reducers.words import (
     I,
 )  # fmt: skip
 from veloz.strategies import sdk
+from veloz.strategies.glimpse import glimpse
 from veloz.strategies.telling import may_run, owner_of, write_intents
 from veloz.strategies.window import gather
 
@@ -72,11 +73,13 @@ class _Seat(NamedTuple):
     out: np.ndarray
     dues: np.ndarray  # i8: when each timer comes next, ns; 0: it does not run
     beats: np.ndarray  # i8: lengths of the timers' beats, ns
+    seen: np.ndarray  # of `glimpse.new_seen`
     kept_memory: (
         np.ndarray
-    )  # as it was before the step, for as long as the step may be taken back; so with the next two
+    )  # as it was before the step, for as long as the step may be taken back; so with the next three
     kept_opinions: np.ndarray
     kept_dues: np.ndarray
+    kept_seen: np.ndarray
 
 
 class Seat(Bundle, _Seat):
@@ -87,9 +90,10 @@ class Seat(Bundle, _Seat):
         **dict.fromkeys(("shown", "market_words", "level_words", "bar_words", "out_words"), WORD),
         **dict.fromkeys(("instruments", "intervals", "clock", "memory"), WORD),
         "opinions": np.dtype("<f8"), "params": WORD, "numbers": np.dtype("<f8"), "out": sdk.OUT, "dues": WORD, "beats": WORD,
-        "kept_memory": WORD, "kept_opinions": np.dtype("<f8"), "kept_dues": WORD,
+        "seen": WORD,
+        "kept_memory": WORD, "kept_opinions": np.dtype("<f8"), "kept_dues": WORD, "kept_seen": WORD,
     }  # fmt: skip
-    DIMENSIONS: ClassVar = sdk.Window.DIMENSIONS
+    DIMENSIONS: ClassVar = {**sdk.Window.DIMENSIONS, "seen": 2, "kept_seen": 2}
 
 
 SHOWN_ORDERS: Final = (
@@ -99,7 +103,19 @@ _SHOWN_ORDERS: Final = I(SHOWN_ORDERS)
 MEMBER: Final = np.dtype(
     [
         (name, "<i8")
-        for name in ["number", "account", "budget", "wanted", "seat", "door", "fills", "orders", "begun", "voice"]
+        for name in [
+            "number",
+            "account",
+            "budget",
+            "wanted",
+            "seat",
+            "door",
+            "fills",
+            "orders",
+            "changes",
+            "begun",
+            "voice",
+        ]
     ]
 )
 _STAND: Final = (  # where the asking stands
@@ -238,6 +254,13 @@ def _copy_words(source: np.ndarray, target: np.ndarray) -> None:
 
 
 @kernel
+def _copy_seen(source: np.ndarray, target: np.ndarray) -> None:
+    for timer in range(source.shape[0]):
+        for word in range(source.shape[1]):
+            target[timer, word] = source[timer, word]
+
+
+@kernel
 def _keep(crew: Crew, member: np.void) -> Any:
     """A member's seat; what is in it is kept first, once a step."""
     seat = seat_of(crew, member)
@@ -246,6 +269,7 @@ def _keep(crew: Crew, member: np.void) -> Any:
         _copy_words(seat.memory, seat.kept_memory)
         _copy_words(seat.opinions, seat.kept_opinions)
         _copy_words(seat.dues, seat.kept_dues)
+        _copy_seen(seat.seen, seat.kept_seen)
     return seat
 
 
@@ -261,6 +285,7 @@ def _end(crew: Crew, back: bool) -> None:
                 _copy_words(seat.kept_memory, seat.memory)
                 _copy_words(seat.kept_opinions, seat.opinions)
                 _copy_words(seat.kept_dues, seat.dues)
+                _copy_seen(seat.kept_seen, seat.seen)
 
 
 @kernel
@@ -340,7 +365,7 @@ def _tell_singles(state: State, crew: Crew, n: I, rows: np.ndarray, before: I, f
             continue
         if kind == _K_TIMER:
             place = _member_of(crew, I(row["venue_seq"]))
-            if place >= ZERO and _beat(crew, crew.members[place], I(row["price"]), I(row["qty"]), now):
+            if place >= ZERO and _beat(state, crew, crew.members[place], I(row["price"]), I(row["qty"]), now):
                 n = _tell(crew, n, place, before + k, sdk.ON_TIMER, I(row["price"]))
             continue
         instrument = (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK
@@ -363,13 +388,13 @@ def _member_of(crew: Crew, number: I) -> I:
 
 
 @kernel
-def _beat(crew: Crew, member: np.void, timer: I, due_ns: I, now: I) -> bool:
-    """Whether a timer that is said to have fired was due; it is set to its next beat."""
+def _beat(state: State, crew: Crew, member: np.void, timer: I, due_ns: I, now: I) -> bool:
+    """Whether a timer that is said to have fired was due, and has something to tell; it is set to its next beat."""
     seat = _keep(crew, member)
     if not ZERO <= timer < seat.dues.shape[0] or not ZERO < seat.dues[timer] <= due_ns:
         return False
     seat.dues[timer] = next_beat(I(seat.dues[timer]), I(seat.beats[timer]), now)
-    return True
+    return bool(member["changes"] == ZERO or glimpse(state, I(member["number"]), seat.instruments, seat.seen, timer))
 
 
 @kernel

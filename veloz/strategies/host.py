@@ -74,7 +74,7 @@ _RUNNING, _PAUSED, _DISABLED = (int(StrategyStatus[name]) for name in ("RUNNING"
 _LISTINGS: Final = (registry.LISTED.number, registry.CHANGED.number)
 _TRADES: Final = (registry.TRADE.number, registry.AGGTRADE.number)
 _REPORTS: Final = tuple(BY_NAME[name].number for name in sdk.ORDER_KINDS)
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 class Wake(NamedTuple):
@@ -194,7 +194,9 @@ class Host:
             self._parameter(step, k, body)
         elif kind == registry.TIMER.number:
             mind, stimulus = self._minds.get(number), step.stimulus(k, ON_TIMER, int(row["price"]))
-            if mind is not None and mind.status == _RUNNING and mind.beat(stimulus.number, stimulus.word3, step.now_ns):
+            if mind is None or mind.status != _RUNNING or not mind.beat(stimulus.number, stimulus.word3, step.now_ns):
+                return
+            if mind.has_news(step.state, stimulus.number):
                 step.tell(number, k, stimulus)
         else:
             self._report(step, k, kind)
@@ -253,6 +255,7 @@ class Host:
             if number in mind.numbers:
                 step.rewire = True
                 fault = mind.bind(step.state, mind.numbers)
+                mind.seen[:] = 0  # numbers of other quanta mean something else
                 if fault is not None:
                     self._disable(step, mind, step.first_seq + k, fault)
 
@@ -473,6 +476,7 @@ class Host:
         member = crew.members[place]
         member["number"], member["account"], member["budget"] = mind.number, mind.account, mind.code.made.budget
         member["fills"], member["orders"] = wakes.fills, wakes.orders
+        member["changes"] = mind.waits_for_change
         member["seat"], member["door"] = mind.seat.address if COMPILED else place, door
         crew.place_of[mind.number] = place
         if mind.form == "python":

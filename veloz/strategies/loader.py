@@ -168,6 +168,7 @@ def _check_class(code: Code) -> None:
         unit = next((param.unit for param in made.params if param.name == timer), None)
         if not (isinstance(timer, int) and timer > 0) and unit != "ns":
             raise Refused(f"{what}: timer {timer} is neither an interval above 0 ns nor a parameter in ns.")
+    _check_change(code)
     if (
         not 0 < made.budget <= sdk.BUDGET_MAX
         or not 0 <= made.depth <= sdk.DEPTH_MAX
@@ -176,6 +177,17 @@ def _check_class(code: Code) -> None:
         raise Refused(
             f"{what}: budget is 1 … {sdk.BUDGET_MAX}, depth at most {sdk.DEPTH_MAX}, history at most {sdk.HISTORY_MAX}."
         )
+
+
+def _check_change(code: Code) -> None:
+    """Refuse `if_changed` where it means nothing."""
+    wakes, what = code.made.wakes, code.name
+    wanted = wakes.if_changed
+    units = [param.unit for param in code.made.params if param.name == wanted]
+    if not isinstance(wanted, bool) and units != ["flag"]:
+        raise Refused(f"{what}: if_changed is {wanted}, which is neither True nor False nor a parameter of unit flag.")
+    if wanted and not wakes.timers:
+        raise Refused(f"{what} wants its beats told only if something changed, and has no timers.")
 
 
 class Library:

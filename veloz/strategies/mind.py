@@ -18,6 +18,7 @@ from veloz.reducers.state import State
 from veloz.reducers.words import I
 from veloz.strategies import sdk
 from veloz.strategies.crew import LAST_NS, SHOWN_ORDERS, Seat, next_beat, window_of
+from veloz.strategies.glimpse import is_news, new_seen
 from veloz.strategies.intents import Draft, Nonsense, put_answer
 from veloz.strategies.loader import FORMS, OURS, Code, is_compatible, read_version
 from veloz.strategies.memory import NotPlain, pack_plain, unpack_plain
@@ -94,6 +95,7 @@ class Mind:
         self.instance: sdk.Strategy | None = None
         self.memory = np.zeros(made.memory, np.int64)
         self.opinions = np.zeros(made.opinions, np.float64)
+        self.seen = new_seen(len(self.dues) if made.wakes.if_changed else 0, len(self.instruments))
         self.out = np.zeros(made.budget + 1, sdk.OUT)
         self._out_words = self.out.view(np.int64)
         self._raw = memoryview(self._out_words).cast("B")  # type: ignore[arg-type]
@@ -149,6 +151,18 @@ class Mind:
             return False
         self.dues[timer] = next_beat(I(self.dues[timer]), I(self.interval(timer)), I(now))
         return True
+
+    @property
+    def waits_for_change(self) -> bool:
+        """Whether beats are told only where something has changed."""
+        wanted = self.code.made.wakes.if_changed
+        return bool(self.settings.values[wanted]) if isinstance(wanted, str) else wanted
+
+    def has_news(self, state: State, timer: int) -> bool:
+        """Whether a beat that was due is to be told."""
+        if not self.waits_for_change:
+            return True
+        return bool(is_news(state, self.number, self.sights.instruments, self.seen, timer))
 
     def interval(self, timer: int) -> int:
         """Length of a timer's beat, ns; at least 1."""
@@ -245,9 +259,11 @@ class Mind:
             out=self.out,
             dues=self.dues,
             beats=self.beats,
+            seen=self.seen,
             kept_memory=self.memory.copy(),
             kept_opinions=self.opinions.copy(),
             kept_dues=self.dues.copy(),
+            kept_seen=self.seen.copy(),
         )
 
     @property
@@ -351,6 +367,7 @@ class Mind:
             self.number, self.account, self.code.name, self.code.number, self.form, list(self.instruments), self.status, self.begun,
             self.settings.texts, self.settings.revision, self.numbers, [list(pair) for pair in self.scales], self.dues.tolist(),
             self.buckets, state, self.memory.tobytes(), self.opinions.tobytes(), tuple(self.broken or ())[:_WORDS],
+            self.seen.tobytes(),
         ]  # fmt: skip
 
 
@@ -391,6 +408,7 @@ def revive(parts: Sequence[Any], code: Code) -> Mind:
             raise ValueError(f"Strategy {number} does not take its memory back: it raised at line {line}.") from error
     mind.memory[:] = np.frombuffer(parts[15], np.int64)
     mind.opinions[:] = np.frombuffer(parts[16], np.float64)
+    mind.seen[:] = np.frombuffer(parts[18], np.int64).reshape(mind.seen.shape)
     return mind
 
 

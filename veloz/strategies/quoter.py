@@ -4,6 +4,8 @@ Every `interval_ns`, with best prices A and B and half spread H, in whole ticks:
 
     bid = floor((A + B - 2H) / 2)      ask = ceil((A + B + 2H) / 2)
 
+With `on_change` only where something it goes by is not as it was, which comes to the same orders: it goes by nothing else.
+
 Own orders at other prices are canceled where they can be. A side without an order at its price gets a post-only one of `qty`, a bid while
 the position is below `max_position`, an ask while it is above minus that. 2H is rounded up to a whole quantum when it is read, which
 changes neither price: floor((s - x) / n) = floor((s - ceil(x)) / n) for whole s and n.
@@ -16,6 +18,7 @@ PARAMS = (
     sdk.Param("half_spread", "price", default="0", low="0", times=2, rounding="up"),
     sdk.Param("qty", "qty", default="1", low="0"),
     sdk.Param("max_position", "qty", default="1", low="0", rounding="up"),
+    sdk.Param("on_change", "flag", default="0"),
 )
 TWICE_HALF, QTY, MAX_POSITION = 1, 2, 3  # places in PARAMS
 FAR = 1 << 61  # sums beyond it are no prices, and could leave an int64
@@ -62,9 +65,9 @@ def wake(window, memory, opinions, params, numbers, out):  # type: ignore[no-unt
 class Quoter(sdk.Strategy):
     """Quotes one instrument on both sides."""
 
-    written_for = "1.0"
+    written_for = "1.1"
     params = PARAMS
-    wakes = sdk.Wakes(timers=("interval_ns",))
+    wakes = sdk.Wakes(timers=("interval_ns",), if_changed="on_change")
     keeps = True
     kernel = staticmethod(wake)
 

@@ -79,7 +79,7 @@ __all__ = [
     "kernel",
 ]  # fmt: skip
 
-SDK_VERSION: Final = "1.0.0"
+SDK_VERSION: Final = "1.1.0"
 BUDGET_MAX: Final = 64  # intents a wake that a strategy may ask for
 DEPTH_MAX: Final = 50  # levels of each side
 HISTORY_MAX: Final = 30  # closed bars of each interval
@@ -438,6 +438,9 @@ class Wakes(msgspec.Struct, frozen=True, kw_only=True):
     bars: tuple[str, ...] = ()  # 1s 1m 5m 15m 30m 1h 4h 1d
     fills: bool = False  # executions of its own orders
     orders: bool = False  # other changes of its own orders
+    # A timer's beat is told only where best prices, its own position or orders, or its parameters are not as they were when that timer
+    # was last told, or where it asked for something since; a text: where the parameter of this name, a flag, is set.
+    if_changed: bool | str = False
 
 
 class Strategy:
