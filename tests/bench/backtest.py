@@ -1,8 +1,9 @@
 """P2 and P3: a backtest of the quoter beside hftbacktest's, over the same events, with the same fills.
 
 Both quote two sides every 100 ms in whole ticks, 10 ms to the exchange and 10 ms back, risk-averse queues, fees; ours with the gate,
-positions and pnl, and every decision as a row. On change: asked only at those beats at which something is not as it was. CPU time of the run alone: rows lie in memory, objects are built, code is compiled. A
-round runs everything in an order of its own; ratios are medians of the rounds'.
+positions and pnl, and every decision as a row. Woken on change: asked only at those beats at which something is not as it was. CPU time
+of the run alone: rows lie in memory, objects are built, code is compiled. A round runs everything in an order of its own; ratios are
+medians of the rounds'.
 
 python -m tests.bench.backtest [HALF_SPREAD …]
 """
