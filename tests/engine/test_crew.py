@@ -149,8 +149,30 @@ class Talk(sdk.Strategy):
 
     def on_order(self, view, change):
         return self.answer(view, change.order, change.instrument, len(change.kind), change.seq)
+
+
+class CalmChurn(Churn):
+    """Told of changes only."""
+
+    written_for = "1.1"
+    wakes = sdk.Wakes(timers=(300_000_000, 1_700_000_000), if_changed=True)
+
+
+class CalmTalk(Talk):
+    """Told of changes only, as long as it is set so."""
+
+    written_for = "1.1"
+    params = (*Talk.params, sdk.Param("calm", "flag", default="1"))
+    wakes = sdk.Wakes(timers=(300_000_000, 1_700_000_000), if_changed="calm")
 '''
-CASTS = (("Churn", "Churn", "Churn"), ("Churn", "Watch", "Churn"), ("Talk", "Churn", "Talk"), ("Talk", "Talk", "Watch"))
+CASTS = (
+    ("Churn", "Churn", "Churn"),
+    ("Churn", "Watch", "Churn"),
+    ("Talk", "Churn", "Talk"),
+    ("Talk", "Talk", "Watch"),
+    ("CalmTalk", "CalmChurn", "CalmTalk"),
+    ("CalmChurn", "Talk", "CalmTalk"),
+)
 
 
 class Asked:
@@ -221,7 +243,8 @@ def inputs(draw: Random, host: Host, now: int, requests: list[Any]) -> tuple[np.
     rows += [row(r.TIMER, each.strategy, each.timer, each.due_ns, ts=now) for each in host.due(now)]
     bodies = []
     if draw.random() < 0.05:
-        body = ParameterBody(name=draw.choice(("fault", "after")), value=str(draw.randint(0, 40)))
+        name = draw.choice(("fault", "after", "calm"))
+        body = ParameterBody(name=name, value=str(draw.randint(0, 1 if name == "calm" else 40)))
         bodies.append((len(rows), msgspec.msgpack.encode(body)))
         rows.append(row(r.COMMAND_PARAM, draw.randint(1, 3), 0, 0, 1, ts=now))
     if draw.random() < 0.03:
@@ -231,10 +254,10 @@ def inputs(draw: Random, host: Host, now: int, requests: list[Any]) -> tuple[np.
     return step_of(*rows), bodies
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(12))
 def test_the_crew_says_what_the_host_says(seed: int) -> None:
     draw, now, asked = Random(seed), BEGIN, [0]
-    quick, plain = Desk(True, CASTS[seed % 4]), Desk(False, CASTS[seed % 4])
+    quick, plain = Desk(True, CASTS[seed % len(CASTS)]), Desk(False, CASTS[seed % len(CASTS)])
     wake = quick.host.wake
     quick.host.wake = lambda *args: asked.__setitem__(0, asked[0] + 1) or wake(*args)  # type: ignore[method-assign]
     steps = 100

@@ -1,4 +1,5 @@
-"""Both forms of a strategy over real market data want the same, at every wake; and a session cut by a snapshot goes on the same.
+"""Both forms of a strategy over real market data want the same, at every wake, also where they are asked of changes only; and a session
+cut by a snapshot goes on the same.
 
 Orders are carried out by a stand-in: every order rests, every cancel succeeds, a trade at or through an order's price fills it.
 """
@@ -130,7 +131,13 @@ def play(rows: np.ndarray, loads: dict[int, dict], snapshot_at: int = -1) -> Sta
 
 def loads(half: str, qty: str, cap: str) -> dict[int, dict]:
     params = {"interval_ns": str(2 * BEAT_NS), "half_spread": half, "qty": qty, "max_position": cap}
-    return {number: {"form": form, "params": params} for number, form in ((1, "python"), (2, "kernel"))}
+    calm = {**params, "on_change": "1"}
+    return {
+        1: {"form": "python", "params": params},
+        2: {"form": "kernel", "params": params},
+        3: {"form": "python", "params": calm},
+        4: {"form": "kernel", "params": calm},
+    }
 
 
 def wanted_by(stand: Stand, number: int) -> list[list[tuple]]:
@@ -139,8 +146,9 @@ def wanted_by(stand: Stand, number: int) -> list[list[tuple]]:
 
 def check(rows: np.ndarray, half: str, qty: str, cap: str) -> None:
     stand = play(rows, loads(half, qty, cap))
-    python, kernel = wanted_by(stand, 1), wanted_by(stand, 2)
-    assert python == kernel
+    python = wanted_by(stand, 1)
+    for number in (2, 3, 4):
+        assert wanted_by(stand, number) == python, number
     assert len(python) > 15
     if half != "3":
         assert stand.fills > 4
