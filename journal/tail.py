@@ -6,7 +6,7 @@ still being written, so it runs ahead of what a transaction shows.
 """
 
 import os
-import threading
+import queue
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -52,7 +52,7 @@ class Tail:
         self._bits = -1 if kinds is None else kind_bits(kinds)
         self._poll_s = poll_s
         self._link: bytes | None = None
-        self._stopped = threading.Event()
+        self._stops: queue.SimpleQueue[None] = queue.SimpleQueue()  # which a signal handler may use amid a wait for it
         self._reader = Reader.open(path)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -62,17 +62,25 @@ class Tail:
             CorruptError: A batch is damaged, or the journal is not the one followed so far.
         """
         try:
-            while not self._stopped.is_set():
+            while self._stops.empty():
                 batches = self.poll_nowait()
                 for batch in batches:
-                    if self._stopped.is_set():
+                    if not self._stops.empty():
                         return
                     if self._bits < 0 or batch.kinds & self._bits:
                         yield batch
                 if not batches:
-                    self._stopped.wait(self._poll_s)
+                    self._nap()
         finally:
             self._reader.close()
+
+    def _nap(self) -> None:
+        """Sleep until the next poll, or a stop, which stays said."""
+        try:
+            self._stops.get(timeout=self._poll_s)
+        except queue.Empty:
+            return
+        self.stop()
 
     def poll_nowait(self) -> list[Batch]:
         """All new batches up to a bound, copied, wanted or not; empty if there is nothing new. Errors as iterating."""
@@ -109,4 +117,4 @@ class Tail:
 
     def stop(self) -> None:
         """End the iteration soon; may be called from any thread or a signal handler."""
-        self._stopped.set()
+        self._stops.put(None)

@@ -11,13 +11,14 @@ second fdatasync may report success for data the kernel has already dropped.
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from journal.admission import Encoder, Waiting, bounds_of, require_bodies, require_meta
 from journal.batch import ZERO, Body, Rows, require_batch, slots
+from journal.bell import Bell
 from journal.environment import DATA
 from journal.errors import AppendError, FrozenError, FullError, JournalError, LockedError, OpenError
 from journal.failure import again, disk_left, failure_of
@@ -61,7 +62,7 @@ class Writer:
         self._appending = threading.Lock()
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
-        self._done = threading.Condition(self._lock)
+        self._done = Bell(self._lock)
         self._line = Line(Tip(0, ZERO, 0), ())
         self._durable_seq = 0
         self._pages_left = 0
@@ -71,6 +72,8 @@ class Writer:
         self._failure: JournalError | None = None
         self._closing = False
         self._opened = False
+        self._ended = False
+        self._closed = False
         self._commit_began = 0.0
         self.epoch = 0
         self._encoder = Encoder(0)
@@ -123,35 +126,30 @@ class Writer:
 
     def _start(self, map_bytes: int) -> None:
         """Start the committing thread, which opens the files; it alone releases the lock, even if it hangs."""
-        commits = threading.Thread(target=self._run_commits, args=(map_bytes,), name="journal-commit", daemon=True)
-        commits.start()
-        self._threads.append(commits)
         try:
+            self._launch("journal-commit", self._run_commits, map_bytes)
             self._wait_opened()
+            if self._bulk and self._failure is None:
+                self._launch("journal-encode", self._run_encodes, self._line.tip)
         except BaseException:
-            with self._lock:
-                self._closing = True
-                self._work.notify_all()
+            self._end()
             raise
         if self._failure is not None:
-            commits.join()
+            self._join()
             raise self._failure
-        if self._bulk:
-            tip = self._line.tip
-            encodes = threading.Thread(target=self._run_encodes, args=(tip,), name="journal-encode", daemon=True)
-            encodes.start()
-            self._threads.append(encodes)
+
+    def _launch(self, name: str, run: Callable[[Any], None], argument: Any) -> None:
+        thread = threading.Thread(target=run, args=(argument,), name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def _wait_opened(self) -> None:
-        deadline = time.monotonic() + OPEN_TIMEOUT_S
-        with self._lock:
-            while not self._opened and self._failure is None:
-                if not self._done.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() > deadline:
-                    raise LockedError(
-                        f"a foreign process holds LMDB's write lock of {self._path}",
-                        code="write_lock_held",
-                        hint="find it with `fuser lock.mdb` and end it",
-                    )
+        if not self._done.wait(lambda: self._opened or self._failure is not None, OPEN_TIMEOUT_S):
+            raise LockedError(
+                f"a foreign process holds LMDB's write lock of {self._path}",
+                code="write_lock_held",
+                hint="find it with `fuser lock.mdb` and end it",
+            )
 
     # what callers do
 
@@ -198,31 +196,28 @@ class Writer:
         item = Waiting(rows, bodies, frames, meta)
         item.bytes_bound, item.pages_bound = bounds_of(item, self._page_bytes)
         with self._appending:
-            with self._lock:
-                self._wait_for_room(item)
+            self._done.wait(lambda: self._has_room(item))
             tip = self._line.tip
             item.first = tip.seq + 1
             item.last = tip.seq + (0 if rows is None else len(rows))
             after = Tip(item.last, ZERO, 0) if self._bulk else self._encoder.encode(item, tip)
             with self._lock:
                 self._require_usable()
+                self._work.notify_all()  # first: an interrupt behind it leaves a thread awake, one before it asleep for good
                 self._line = Line(after, (*self._line.waiting, item))
-                self._work.notify_all()
         return item.first
 
-    def _wait_for_room(self, item: Waiting) -> None:
-        """Block while the queue is full; refuse what the map or the disk cannot take, once nothing else waits."""
-        while True:
-            self._require_usable()
-            waiting = self._line.waiting
-            queued = sum(each.bytes_bound for each in waiting)
-            if not waiting or (len(waiting) < 2 * self._group and queued + item.bytes_bound <= PENDING_BYTES_MAX):
-                refusal = self._refusal(item, queued)
-                if refusal is None:
-                    return
-                if not waiting:
-                    raise refusal
-            self._done.wait()
+    def _has_room(self, item: Waiting) -> bool:
+        """Whether the queue takes it now; refuse what the map or the disk cannot take, once nothing else waits."""
+        self._require_usable()
+        waiting = self._line.waiting
+        queued = sum(each.bytes_bound for each in waiting)
+        if waiting and (len(waiting) >= 2 * self._group or queued + item.bytes_bound > PENDING_BYTES_MAX):
+            return False
+        refusal = self._refusal(item, queued)
+        if refusal is not None and not waiting:
+            raise refusal
+        return refusal is None
 
     def _refusal(self, item: Waiting, queued: int) -> FullError | None:
         """Foresee a full map or disk, counting what waits as written in the worst case.
@@ -286,24 +281,22 @@ class Writer:
         """
         if seq > self.head_seq:
             raise ValueError(f"sequence number {seq} was not given out yet")
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        with self._lock:
-            while self._durable_seq < seq:
-                self._require_alive()
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    return False
-                self._done.wait(left)
-        return True
+        return self._done.wait(lambda: self._is_durable(seq), timeout_s)
+
+    def _is_durable(self, seq: int) -> bool:
+        if self._durable_seq >= seq:
+            return True
+        self._require_alive()
+        return False
 
     def flush(self) -> None:
         """Wait until everything queued is durable. Errors as `wait_durable`."""
-        with self._lock:
-            last = self._line.waiting[-1] if self._line.waiting else None
-            while last is not None and last in self._line.waiting:
-                self._require_alive()
-                self._done.wait()
-            self._require_alive()
+        last = self._line.waiting[-1:]
+        self._done.wait(lambda: self._is_written(last))
+
+    def _is_written(self, last: tuple[Waiting, ...]) -> bool:
+        self._require_alive()
+        return not any(each in self._line.waiting for each in last)
 
     def _require_alive(self) -> None:
         if self._pid != os.getpid():
@@ -319,14 +312,23 @@ class Writer:
         """
         if self._pid != os.getpid():
             return
-        with self._lock:
-            first_time = not self._closing
-            self._closing = True
-            self._work.notify_all()
-        for thread in self._threads:
-            thread.join()
+        self._end()
+        self._join()
+        first_time, self._closed = not self._closed, True
         if first_time and self._failure is not None and self._line.waiting:
             raise again(self._failure)
+
+    def _end(self) -> None:
+        """Have the threads end when nothing waits any more."""
+        with self._lock:
+            self._work.notify_all()
+            self._closing = True
+
+    def _join(self) -> None:
+        """Wait for the threads. An interrupted `join` takes a thread for ended, so what is waited for is what the thread says."""
+        self._done.wait(lambda: self._ended)
+        for thread in self._threads:
+            thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -365,6 +367,14 @@ class Writer:
 
     def _run_commits(self, map_bytes: int) -> None:
         try:
+            self._commit_all(map_bytes)
+        finally:
+            with self._lock:
+                self._ended = True
+                self._done.ring()
+
+    def _commit_all(self, map_bytes: int) -> None:
+        try:
             store = Store.open(self._path, map_bytes)
         except BaseException as cause:
             self._flock.release()
@@ -379,7 +389,7 @@ class Writer:
                 self._page_bytes = store.page_bytes
                 self._measure_room(store)
                 self._opened = True
-                self._done.notify_all()
+                self._done.ring()
             reaped = time.monotonic()
             while run := self._next_run():
                 self._commit_began = time.monotonic()
@@ -418,7 +428,7 @@ class Writer:
             self._line = Line(self._line.tip, self._line.waiting[len(run) :])
             self._durable_seq = store.tip.seq
             self._measure_room(store)
-            self._done.notify_all()
+            self._done.ring()
 
     def _measure_room(self, store: Store) -> None:
         self._pages_left = store.pages_left()
@@ -428,5 +438,5 @@ class Writer:
         with self._lock:
             if self._failure is None:
                 self._failure = failure
-            self._done.notify_all()
+            self._done.ring()
             self._work.notify_all()

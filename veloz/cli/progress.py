@@ -1,5 +1,6 @@
 """A bar on stderr with rate and time left, for whatever takes longer than two seconds. None where stderr is no terminal."""
 
+import queue
 import sys
 import threading
 import time
@@ -88,23 +89,24 @@ def waiting(what: str) -> Iterator[Callable[[str], None]]:
     Yields:
         Takes what is being done of it at the moment, in a word or two.
     """
-    ended, notes = threading.Event(), [""]
+    notes = [""]
+    ended: queue.SimpleQueue[None] = queue.SimpleQueue()  # a Ctrl-C finds its calls done or not done
     ticker = threading.Thread(target=_tick, args=(what, notes, ended), daemon=True)
-    if sys.stderr.isatty():
-        ticker.start()
     try:
+        if sys.stderr.isatty():
+            ticker.start()
         yield notes.append
     finally:
-        ended.set()
+        ended.put(None)
         if ticker.is_alive():
             ticker.join()
 
 
-def _tick(what: str, notes: list[str], ended: threading.Event) -> None:
+def _tick(what: str, notes: list[str], ended: "queue.SimpleQueue[None]") -> None:
     begun, width = time.monotonic(), 0
-    if ended.wait(QUIET_S):
+    if _over(ended, QUIET_S):
         return
-    while not ended.wait(0.5):
+    while not _over(ended, 0.5):
         note = f", {notes[-1]}" if notes[-1] else ""
         line = f"{what} … {time.monotonic() - begun:.0f} s{note} "
         width = max(width, len(line))
@@ -112,3 +114,11 @@ def _tick(what: str, notes: list[str], ended: threading.Event) -> None:
         sys.stderr.flush()
     sys.stderr.write("\r" + " " * width + "\r")
     sys.stderr.flush()
+
+
+def _over(ended: "queue.SimpleQueue[None]", timeout_s: float) -> bool:
+    try:
+        ended.get(timeout=timeout_s)
+    except queue.Empty:
+        return False
+    return True
