@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,8 +95,8 @@ def require_same(path: Path, whole: Whole, ended: Death) -> None:
     assert check(path).ok
 
 
-def interrupt(words: list[str], after_s: float) -> Death:
-    """The command as a person starts it, and Ctrl-C after a while. Not forked: an interrupt reaches all of a program's start."""
+def interrupt(words: list[str], after_s: float, by: int) -> Death:
+    """The command as a person starts it, and a signal after a while. Not forked: it reaches all of a program's start."""
     child = subprocess.Popen(
         [sys.executable, "-c", DOOR, *words],
         cwd=ROOT,
@@ -108,7 +109,7 @@ def interrupt(words: list[str], after_s: float) -> Death:
         try:
             child.wait(after_s)
         except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGINT)
+            child.send_signal(by)
         try:
             out, err = child.communicate(timeout=120)
         finally:
@@ -117,41 +118,43 @@ def interrupt(words: list[str], after_s: float) -> Death:
 
 
 def stop_once(nursery: Nursery, words: list[str], whole: Whole, by: int, chance: random.Random) -> Death:
-    if by == signal.SIGINT:
-        return interrupt(words, chance.uniform(0.3, 1.0) * (START_S + 2 * whole.seconds))
+    if by != signal.SIGKILL:
+        return interrupt(words, chance.uniform(0.3, 1.0) * (START_S + 2 * whole.seconds), by)
     return nursery.kill_later(VELOZ, {"words": words}, after_s=chance.uniform(0.1, 1.2) * whole.seconds, by=by)
 
 
-def stop_and_continue(nursery: Nursery, path: Path, whole: Whole, by: int, chance: random.Random) -> int:
-    """Stop the same command at random moments until it gets through; how often it was stopped with some rows in."""
+def stop_and_continue(nursery: Nursery, path: Path, whole: Whole, by: int, chance: random.Random) -> Counter[str]:
+    """Stop the same command at random moments until it gets through; how often it had some rows in, and how often it heeded that."""
     words = [*whole.words, "--journal", str(path)]
-    amid = 0
+    seen = Counter(amid=0, heeded=0)
     for _ in range(LIVES_MAX):
         life = stop_once(nursery, words, whole, by, chance)
         records = require_sound(path, whole)
-        amid += 0 < records * 64 < len(whole.rows)
+        seen["amid"] += 0 < records * 64 < len(whole.rows)
         if life.code == 0:
             require_same(path, whole, life)
-            return amid
-        stopped = (130, -signal.SIGINT) if by == signal.SIGINT else (-by,)  # the latter: as the interpreter was leaving
-        assert life.code in stopped, life
+            return seen
+        seen["heeded"] += life.code == 128 + by
+        heeded = [] if by == signal.SIGKILL else [128 + by]
+        assert life.code in [*heeded, -by], life  # the latter: as the interpreter came or went
     raise AssertionError(f"did not get through in {LIVES_MAX} lives")
 
 
 def stop_many(nursery: Nursery, folder: Path, whole: Whole, by: int, seeds: range) -> None:
-    amid = 0
+    seen = Counter(amid=0, heeded=0)
     for seed in range(
         seeds.start, seeds.start + 4 * len(seeds)
     ):  # when a stop lands depends on the machine: go on until one landed
-        if amid and seed not in seeds:
+        if seen["amid"] and seed not in seeds:
             break
-        amid += stop_and_continue(nursery, folder / str(seed), whole, by, random.Random(seed))
+        seen += stop_and_continue(nursery, folder / str(seed), whole, by, random.Random(seed))
         shutil.rmtree(folder / str(seed))
-    print(f"\n{len(seeds)} ingests, {amid} times stopped amid their rows, all rows and counters the same")
-    assert amid, "none was stopped amid its rows: nothing was tried"
+    print(f"\n{len(seeds)} ingests, {seen['amid']} times stopped amid their rows, all rows and counters the same")
+    assert seen["amid"], "none was stopped amid its rows: nothing was tried"
+    assert bool(seen["heeded"]) == (by != signal.SIGKILL)
 
 
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_stopped_and_continued(nursery: Nursery, merged: Whole, tmp_path: Path, by: int) -> None:
     stop_many(nursery, tmp_path, merged, by, range(6))
 

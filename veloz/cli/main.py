@@ -33,8 +33,12 @@ COMMANDS = (
     ("config", "what a setting is and why", "config"),
     ("doctor", "is this machine fit for it", "doctor"),
 )
-HEED_SIGTERM = ("backtest", "optimize")
-GO_ON = ("ingest", "data", "optimize")  # commands that take up what they left, when they are run again
+HEED_SIGTERM = ("demo", "ingest", "data", "backtest", "optimize")
+GO_ON = (
+    ("ingest",),
+    ("data", "import"),
+    ("optimize",),
+)  # commands that take up what they left, when they are run again
 
 
 class _Parser(argparse.ArgumentParser):
@@ -120,7 +124,7 @@ def main() -> None:
 
 def _say_stopped(stop: KeyboardInterrupt, argv: list[str], *, as_json: bool) -> int:
     """Say that the command was stopped, and what to do; its exit code."""
-    goes_on = any(word in GO_ON for word in argv[:1])
+    goes_on = any(tuple(argv[: len(words)]) == words for words in GO_ON)
     hint = "What was committed is safe; the same command continues." if goes_on else "Run the command again."
     print_error(CommandError("Stopped.", code="stopped", hint=hint), as_json=as_json)
     return exit_code_of(stop)
