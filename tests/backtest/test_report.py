@@ -169,6 +169,30 @@ def test_what_equity_adds_up_from_is_on_the_page_where_it_is_known(run: RunResul
     assert json.loads(json_of(bare, measure(bare)))["markets"][0]["mark"] is None
 
 
+def test_markets_of_one_symbol_are_told_apart(run: RunResult) -> None:
+    """Executions, round trips and the picker of the page name the venue where the symbol alone names nothing; only there."""
+    fills = run.fills.copy()
+    fills["market"] = np.arange(len(fills)) % 3
+    usdm = run.markets[0]
+    spot = replace(usdm, venue="binance_spot", product="spot")
+    three = replace(run, fills=fills, markets=(usdm, spot, replace(usdm, symbol="ETHUSDT")))
+    names = ["binance_usdm:BTCUSDT", "binance_spot:BTCUSDT", "ETHUSDT"]
+    told = json.loads(json_of(three, measure(three)))
+    at = told["trades"]["columns"].index("symbol")
+    assert [row[at] for row in told["trades"]["rows"]][:3] == names
+    assert [each["symbol"] for each in told["markets"]] == ["BTCUSDT", "BTCUSDT", "ETHUSDT"], (
+        "their venue stands beside them"
+    )
+    assert [each["symbol"] for each in json.loads(payload_of(three, measure(three)))["markets"]] == names
+    fills["market"] = 1
+    told = json.loads(json_of(three, measure(three)))["round_trips"]
+    assert {row[told["columns"].index("symbol")] for row in told["rows"]} == {names[1]}
+    text = page_of(three, measure(three))
+    assert [f'<option value="{at}">{name}</option>' in text for at, name in enumerate(names)] == [True] * 3
+    alone = replace(run, fills=fills, markets=(usdm, replace(usdm, symbol="ETHUSDT"), replace(spot, symbol="BTCUSDC")))
+    assert "binance_usdm:BTCUSDT" not in json_of(alone, measure(alone)).decode()
+
+
 def test_numbers_as_people_read_them() -> None:
     assert grouped("-1234567.50") == "−1\u202f234\u202f567.50"
     assert [span(each) for each in (0, 1_500_000, 61_000_000_000, 90_000_000_000_000)] == [

@@ -213,7 +213,7 @@ def test_a_folder_is_told_with_what_can_be_given(veloz: Run, tmp_path: Path, com
     example = {"backtest": "configs/quoter.toml", "optimize": "configs/sweep.toml"}[command]
     for within, said in ((), example), (("b.toml", "a.toml", "notes.txt"), f"{tmp_path}/a.toml or {tmp_path}/b.toml"):
         for name in within:
-            (tmp_path / name).write_text("")
+            (tmp_path / name).write_text("[optimize]")
         ran = veloz(command, tmp_path)
         assert (ran.code, ran.out) == (2, "")
         told = "a folder, and a configuration is a file. Give a TOML file, such as"
@@ -226,6 +226,7 @@ def test_only_what_can_be_run_is_told_of_a_folder(veloz: Run, root: Path) -> Non
     assert {"dev.toml", "server.example.toml"} < {each.name for each in configs.glob("*.toml")}
     ran = veloz("backtest", configs)
     assert ran.err.endswith(f"such as {configs}/quoter.toml or {configs}/sweep.toml.\n")
+    assert veloz("optimize", configs).err.endswith(f"such as {configs}/sweep.toml.\n")
 
 
 def test_a_disk_that_fills_leaves_nothing(

@@ -7,8 +7,9 @@ import pytest
 
 from veloz.cli.main import run_command
 from veloz.cli.outcome import EXIT_USAGE, CommandError
+from veloz.contracts.spelling import nearest
 from veloz.scenario.grammar import parse
-from veloz.scenario.text import ScenarioError
+from veloz.scenario.text import ScenarioError, near
 
 SETUP = """account main binance_usdm
 instrument BTCUSDT linear tick 0.1 lot 0.001
@@ -234,6 +235,12 @@ def test_the_line_is_told_to_machines(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "----\n", "\r\n# x\r\n"])
 def test_nothing_at_all_is_fine(text: str) -> None:
     assert parse(text).items == []
+
+
+def test_the_nearest_word_is_that_of_the_whole_program() -> None:
+    assert near("lev", ["tick", "leverage"]) == f"{nearest('lev', ['tick', 'leverage'])}?" == "; did you mean leverage?"
+    assert near("zzz", ["tick", "lot"]) == "; known are tick, lot."
+    assert near("zzz", []) == "."
 
 
 def test_errors_name_the_line_where_a_continued_one_begins() -> None:

@@ -4,6 +4,7 @@ Prices and quantities are integers at the market's scale, money is integers at `
 nanoseconds UTC as the desk heard of things. A number nobody knows is `UNKNOWN`, never 0.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -157,6 +158,12 @@ class RunResult:
     rejected: Mapping[str, int] = field(default_factory=dict)  # orders by the code of the venue that rejected them
     gaps: tuple[Gap, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+def labels_of(result: RunResult) -> list[str]:
+    """What the markets of a run are called: a symbol, which two of its venues may have; then the venue in front of it."""
+    times = Counter(each.symbol for each in result.markets)
+    return [f"{each.venue}:{each.symbol}" if times[each.symbol] > 1 else each.symbol for each in result.markets]
 
 
 def check_result(result: RunResult) -> None:

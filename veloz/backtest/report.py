@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from veloz.backtest.metrics import Metrics, markout, measure
-from veloz.backtest.outcome import HORIZONS_S, RunResult, Standing
+from veloz.backtest.outcome import HORIZONS_S, RunResult, Standing, labels_of
 from veloz.backtest.returns import drawdowns, monthly, rolling_sharpe, window_of
 from veloz.backtest.trips import markouts_bps
 from veloz.backtest.web.page import page_of
@@ -171,7 +171,8 @@ def _texts_by_market(rows: np.ndarray, name: str, scales: list[int]) -> list[str
 
 
 def _symbols(result: RunResult, rows: np.ndarray) -> list[str]:
-    return [result.markets[at].symbol for at in rows["market"].tolist()]
+    labels = labels_of(result)
+    return [labels[at] for at in rows["market"].tolist()]
 
 
 def _trade_columns(result: RunResult) -> list[list[Any]]:

@@ -88,7 +88,7 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
     sweeps = [word.strip() for word in overrides if word.strip().startswith(PREFIX)]
     overrides = [word for word in overrides if not word.strip().startswith(PREFIX)]
     own = read_own(program)
-    require_config(config, "configs/sweep.toml")
+    require_config(config, "configs/sweep.toml", "optimize")
     try:
         text = config.read_text(encoding="utf-8")
         table = tomllib.loads(text, parse_float=Decimal)

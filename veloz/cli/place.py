@@ -2,6 +2,7 @@
 
 import argparse
 import tempfile
+import tomllib
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -136,12 +137,13 @@ def check_range(path: Path, first: int, last: int | None) -> tuple[int, int]:
     return first, end
 
 
-def require_config(path: Path, example: str) -> None:
+def require_config(path: Path, example: str, table: str = "") -> None:
     """See that a configuration is a file.
 
     Args:
         path: As it is named.
         example: One that comes with the program.
+        table: What it must have to be of use here.
 
     Raises:
         SettingsError: It is none.
@@ -149,7 +151,8 @@ def require_config(path: Path, example: str) -> None:
     from veloz.backtest.keys import SettingsError
 
     if path.is_dir():
-        within = [str(each) for each in islice(filter(_is_run, sorted(path.glob("*.toml"))), CONFIGS_TOLD)]
+        of_use = (str(each) for each in sorted(path.glob("*.toml")) if _is_run(each, table))
+        within = list(islice(of_use, CONFIGS_TOLD))
         raise SettingsError(
             f"{path} is a folder, and a configuration is a file; give a TOML file, such as {' or '.join(within or [example])}."
         )
@@ -157,16 +160,16 @@ def require_config(path: Path, example: str) -> None:
         raise SettingsError(f"There is no file {path}; the program comes with {example}.")
 
 
-def _is_run(path: Path) -> bool:
-    """Whether a file says how something is run, and not what the program's own settings are."""
+def _is_run(path: Path, table: str) -> bool:
+    """Whether a file says how something is run, and not what the program's own settings are; and has a table."""
     from veloz.backtest.keys import SettingsError
     from veloz.backtest.settings import read_file
 
     try:
         read_file(path)
+        return not table or table in tomllib.loads(path.read_text(encoding="utf-8"))
     except (SettingsError, OSError):
         return False
-    return True
 
 
 def require_folder(out: Path, word: str) -> list[Path]:

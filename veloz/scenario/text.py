@@ -4,12 +4,12 @@ Layout is free: blanks, tabs, letter case of keywords, `-` or `_` in them. Meani
 without its unit or a word that nobody knows is refused in one sentence that names the line.
 """
 
-import difflib
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from veloz.contracts.spelling import nearest
 from veloz.instruments.units import read_decimal
 
 SECOND_NS: Final = 1_000_000_000
@@ -43,9 +43,8 @@ def moment_text(at_ns: int) -> str:
 def near(word: str, known: Iterable[str]) -> str:
     """A closing remark: the known word nearest to an unknown one, or what is known."""
     options = list(known)
-    found = difflib.get_close_matches(word, options, 1)
-    if found:
-        return f"; did you mean {found[0]}?"
+    if found := nearest(word, options):
+        return f"{found}?"
     return f"; known are {', '.join(options)}." if options else "."
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from veloz.backtest.metrics import Metric, Metrics, markout
-from veloz.backtest.outcome import HORIZONS_S, RunResult
+from veloz.backtest.outcome import HORIZONS_S, RunResult, labels_of
 from veloz.backtest.returns import monthly, period_name, window_of
 from veloz.backtest.web.payload import payload_of
 from veloz.instruments.units import decimal_text
@@ -233,7 +233,7 @@ def _chart(name: str, label: str) -> str:
 
 def _charts(result: RunResult, metrics: Metrics) -> str:
     window = window_of(len(metrics.returns))
-    options = "".join(f'<option value="{at}">{escape(each.symbol)}</option>' for at, each in enumerate(result.markets))
+    options = "".join(f'<option value="{at}">{escape(label)}</option>' for at, label in enumerate(labels_of(result)))
     picker = f'<label>Market <select id="market">{options}</select></label>' if len(result.markets) > 1 else ""
     buttons = "".join(
         f'<button type="button" data-move="{move}" aria-label="{label}" title="{label}">{sign}</button>'

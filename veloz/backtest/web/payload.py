@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from veloz.backtest.metrics import Metrics
-from veloz.backtest.outcome import HORIZONS_S, UNKNOWN, RunResult
+from veloz.backtest.outcome import HORIZONS_S, UNKNOWN, RunResult, labels_of
 from veloz.backtest.returns import drawdowns, rolling_sharpe, window_of
 from veloz.backtest.trips import markouts_bps
 
@@ -110,7 +110,7 @@ def _market(result: RunResult, at: int) -> dict[str, Any]:
     mids, times = market.price_mid_x2[known], market.price_ts_ns[known]
     kept = thin(mids, PRICE_POINTS) if len(mids) else np.zeros(0, np.int64)
     return {
-        "symbol": market.symbol, "price_scale": market.price_scale, "qty_scale": market.qty_scale,
+        "symbol": labels_of(result)[at], "price_scale": market.price_scale, "qty_scale": market.qty_scale,
         "t": whole(_micros(result, times[kept])), "mid_x2": whole(mids[kept]),
     }  # fmt: skip
 
