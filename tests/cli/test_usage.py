@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from veloz.backtest.keys import KEYS, MODELS
+from veloz.backtest.optimizer import plan
 from veloz.cli import demo
 
 
@@ -50,6 +51,11 @@ def test_no_command_is_usage(veloz: Run) -> None:
         (("ingest", "x"), 2, "There is no file x"),
         (("config", "explain", "jurnal.dir"), 2, "did you mean journal.dir"),
         (("config", "explain", "match.modle"), 2, "did you mean match.model"),
+        (("config", "explain", "optimize.trails"), 2, "did you mean optimize.trials"),
+        (("config", "explain", "optimize.goal", "--set", "optimize.goal=less"), 2, "There are maximise, minimise"),
+        (("config", "explain", "optimize.goal", "--set", "optimize.space=3"), 2, "optimize.space names no setting"),
+        (("config", "explain", "optimize.goal", "--set", "optimize.walk=3"), 2, "optimize.walk is 3"),
+        (("config", "explain", "optimize.goal", "--set", "optimize.space.qty=3"), 2, "optimize.space.qty is 3"),
         (("config", "explain", "match.model", "--set", "match.model=bar"), 2, "did you mean bars"),
         (("config", "explain", "zzz"), 2, "There is no setting zzz. `veloz config explain` tells all there are."),
         (("journal", "archive", "--journal", "/nowhere"), 2, "--to"),
@@ -118,6 +124,20 @@ def test_config_explains_what_was_said_of_a_backtest(veloz: Run, key: str, word:
     assert (said["value"], said["from"]) == (value, "an override on the command line")
     every = {each["key"]: each for each in veloz("config", "explain", "--set", word, "--json").json["settings"]}
     assert every[key] == said
+
+
+def test_config_explains_every_setting_of_a_sweep(veloz: Run) -> None:
+    told = {each["key"]: each for each in veloz("config", "explain", "--json").json["settings"]}
+    for name, key in plan.BY_NAME.items():
+        assert (told[name]["value"], told[name]["about"]) == (key.default, f"of a sweep: {key.about}")
+    assert told["optimize.method"]["among"] == list(plan.METHODS)
+    said = veloz("config", "explain", "optimize.walk.folds", "--set", "optimize.walk.folds=3", "--json").json
+    assert (said["value"], said["overridden"]) == (3, [{"from": "default", "value": 4}])
+    words = ("optimize.space.latency.entry_ns", "--set", "optimize.space.latency.entry_ns={low=1, high=2.5}")
+    said = veloz("config", "explain", *words, "--json").json
+    assert (said["value"], said["from"]) == ({"low": 1, "high": "2.5"}, "an override on the command line")
+    assert "low = 1, high = 2.5" in veloz("config", "explain", *words).out
+    assert veloz("config", "explain", "optimize.space.strategy.qty", "--json").json["value"] is None
 
 
 def test_what_the_demo_proposes_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,7 +94,7 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
         table = tomllib.loads(text, parse_float=Decimal)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{config} is not valid TOML: {error}; mend it.") from None
-    plan = read_plan(_overridden(table.get("optimize"), sweeps))
+    plan = read_plan(overridden(table.get("optimize"), sweeps))
     check_sweep(plan, text, overrides, config)
     settings = read_settings(text, overrides, config)
     for each in require_folder(out, "--out") if out else ():
@@ -105,8 +105,8 @@ def prepare(config: Path, words: Sequence[str], data: Sequence[str], out: Path |
     return Asked(plan, opener, recording.resolve(), out, own.path("data_dir"))
 
 
-def _overridden(table: Any, words: Sequence[str]) -> Any:
-    """The table [optimize] with `optimize.key=value` words of the command line in it."""
+def overridden(table: Any, words: Sequence[str]) -> Any:
+    """The table [optimize] with `optimize.key=value` words of the command line in it. Raises SweepError where one is none."""
     from veloz.backtest.optimizer.trial import SweepError
 
     for word in words:

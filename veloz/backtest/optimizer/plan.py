@@ -20,6 +20,7 @@ class Key:
     """One setting of a sweep."""
 
     default: Any
+    about: str
     least: int = 0
     most: int = 1 << 62
     among: tuple[str, ...] = ()
@@ -27,24 +28,30 @@ class Key:
 
 METHODS: Final = ("grid", "random", "genetic", "tpe", "cmaes")
 KEYS: Final[dict[str, Key]] = {
-    "method": Key("grid", among=METHODS),
-    "trials": Key(1_000, 1, 10_000_000),
-    "seed": Key(0),
-    "objective": Key("net_pnl"),
-    "goal": Key("maximise", among=GOALS),
-    "workers": Key(0, 0, 1_024),  # 0: one a core
-    "population": Key(20, 2, 100_000),  # of the genetic search
-    "batch": Key(8, 1, 1_024),  # asked of Optuna at once
-    "periods": Key(240, 2, 100_000),  # returns of a trial that the over-fit statistics look at
-    "blocks": Key(16, 2, 20),  # of the cross-validation
-    "cluster": Key(""),  # address of a Dask scheduler; empty: this machine
+    "method": Key("grid", "how it is searched", among=METHODS),
+    "trials": Key(1_000, "the most there may be", 1, 10_000_000),
+    "seed": Key(0, "of the search; a run has its own"),
+    "objective": Key("net_pnl", "the metric of the report by which trials are compared"),
+    "goal": Key("maximise", "whether more of it is better, or less", among=GOALS),
+    "workers": Key(0, "processes on this machine; 0: one a core", 0, 1_024),
+    "population": Key(20, "trials of a generation of the genetic search", 2, 100_000),
+    "batch": Key(8, "trials that Optuna is asked for at a time", 1, 1_024),
+    "periods": Key(240, "equal stretches of time whose returns the over-fit statistics look at", 2, 100_000),
+    "blocks": Key(16, "parts of the cross-validation; even", 2, 20),
+    "cluster": Key("", "address of a Dask scheduler; empty: this machine"),
 }
 WALK: Final[dict[str, Key]] = {
-    "folds": Key(4, 1, 1_000),
-    "train": Key(2, 1, 1_000),
-    "anchored": Key(False),
-    "purge_ns": Key(0),
-    "embargo_ns": Key(0),
+    "folds": Key(4, "times that the best of a training is tested", 1, 1_000),
+    "train": Key(2, "blocks of time in which a fold searches", 1, 1_000),
+    "anchored": Key(False, "whether a fold searches in everything before its test"),
+    "purge_ns": Key(0, "left out at the end of a training: what was begun there would end in the test"),
+    "embargo_ns": Key(0, "left out besides: what the market may remember"),
+}
+PREFIX: Final = "optimize."
+WALK_PREFIX: Final = f"{PREFIX}walk."
+SPACE_PREFIX: Final = f"{PREFIX}space."
+BY_NAME: Final = {f"{PREFIX}{name}": key for name, key in KEYS.items()} | {
+    f"{WALK_PREFIX}{name}": key for name, key in WALK.items()
 }
 
 
@@ -98,16 +105,26 @@ def read_plan(table: Any) -> Plan:
     """
     if not isinstance(table, Mapping):
         raise SweepError("The configuration has no table [optimize], which says what to search; add it.")
-    rest = {name: value for name, value in table.items() if name not in ("space", "walk")}
-    said = _accept("optimize.", rest, KEYS, ("space", "walk"))
+    said = read_searched(table)
     if said["blocks"] % 2:
         raise SweepError(f"optimize.blocks is {said['blocks']}, and half of them are chosen; give an even number.")
     if said["periods"] < 2 * said["blocks"]:
         raise SweepError(
             f"optimize.periods is {said['periods']}, which is less than two for each of the {said['blocks']} blocks; give more."
         )
-    walk = Walk(**_accept("optimize.walk.", table["walk"], WALK, ())) if "walk" in table else None
+    walk = Walk(**read_walk(table["walk"])) if "walk" in table else None
     return Plan(said, read_space(table.get("space")), walk)
+
+
+def read_searched(table: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of a table `[optimize]` but those of tables in it. Raises SweepError."""
+    rest = {name: value for name, value in table.items() if name not in ("space", "walk")}
+    return _accept(PREFIX, rest, KEYS, ("space", "walk"))
+
+
+def read_walk(table: Any) -> dict[str, Any]:
+    """All settings of its table `walk`. Raises SweepError."""
+    return _accept(WALK_PREFIX, table, WALK, ())
 
 
 def _accept(prefix: str, given: Any, keys: Mapping[str, Key], tables: tuple[str, ...]) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def read_space(table: Any) -> Space:
     Raises:
         SweepError: There is none, or nothing can be drawn from it.
     """
-    flat = _flatten(table) if isinstance(table, Mapping) else {}
+    flat = flattened(table) if isinstance(table, Mapping) else {}
     if not flat:
         raise SweepError(
             'optimize.space names no setting; write for instance "strategy.qty" = { values = [0.01, 0.02] }.'
@@ -132,12 +132,12 @@ def read_space(table: Any) -> Space:
     return Space(tuple(_dimension(key, said) for key, said in flat.items()))
 
 
-def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """`a.b = {…}` and `"a.b" = {…}` alike; a table that says what a setting may be is a leaf."""
     flat: dict[str, Any] = {}
     for name, said in table.items():
         inner = isinstance(said, Mapping) and said and all(isinstance(each, Mapping) for each in said.values())
-        flat.update(_flatten(said, f"{prefix}{name}.") if inner else {prefix + name: said})
+        flat.update(flattened(said, f"{prefix}{name}.") if inner else {prefix + name: said})
     return flat
 
 
