@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 
 config: Any = _numba_config  # its settings exist only at run time
 _READ, _KEEP, _DATA = 0, 3, 1  # as the compiler numbers them
-AHEAD: Final = np.int64(16)  # rows: enough for memory to come in time, few enough to stay until they are read
+AHEAD: Final = np.int64(32)  # rows: enough for memory to come in time, few enough to stay until they are read
 
 
 def _prefetch_plainly(rows: np.ndarray, place: int) -> None:
