@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from tests.backtest.made import bar, make_recording, print_of
+import msgspec
+
+from tests.backtest.made import BEGIN, BODY, bar, make_recording, make_recording_of, of, print_of
 from tests.backtest.stage import Stage, bought, market, rules, sold
+from veloz.backtest.driver import Driver
 from veloz.backtest.port import Exchange
 from veloz.backtest.result import Kept
 from veloz.backtest.rules import Matching
@@ -13,6 +16,20 @@ from veloz.backtest.setup import make_plan, make_run
 from veloz.contracts import registry as r
 from veloz.contracts.codes import PriceSource
 
+BOTH = """
+from veloz.strategies import sdk
+
+class Both(sdk.Strategy):
+    '''Writes what it is told of bars into orders that nobody fills.'''
+
+    written_for = "1.0"
+    wakes = sdk.Wakes(bars=("1m",))
+    history = 30
+
+    def on_bar(self, view, bar):
+        bars = view.bars(bar.interval, bar.instrument)
+        return sdk.Order(bar.instrument, False, len(bars), bars[-1].close, tif=sdk.TimeInForce.IOC)
+"""
 HOLDER = """
 '''Buys at the first bar, and holds.'''
 from veloz.strategies import sdk
@@ -48,6 +65,7 @@ response_ns = 0
 maker = 0
 taker = 0
 """
+MINUTE = 60_000_000_000
 FALL = [(1000, 1000, 1000, 1000), (1000, 1010, 990, 1000), (900, 905, 600, 600), (400, 420, 300, 300)]
 
 
@@ -111,3 +129,35 @@ def test_data_with_nothing_but_aggregated_trades_can_be_run_and_valued(tmp_path:
     assert kept.rows()["kind"].tolist().count(r.FILLED.number) == 1
     told = run.desk.state.positions[0]
     assert (int(told["mark_source"]), int(told["mark"])) == (PriceSource.LAST, 990 * 10**7)  # as of the last second
+
+
+def test_bars_of_two_instruments_are_told_apart(tmp_path: Path) -> None:
+    """Each has bars in minutes of its own; in one they share both are told of theirs."""
+    (tmp_path / "both.py").write_text(BOTH)
+    minutes = {1: (1, 2, 3, 6, 7), 2: (2, 7, 8)}
+    rows = []
+    for k in range(10):
+        for number in (1, 2):
+            if k in minutes[number]:
+                price = 1000 * number + k
+                pair = bar(k, (price,) * 4, 100)
+                pair["ts_recv"] = pair["ts_event"] = BEGIN + MINUTE + (k + 1) * MINUTE
+                pair[:1].view(r.BAR.view)["ts_open"] = BEGIN // MINUTE * MINUTE + MINUTE + k * MINUTE
+                rows.append(of(number, pair))
+    ether = msgspec.structs.replace(BODY, symbol="ETHUSDT", base="ETH")
+    recording = make_recording_of([BODY, ether], tmp_path / "data", *rows)
+    settings = read_settings(SETTINGS.replace("holder.py:Holder", "both.py:Both"), (), tmp_path / "run.toml")
+    plan = make_plan(settings, recording)
+    told = []
+    for asks_always in (False, True):
+        kept = Kept()
+        run = make_run(plan, Exchange(plan), kept, asks_always=asks_always)
+        run.loop = None if asks_always else Driver(run.desk, run.venue)  # type: ignore[arg-type]
+        run.play()
+        intents = kept.rows()[kept.rows()["kind"] == r.INTENT.number].view(r.INTENT.view)
+        told.append([tuple(int(each[name]) for name in ("instrument", "price", "qty")) for each in intents])
+    assert told[0] == told[1]
+    assert told[0] == [
+        (number, 1000 * number + k, minutes[number].index(k) + 1)
+        for k in range(10) for number in (1, 2) if k in minutes[number]
+    ]  # fmt: skip

@@ -13,6 +13,7 @@ from veloz.contracts import registry as r
 from veloz.contracts.layout import CLOSED, FIRST, LAST, ROW, STEP_END
 
 MINUTE_MS = 60_000
+SKEW_MS = (-BEGIN // MS) % (5 * MINUTE_MS)  # from the beginning to the next five minutes
 SWAY = '''
 from veloz.strategies import sdk
 
@@ -32,6 +33,24 @@ class Sway(sdk.Strategy):
         close = event.words[PLACE]
         price = close + view.params.away if self.sold else close - view.params.away
         return sdk.Order(view.instruments[0], sell=self.sold, qty=view.params.qty, price=price)
+'''
+
+
+WAITS = '''
+from veloz.strategies import sdk
+
+
+class Waits(sdk.Strategy):
+    """Writes what it is told of bars into orders that nobody fills."""
+
+    written_for = "1.0"
+    wakes = sdk.Wakes(bars=("1m", "5m"))
+    history = 30
+
+    def on_bar(self, view, bar):
+        bars = view.bars(bar.interval)
+        price = bars[-1].close if bar.interval == "1m" else max(each.high for each in bars)
+        return sdk.Order(view.instruments[0], sell=False, qty=len(bars), price=price, tif=sdk.TimeInForce.IOC)
 '''
 
 
@@ -173,16 +192,47 @@ def test_an_account_that_is_as_far_away_as_it_says_is_told_by_that(
         assert "Give entry_ns = 0 in its table [[accounts]]" in each
 
 
-def test_bars_that_nobody_can_make_are_refused(veloz: Run, tmp_path: Path) -> None:
-    """Bars that `on_bar` is told of are made of trades; a recording of bars alone would never wake it."""
-    text = SWAY.replace('events=("EVENT",)', 'bars=("1m",)').replace(
+@pytest.mark.parametrize("missing", [0, 3])
+def test_recorded_bars_close_for_whoever_waits_for_them(veloz: Run, tmp_path: Path, missing: int) -> None:
+    """`on_bar` and `view.bars` of minutes and of five of them, out of minutes that a file states, one of which may be missing."""
+    (tmp_path / "waits.py").write_text(WAITS)
+    (tmp_path / "run.toml").write_text(
+        '[strategy]\nname = "waits.py:Waits"\nform = "python"\n[match]\nmodel = "bars"\n[latency]\nentry_ns = 0\nresponse_ns = 0\n'
+    )
+    minutes = [k for k in range(11) if k + 1 != missing]
+    rows = [bar(SKEW_MS + k * MINUTE_MS, (1_000 + k, 1_010 + k, 990, 1_001 + k), 100) for k in minutes]
+    data = make_recording(tmp_path / "data", *rows)
+    ran = veloz("backtest", tmp_path / "run.toml", "--data", data, "--journal", tmp_path / "result", "--json")
+    assert ran.code == 0, ran.err + ran.out
+    dumped = veloz("journal", "dump", "--journal", tmp_path / "result", "--kind", "strategy.intent").out.splitlines()
+    told = [(round(10 * float(row["price"])), round(1000 * float(row["qty"]))) for row in map(json.loads, dumped)]
+    expected = []
+    for n, k in enumerate(minutes, 1):
+        expected.append((1_001 + k, n))  # the close, and how many are kept
+        if k % 5 == 4:
+            expected.append((1_010 + k, k // 5 + 1))  # the high of five
+    assert told == expected
+    again = veloz("replay", "--journal", tmp_path / "result", "--verify", "--trust-journal-code", "--json")
+    assert (again.code, again.json["state_hash"]) == (0, ran.json["state_hash"])
+
+
+@pytest.mark.parametrize(
+    ("skew_ms", "there"),
+    [
+        (0, "of BTCUSDT only bars of 60 s"),
+        (1, "neither trades of BTCUSDT nor bars of it that begin at multiples of their length"),
+    ],
+)
+def test_bars_that_nobody_can_make_are_refused(veloz: Run, tmp_path: Path, skew_ms: int, there: str) -> None:
+    """Bars that `on_bar` is told of are made of trades or of shorter bars."""
+    text = SWAY.replace('events=("EVENT",)', 'bars=("1s",)').replace(
         "on_event(self, view, event)", "on_bar(self, view, bar)"
     )
     (tmp_path / "waits.py").write_text(text.replace("event.words[PLACE]", "view.market().bid"))
     (tmp_path / "run.toml").write_text('[strategy]\nname = "waits.py:Sway"\nform = "python"\n[match]\nmodel = "bars"\n')
-    data = make_recording(tmp_path / "data", bar(0, (1_000, 1_010, 990, 1_000), 100))
+    data = make_recording(tmp_path / "data", bar(SKEW_MS + skew_ms, (1_000, 1_010, 990, 1_000), 100))
     ran = veloz("backtest", tmp_path / "run.toml", "--data", data, "--journal", tmp_path / "result", "--json")
     assert (ran.code, (tmp_path / "result").exists()) == (2, False)
     error = ran.json["error"]
-    assert "waits for bars of 1m, which are made of trades" in error["message"]
-    assert 'events=("md.bar",)' in error["hint"]
+    assert "waits for bars of 1s, and the data hold " + there in error["message"]
+    assert "that can be made of what there is" in error["hint"]

@@ -36,6 +36,8 @@ class NaiveHost:
     def __init__(self, minds: dict[int, NaiveMind]) -> None:
         self.minds = minds
         self.newest: dict[int, int] = {}  # second of the newest trade, by instrument
+        self.begun: dict[int, int] = {}  # when a stated bar opened whose volumes are to come
+        self.stated: dict[int, tuple[int, int]] = {}  # length of stated bars, and when the newest ended
         self.owners: dict[int, int] = {}  # strategy, by order key
         self.trades: list[tuple[int, int]] = []
 
@@ -61,27 +63,49 @@ class NaiveHost:
         for k, row in enumerate(rows):
             if row[0] == 1 and not row[2] & 32:
                 self.newest[row[3]] = max(self.newest.get(row[3], 0), row[9] // SECOND * SECOND)
+                self.stated.pop(row[3], None)
+            if row[0] == 6:
+                self.begun[row[3]] = row[6] if row[2] & 16 else 0
+            if row[0] == 7:
+                self.note_bar(row[3], self.begun.pop(row[3], 0), row[6])
             if row[0] == 86 and row[6] in self.owners and (row[3], row[9]) not in self.trades:
                 self.trades.append((row[3], row[9]))
                 counted.append(first_seq + k)
         return counted
 
+    def note_bar(self, instrument: int, opened: int, length: int) -> None:
+        """A stated bar of an instrument without trades."""
+        if not opened or instrument in self.newest:
+            return
+        known, end = self.stated.get(instrument, (length, 0))
+        if length < known:
+            known, end = length, 0
+        self.stated[instrument] = (known, max(end, opened + length) if length == known else end)
+
+    def bucket(self, instrument: int, length: int) -> int:
+        """Number of the bar that is open."""
+        step, end = self.stated.get(instrument, (length, self.newest.get(instrument, 0)))
+        return end // length if length % step == 0 else 0
+
     def market(self, mind: NaiveMind, rows: list[tuple[int, ...]], first_seq: int) -> list[Told]:
         """The last row of each kind and instrument it waits for, and bars that have closed."""
         last: dict[tuple[str, int], int] = {}
-        traded: dict[int, int] = {}
+        traded: dict[int, dict[int, int]] = {}  # by instrument and kind
         for k, row in enumerate(rows):
             name = KINDS.get(row[0], "")
             if name in mind.events and (row[3] in mind.instruments or not name.startswith("md.")):
                 last[name, row[3] if name.startswith("md.") else 0] = k
-            if row[0] in (1, 5) and row[3] in mind.instruments:
-                traded[row[3]] = k
+            if row[0] in (1, 5, 7) and row[3] in mind.instruments:
+                traded.setdefault(row[3], {})[row[0]] = k
         heard: list[Told] = [(first_seq + k, "event", (name, rows[k][3])) for (name, _), k in last.items()]
-        for instrument, k in traded.items():
+        for instrument, by_kind in traded.items():
+            k = by_kind[min(by_kind)]
             for bar in mind.bars:
-                bucket, before = self.newest.get(instrument, 0) // LENGTHS[bar], mind.seen.get((instrument, bar), 0)
+                bucket, before = self.bucket(instrument, LENGTHS[bar]), mind.seen.get((instrument, bar), 0)
                 mind.seen[instrument, bar] = max(bucket, before)
-                if bucket > before > 0:
+                step, end = self.stated.get(instrument, (0, 0))
+                whole = step > 0 and (end - step) // LENGTHS[bar] < bucket
+                if bucket > before and (before > 0 or whole):
                     heard.append((first_seq + k, "bar", (instrument, bar)))
         return heard
 
@@ -116,7 +140,7 @@ class NaiveHost:
             mind.status, mind.dues = "RUNNING", [now + interval for interval in mind.intervals]
             for instrument in mind.instruments:
                 for bar in mind.bars:
-                    mind.seen[instrument, bar] = self.newest.get(instrument, 0) // LENGTHS[bar]
+                    mind.seen[instrument, bar] = self.bucket(instrument, LENGTHS[bar])
             return [] if before == "PAUSED" else [(seq, "start", None)]
         if action == 2 and before == "RUNNING":
             mind.status, mind.dues = "PAUSED", []

@@ -72,6 +72,13 @@ class Market:
     liquidation: tuple | None = None
     source: str = ""
     prints: list[tuple] = field(default_factory=list)  # (ts, price, qty, sold, trades, newest second before it)
+    pending: tuple | None = (
+        None  # of a stated bar that is closed: (opened, open, high, low, close), its volumes are to come
+    )
+    stated: list[tuple] = field(
+        default_factory=list
+    )  # (opened, open, high, low, close, volume, buy, quote, trades, lost)
+    step: int = 0  # length of the stated bars
     unbarred: int = 0
 
     # -- depth -------------------------------------------------------------------------------------------------------
@@ -256,12 +263,57 @@ class Market:
         if source != self.source:
             if self.source == "trade":
                 return
-            self.source, self.prints = source, []
+            self.source, self.prints, self.stated = source, [], []
         newest = max((each[0] for each in self.prints), default=ts)
         self.prints.append((ts, price, qty, sold, trades, newest))
 
+    def state_prices(self, flags: int, opened: int, first: int, high: int, low: int, close: int) -> None:
+        self.pending = None
+        if not flags & layout.CLOSED:
+            return
+        if 0 <= low <= min(first, close) and max(first, close) <= high <= limits.PRICE_MAX:
+            self.pending = opened, first, high, low, close
+        else:
+            self.refused += 1
+
+    def state_volumes(self, step: int, volume: int, buy: int, quote_e8: int, trades: int, places: int) -> None:
+        pending, self.pending = self.pending, None
+        if pending is None or pending[0] <= 0 or self.source in ("trade", "aggtrade"):
+            return
+        if not INTERVALS[0] <= step <= INTERVALS[-1] or pending[0] % step or pending[0] + step > limits.TIME_MAX_NS:
+            return
+        if min(volume, buy, quote_e8, trades) < 0 or trades > limits.TRADES_MAX:
+            self.unbarred += 1
+            return
+        if not self.source or step < self.step:
+            self.source, self.step, self.stated = "stated", step, []
+        if step > self.step:
+            return
+        quote = quote_e8 * 10**places if places >= 0 else quote_e8 // 10**-places
+        lost = any(pending[0] <= each[0] for each in self.stated if not each[9])
+        self.stated.append((*pending, volume, buy, quote, max(trades, 1), lost))
+
+    def stated_bars(self, interval: int) -> tuple[list[tuple], tuple[int, int]]:
+        """The same where bars are stated."""
+        if interval % self.step:
+            return [], (0, 0)
+        taken = [each for each in self.stated if not each[9]]
+        end = (taken[-1][0] + self.step) // interval
+        found = []
+        for bucket in sorted({each[0] // interval for each in taken}):
+            if bucket <= end - limits.BARS_KEPT:
+                continue
+            each = [one for one in taken if one[0] // interval == bucket]
+            found.append((
+                bucket * interval, each[0][1], max(one[2] for one in each), min(one[3] for one in each), each[-1][4],
+                *(sum(one[place] for one in each) for place in (5, 6, 7, 8)), 0, bucket < end,
+            ))  # fmt: skip
+        return found, (0, len(self.stated) - len(taken))
+
     def bars(self, interval: int) -> tuple[list[tuple], tuple[int, int]]:
         """Bars kept of an interval, from all prints ever, and (late, lost)."""
+        if self.source == "stated":
+            return self.stated_bars(interval)
         kept: dict[int, list[tuple]] = {}
         amended: dict[int, int] = {}
         late = lost = 0
@@ -332,6 +384,13 @@ class Market:
             ident, *words = self.quote
             self.quote = (ident, *(price(word) if k % 2 == 0 else qty(word) for k, word in enumerate(words)))
         self.prints = [(ts, price(at), qty(much), *rest) for ts, at, much, *rest in self.prints]
+        self.stated = [
+            (opened, *map(price, prices), qty(volume), qty(buy), scaled(quote, price_places + qty_places), *rest)
+            for opened, *prices, volume, buy, quote, _trades, _lost in self.stated
+            for rest in [(_trades, _lost)]
+        ]
+        if self.pending:
+            self.pending = (self.pending[0], *map(price, self.pending[1:]))
 
     @staticmethod
     def _held(level: tuple[int, int, int], price: object, qty: object) -> tuple[int, int, int]:
@@ -375,7 +434,7 @@ class NaiveMarkets:
             self.unlisted += 1
             return
         market = self.markets.setdefault(number, Market(self.listed[number][2] in FUTURES))
-        self.market_row(market, kind, flags, recv, event, words)
+        self.market_row(market, number, kind, flags, recv, event, words)
 
     def list(self, version: int, number: int, words: tuple[int, ...]) -> None:
         if version != 1:
@@ -390,7 +449,9 @@ class NaiveMarkets:
                 if scales[:2] != old[:2]:
                     self.markets[number].rescale(scales[0] - old[0], scales[1] - old[1])
 
-    def market_row(self, market: Market, kind: int, flags: int, recv: int, event: int, words: tuple[int, ...]) -> None:
+    def market_row(
+        self, market: Market, number: int, kind: int, flags: int, recv: int, event: int, words: tuple[int, ...]
+    ) -> None:
         first, price, qty, fourth, fifth = words
         if kind == 3:
             ids = (fourth, first, fifth)
@@ -411,5 +472,10 @@ class NaiveMarkets:
             market.mark = words
         elif kind == 5 and not flags & layout.ODD:
             market.print("aggtrade", fourth, price, qty, flags & layout.ASK, fifth)
+        elif kind == 6:
+            market.state_prices(flags, *words)
+        elif kind == 7:
+            scales = self.listed[number]
+            market.state_volumes(*words, scales[0] + scales[1] - 8)
         elif kind == 8:
             market.liquidation = (*words, flags & layout.ASK)

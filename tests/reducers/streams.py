@@ -32,7 +32,7 @@ steps = st.tuples(
         + ["snapshot"] * 3
         + ["applied"] * 2
         + ["trade"] * 4
-        + ["aggtrade", "quote", "quote", "mark", "other", "odd"]
+        + ["aggtrade", "quote", "quote", "mark", "other", "odd", "bar", "bar"]
     ),
     st.integers(0, 2),  # instrument
     levels,
@@ -43,6 +43,19 @@ steps = st.tuples(
     st.sampled_from([0, 1, 10**6, 10**8, 10**9, 61 * 10**9, -(10**9), 3600 * 10**9, 86_400 * 10**9]),
 )
 streams = st.lists(steps, max_size=60)
+LENGTHS = (60, 60, 60, 300, 1, 180, 7, 3600, 86_400)  # of stated bars, s
+PASSED = (0, 10**9, 60 * 10**9, 60 * 10**9, 300 * 10**9, 86_400 * 10**9)
+bars = st.lists(  # of an instrument without a book, and now and then a trade of it
+    st.tuples(
+        st.sampled_from(["bar"] * 40 + ["other", "trade", "aggtrade"]),
+        st.integers(0, 1),
+        st.just([]),
+        st.integers(-8, 8),
+        st.sampled_from([""] * 20 + ["again", "edge", "stale"]),
+        st.sampled_from(PASSED),
+    ),
+    max_size=60,
+)
 WHATS = ["diff"] * 14 + ["snapshot"] + ["trade"] * 5 + ["aggtrade", "quote", "quote", "mark", "other", "odd"]
 FAULTS = ["gap", "stale", "overlap", "again", "ids", "unended", "unbegun", "edge", "version", "unlisted"]
 TIMES = [0, 10**6, 10**8, 10**9, 10**10, 61 * 10**9, -(10**9), 3600 * 10**9]
@@ -95,11 +108,27 @@ class Venue:
             )
         elif what == "mark":
             self.add(4, 0, number, 1, price, 3, -4, 5, version=version)
+        elif what == "bar":
+            self.bar(number, n, price, qty, fault)
         elif n % 3 == 0:
             self.add(6, layout.FIRST, number, 1, 2, 3, 4, 5)
             self.add(7, layout.LAST, number, 1, 2, 3, 4, 5)
         else:
             self.add(8 if n % 3 == 1 else 9, layout.FIRST | layout.LAST | flags, number, ts, price, qty, price, qty)
+
+    def bar(self, number: int, n: int, price: int, qty: int, fault: str) -> None:
+        """A closed bar that ends by now; "again": one that was over long ago, "stale": in the middle of its length."""
+        length = LENGTHS[n & 7 if n >= 0 else -n - 1] * 10**9
+        opened = (self.now // length - (3 if fault == "again" else 1)) * length + (
+            length // 2 if fault == "stale" else 0
+        )
+        low, high = price - price // 7, min(price + abs(n), QTY_MAX)
+        flags = layout.FIRST | (0 if n == 8 else layout.CLOSED)
+        self.add(6, flags, number, opened, price, high, low, high if n % 2 else low)
+        volume = 0 if n == 7 else qty >> 8
+        self.add(
+            7, layout.LAST, number, length, volume, volume // 3, volume * 10**5 % 2**61, abs(n) // 3 if n != -8 else -1
+        )
 
     def depth(self, snapshot: bool, k: int, number: int, wanted: list[tuple], n: int, fault: str) -> None:
         known = self.ids[k]

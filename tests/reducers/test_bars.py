@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from veloz.contracts.layout import ASK, ODD, ROW
+from veloz.contracts.layout import ASK, CLOSED, FIRST, LAST, ODD, ROW
 from veloz.reducers.bars import INTERVALS_NS
 from veloz.reducers.fold import fold
 from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, QTY_MAX, SUM_BITS, TURNOVER_BITS
@@ -111,3 +111,72 @@ IMPOSSIBLE = (
 @pytest.mark.parametrize("bad", IMPOSSIBLE)
 def test_what_cannot_be_a_trade_makes_no_bar(bad: tuple[int, ...]) -> None:
     assert bars(tape(bad), 1, SECOND) == []
+
+
+def stated(
+    minute: int, prices: tuple[int, int, int, int], *volumes: int, length: int = MINUTE
+) -> list[tuple[int, ...]]:
+    """The two rows of a closed bar, as `fold` takes them: volume, bought, turnover times 10**8, trades."""
+    flags, ts = FIRST | CLOSED, NOON + minute * MINUTE
+    return [
+        (6, 1, flags, 1, ts + length, 0, ts, *prices),
+        (7, 1, LAST, 1, ts + length, 0, length, *(volumes or (10, 4, 5 * 10**8, 3))),
+    ]
+
+
+def fed(*rows: list[tuple[int, ...]]) -> State:
+    listed = (32, 1, 128, 1, 5, 0, 2 | 3 << 8 | 1 << 16, 1, 1, 10**8, 1)
+    return fold(new_state(), np.array([listed, *(each for pair in rows for each in pair)], ROW), 1)
+
+
+def test_a_stated_bar_is_closed_when_it_is_stated() -> None:
+    state = fed(stated(0, (10, 15, 9, 12)))
+    assert [tuple(each) for each in bars(state, 1, MINUTE)] == [(NOON, 10, 15, 9, 12, 10, 4, 5 * 10**5, 3, 0, True)]
+    assert [each.closed for each in bars(state, 1, 5 * MINUTE)] == [False]
+    assert bars(state, 1, SECOND) == []
+
+
+def test_stated_bars_make_those_of_longer_intervals() -> None:
+    state = fed(*(stated(k, (10 + k, 20 + k, 5 - k, 11 + k)) for k in range(5)))
+    found = bars(state, 1, 5 * MINUTE)
+    assert [tuple(each) for each in found] == [(NOON, 10, 24, 1, 15, 50, 20, 25 * 10**5, 15, 0, True)]
+    assert [each.closed for each in bars(state, 1, 15 * MINUTE)] == [False]
+
+
+def test_a_bar_whose_trades_nobody_counted_is_one_at_least() -> None:
+    assert bars(fed(stated(0, (10, 10, 10, 10), 0, 0, 0, 0)), 1, MINUTE)[0].trades == 1
+
+
+def test_a_stated_bar_that_comes_twice_or_late_is_lost() -> None:
+    state = fed(stated(1, (1, 1, 1, 1)), stated(1, (2, 2, 2, 2)), stated(0, (3, 3, 3, 3)), stated(2, (4, 4, 4, 4)))
+    assert [each.close for each in bars(state, 1, MINUTE)] == [1, 4]
+    assert late_trades(state, 1, MINUTE) == (0, 2)
+
+
+def test_of_stated_bars_the_shortest_count() -> None:
+    hour = stated(0, (7, 7, 7, 7), length=60 * MINUTE)
+    state = fed(hour, stated(60, (8, 9, 8, 9)), stated(60, (1, 1, 1, 1), length=60 * MINUTE))
+    assert [(each.ts_open, each.open, each.close) for each in bars(state, 1, 60 * MINUTE)] == [
+        (NOON + 60 * MINUTE, 8, 9)
+    ]
+
+
+@pytest.mark.parametrize("kind", [1, 5])
+def test_a_trade_drops_what_was_stated(kind: int) -> None:
+    trade = [(kind, 1, 0, 1, NOON + 2 * MINUTE, 0, 1, 50, 2, NOON + MINUTE + 5, 1)]
+    state = fed(stated(0, (10, 15, 9, 12)), trade, stated(1, (1, 1, 1, 1)))
+    assert [(each.open, each.volume) for each in bars(state, 1, MINUTE)] == [(50, 2)]
+
+
+@pytest.mark.parametrize(
+    "prices", [(10, 9, 8, 9), (10, 12, 11, 12), (10, 12, 9, 13), (-1, 12, -1, 12), (1, PRICE_MAX + 1, 1, 1)]
+)
+def test_nonsense_is_no_bar(prices: tuple[int, int, int, int]) -> None:
+    state = fed(stated(0, prices))
+    assert bars(state, 1, MINUTE) == []
+    assert int(state.feeds[0]["refused"]) == 1
+
+
+def test_a_bar_that_is_open_still_is_not_taken() -> None:
+    first, second = stated(0, (10, 15, 9, 12))
+    assert bars(fed([(*first[:2], FIRST, *first[3:]), second]), 1, MINUTE) == []

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.oracles.naive_market import NaiveMarkets
 from tests.reducers.compare import assert_equal
-from tests.reducers.streams import rows_of, streams
+from tests.reducers.streams import bars, rows_of, streams
 from veloz.reducers.fold import fold
 from veloz.reducers.state import State, dump_state, load_state, new_state, state_hash
 
@@ -30,6 +30,14 @@ def test_every_number_equals_the_twins(stream: list[tuple]) -> None:
     twin = NaiveMarkets()
     twin.fold(rows)
     assert_equal(fold(new_state(), rows, 1), twin)
+
+
+@given(bars, st.lists(st.integers(0, 150), max_size=4))
+def test_stated_bars_equal_the_twins_however_they_come(stream: list[tuple], cuts: list[int]) -> None:
+    rows = rows_of(stream)
+    twin = NaiveMarkets()
+    twin.fold(rows)
+    assert_equal(fold_in_pieces(rows, cuts, reload=True), twin)
 
 
 @given(streams, st.lists(st.integers(0, 400), max_size=6))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.reducers.streams import rows_of, streams
+from tests.reducers.streams import bars, rows_of, streams
 from tests.strategies.sessions import START_NS, Session
 from veloz.contracts import registry, terms
 from veloz.reducers import view as reading
@@ -23,7 +24,7 @@ def seen(state: object, instruments: tuple[int, ...], depth: int = 4, history: i
     return view_of(sights, NONE, sights.orders_n)
 
 
-@given(streams)
+@given(st.one_of(streams, bars))
 def test_a_view_says_what_the_state_says(stream: list) -> None:
     state = fold(new_state(), rows_of(stream), 1)
     before = state_hash(state)

@@ -22,7 +22,7 @@ MINDS = {
 
 things = st.tuples(
     st.sampled_from(
-        ["trade"] * 5 + ["quote", "mark", "status", "odd", "newer", "timer", "timer", "early", "draft", "draft"]
+        ["trade"] * 5 + ["bar", "bar", "quote", "mark", "status", "odd", "newer", "timer", "timer", "early", "draft", "draft"]
         + ["fill"] * 3 + ["accepted", "canceled", "silent", "START", "PAUSE", "STOP"]
     ),
     st.integers(1, 5),  # strategy
@@ -92,6 +92,14 @@ class Both:
                 flags=layout.ODD if what == "odd" else 0,
             )
             return (made[0], 2, *made[2:]) if what == "newer" else made
+        if what == "bar":
+            length = (60, 60, 60, 1, 300, 180, 3600)[n] * SECOND
+            opened = (self.session.now // length - 1) * length
+            flags = layout.FIRST | (0 if number == 5 else layout.CLOSED)
+            return row(registry.BAR, opened, 100, 100, 100, 100, instrument=instrument, flags=flags)
+        if what == "volumes":
+            length = (60, 60, 60, 1, 300, 180, 3600)[n] * SECOND
+            return row(registry.BAR_VOLUME, length, 5, 2, 500, n, instrument=instrument, flags=layout.LAST)
         if what == "quote":
             return row(registry.QUOTE, 1, 99, 1, 101, 1, instrument=instrument)
         if what == "mark":
@@ -135,7 +143,25 @@ def test_the_host_tells_what_a_naive_one_tells(session: list) -> None:
                     continue
                 starts.append(number)
             rows.append(both.thing(what, number, instrument, n))
+            if what == "bar":
+                rows.append(both.thing("volumes", number, instrument, n))
         both.take(rows)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([1, SECOND, 60 * SECOND, 60 * SECOND, 300 * SECOND, 400 * SECOND]),
+            st.sampled_from(["bar"] * 12 + ["START", "PAUSE", "trade", "mark"]), st.integers(1, 5), st.integers(1, 3), st.integers(0, 6),
+        ), max_size=30,
+    )
+)  # fmt: skip
+def test_stated_bars_are_told_as_a_naive_host_tells_them(session: list) -> None:
+    both = Both()
+    for passed, what, number, instrument, n in session:
+        both.session.now += passed
+        more = [both.thing("volumes", number, instrument, n)] if what == "bar" else []
+        both.take([both.thing(what, number, instrument, n), *more])
 
 
 def test_a_session_of_everything() -> None:

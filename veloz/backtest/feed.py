@@ -33,7 +33,7 @@ from veloz.history.ordering import FIFTH, HEAD, TS_EVENT, TS_RECV, VenueClock, V
 from veloz.history.slabs import SlabReader
 from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 
-LENGTH: Final = 3  # place of a bar's length
+LENGTH: Final = 3  # place of a bar's length, and in the row before of its begin
 BLOCK_ROWS: Final = 1 << 17  # taken in at once: what a run does for each block costs as much as folding a thousand rows
 SILENCE_NS: Final = 10_000_000_000  # nothing at all for so long is told as a gap
 BARS_MISSED: Final = 2  # where there is nothing but bars: so many times the longest
@@ -75,6 +75,9 @@ class Survey:
     prices: dict[int, Prices] = field(default_factory=dict)
     opens: dict[int, Prices] = field(default_factory=dict)  # of bars, and aggregated trades
     longest_ns: int = 0  # of the bars
+    shortest_ns: dict[int, int] = field(
+        default_factory=dict
+    )  # of each instrument's bars that begin at multiples of their length
     first_prices: FirstPrices = field(default_factory=FirstPrices)
     silences: list[Silence] = field(default_factory=list)
     silences_n: int = 0
@@ -188,15 +191,12 @@ def _note_stamps(found: Survey, words: np.ndarray) -> None:
     stating = (kinds == MARK.number) & (words[:, FIFTH] > 0)
     if stating.any():
         found.funded.update(np.unique(words[stating, HEAD] >> _INSTRUMENT).tolist())
-    lengths = words[kinds == BAR_VOLUME.number, LENGTH]
-    found.longest_ns = max(found.longest_ns, int(lengths.max(initial=0)))
+    _note_lengths(found, words, kinds)
     both = stated > 0
     if both.any():
-        lags, those = received[both] - stated[both], words[both, HEAD] >> _INSTRUMENT
-        least = np.full(int(those.max()) + 1, _FAR, np.int64)
-        np.minimum.at(least, those, lags)
-        for each in np.flatnonzero(least < _FAR).tolist():
-            found.least_lags_ns[each] = min(found.least_lags_ns.get(each, _FAR), int(least[each]))
+        lags = received[both] - stated[both]
+        for each, lag in _least_of(words[both, HEAD] >> _INSTRUMENT, lags).items():
+            found.least_lags_ns[each] = min(found.least_lags_ns.get(each, _FAR), lag)
         found.most_lag_ns = max(found.most_lag_ns, int(lags.max()))
         found.first_event_ns = min(found.first_event_ns, int(stated[both].min()))
     found.first_recv_ns = min(found.first_recv_ns, int(received.min()))
@@ -207,6 +207,24 @@ def _note_stamps(found: Survey, words: np.ndarray) -> None:
         if len(found.silences) < SILENCES_MAX:
             found.silences.append(Silence(int(stamps[at]), int(stamps[at + 1])))
     found.last_recv_ns = int(stamps[-1])
+
+
+def _note_lengths(found: Survey, words: np.ndarray, kinds: np.ndarray) -> None:
+    at = np.flatnonzero(kinds == BAR_VOLUME.number)
+    lengths = words[at, LENGTH]
+    found.longest_ns = max(found.longest_ns, int(lengths.max(initial=0)))
+    opened = words[at - 1, LENGTH]  # what stands before the volumes is the bar's prices
+    whole = (kinds[at - 1] == BAR.number) & (lengths > 0) & (opened % np.maximum(lengths, 1) == 0)
+    if whole.any():
+        for each, length in _least_of(words[at[whole], HEAD] >> _INSTRUMENT, lengths[whole]).items():
+            found.shortest_ns[each] = min(found.shortest_ns.get(each, _FAR), length)
+
+
+def _least_of(instruments: np.ndarray, values: np.ndarray) -> dict[int, int]:
+    """The least value of each instrument, all below `_FAR`."""
+    least = np.full(int(instruments.max()) + 1, _FAR, np.int64)
+    np.minimum.at(least, instruments, values)
+    return {each: int(least[each]) for each in np.flatnonzero(least < _FAR).tolist()}
 
 
 def _note_prices(prices: PricesByInstrument, opens: PricesByInstrument, words: np.ndarray) -> None:

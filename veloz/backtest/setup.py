@@ -23,6 +23,7 @@ from veloz.contracts.registry import AGGTRADE, BAR, DATA_NAMED, LEVEL, MARK, TRA
 from veloz.history.names import read_catalogue
 from veloz.history.results import naming_of
 from veloz.instruments.instrument import Instrument
+from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS, SECOND_NS
 from veloz.strategies.host import Host
 from veloz.strategies.loader import Library, Refused
 from veloz.strategies.sdk import Wakes
@@ -336,7 +337,7 @@ def _check_suits(model: str, world: World, found: Survey) -> None:
 
 
 def _check_bars(settings: Settings, world: World, found: Survey, library: Library) -> None:
-    """See that bars can close for whoever waits for them: they are made of trades, and recorded ones are rows like others.
+    """See that bars can close for whoever waits for them: they are made of trades, or of stated bars that they are multiples of.
 
     Raises:
         SettingsError: A strategy would never be woken by them.
@@ -344,14 +345,21 @@ def _check_bars(settings: Settings, world: World, found: Survey, library: Librar
     for each in settings.strategies:
         code = library.newest(each.full_code)
         wakes = code.made.wakes if code is not None else Wakes()
-        if not wakes.bars or any("md.bar" in (event, getattr(event, "kind", "")) for event in wakes.events):
+        if any("md.bar" in (event, getattr(event, "kind", "")) for event in wakes.events):
             continue
         for traded in [world.named(symbol) for symbol in each.instruments] or list(world.traded):
-            if not any((kind, traded.number) in found.kinds for kind in (TRADE.number, AGGTRADE.number)):
-                raise SettingsError(
-                    f"Strategy {each.name} waits for bars of {wakes.bars[0]}, which are made of trades, and the data hold none of "
-                    f'{world.label(traded)}; wake it by events=("md.bar",), which tells on_event of recorded bars.'
-                )
+            if any((kind, traded.number) in found.kinds for kind in (TRADE.number, AGGTRADE.number)):
+                continue
+            shortest_ns = found.shortest_ns.get(traded.number, 0)
+            for name in wakes.bars:
+                if not shortest_ns or INTERVALS_NS[INTERVAL_NAMES.index(name)] % shortest_ns:
+                    label = world.label(traded)
+                    there = f"neither trades of {label} nor bars of it that begin at multiples of their length"
+                    there = f"of {label} only bars of {shortest_ns // SECOND_NS:,} s" if shortest_ns else there
+                    raise SettingsError(
+                        f"Strategy {each.name} waits for bars of {name}, and the data hold {there}; "
+                        "let it wait for bars that can be made of what there is, or take other data."
+                    )
 
 
 def make_run(

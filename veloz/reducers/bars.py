@@ -8,8 +8,9 @@ A trade of an older second goes straight into its bars of all intervals. For an 
 late and counted; older than the newest BARS_KEPT buckets it is lost for that interval, and counted as that. A bar is closed
 when a trade of a later bucket of its interval has arrived.
 
-Fed by md.trade. While an instrument has had no md.trade, by md.aggtrade; the first md.trade drops what aggregated trades made,
-so that a bar never counts a fill twice. Trades that are not market trades (ODD) make no bars.
+Fed by md.trade. While an instrument has had no md.trade, by md.aggtrade; while it has had neither, by bars that somebody states
+(`stated.py`). The first row of a better source drops what the others made, so that a bar never counts a fill twice. Trades that are not
+market trades (ODD) make no bars.
 """
 
 import itertools
@@ -29,7 +30,7 @@ INTERVAL_NAMES: Final = ("1s", "1m", "5m", "15m", "30m", "1h", "4h", "1d")
 assert len(INTERVALS_NS) == len(INTERVAL_NAMES) == INTERVALS
 assert all(longer % shorter == 0 for shorter, longer in itertools.pairwise(INTERVALS_NS) if shorter != 900)
 
-AGGREGATED, PRINTED = I(1), I(2)  # what feeds a tape
+STATED, AGGREGATED, PRINTED = I(1), I(2), I(3)  # what feeds a tape, the better ones later
 
 _STEPS: Final = np.array(INTERVALS_NS, np.int64)
 _COUNT, _KEPT, _RING, _SECOND = I(INTERVALS), I(BARS_KEPT), I(BARS_KEPT - 1), I(SECOND_NS)
@@ -168,7 +169,7 @@ def amend_bars(
 
 @cold
 def change_source(tapes: np.ndarray, bars: np.ndarray, lates: np.ndarray, slot_ix: I, source: I) -> None:
-    """Begin a tape, or drop what aggregated trades made of it."""
+    """Begin a tape, or drop what a lesser source made of it."""
     tape = tapes[slot_ix]
     for place in range(slot_ix * _COUNT * _KEPT, (slot_ix + ONE) * _COUNT * _KEPT):
         open_bar(bars[place], ZERO, ZERO, ZERO)
@@ -176,6 +177,7 @@ def change_source(tapes: np.ndarray, bars: np.ndarray, lates: np.ndarray, slot_i
         lates[place]["late"] = ZERO
         lates[place]["lost"] = ZERO
     tape["source"] = source
+    tape["step_ns"] = ZERO
     tape["second"] = ZERO
     tape["begin_ns"] = ZERO
     tape["end_ns"] = ZERO
@@ -205,3 +207,22 @@ def apply_trade(
         add_trade(bars[tape["ring_at"]], price, qty, ts, sold, trades, hi, lo)
     else:
         amend_bars(tapes, bars, lates, slot_ix, price, qty, ts, sold, trades, hi, lo)
+
+
+@kernel
+def newest_bucket(tape: np.void, length_ns: I) -> I:
+    """Number of an interval's bar that is open now; 0: none is. Stated bars make none of an interval that they do not divide."""
+    if tape["source"] == STATED and length_ns % tape["step_ns"] != 0:
+        return ZERO
+    return I(tape["begin_ns"] // length_ns)
+
+
+@kernel
+def has_closed(tape: np.void, length_ns: I, seen: I) -> bool:
+    """Whether a bar of an interval has closed since number `seen` was the open one; 0: none was. Of trades the first one that is open then
+    may have begun before, and tells nothing; a stated bar is whole.
+    """
+    newest = newest_bucket(tape, length_ns)
+    if newest <= seen:
+        return False
+    return bool(seen > 0 or (tape["source"] == STATED and (tape["begin_ns"] - tape["step_ns"]) // length_ns < newest))

@@ -18,7 +18,8 @@ from veloz.reducers.limits import SLOTS_MAX
 from veloz.reducers.marks import fold_mark
 from veloz.reducers.quotes import fold_quote
 from veloz.reducers.state import State
-from veloz.reducers.trades import fold_aggtrade, fold_bar, fold_liquidation, fold_trade
+from veloz.reducers.stated import fold_prices, fold_volumes
+from veloz.reducers.trades import fold_aggtrade, fold_liquidation, fold_trade
 from veloz.reducers.trading import end_step, fold_trading, must_settle, restart
 from veloz.reducers.windows import make_ready
 from veloz.reducers.words import (
@@ -32,6 +33,7 @@ from veloz.reducers.words import (
     INSTRUMENT_SHIFT,
     K_AGGTRADE,
     K_BAR,
+    K_BAR_VOLUME,
     K_CHANGED,
     K_DATA_NAMED,
     K_LEVEL,
@@ -87,7 +89,9 @@ def fold_other(state: State, slot_ix: I, kind: I, row: np.void, flags: I, now: I
         fold_liquidation(state, slot_ix, row, flags, now)
     else:
         if kind == K_BAR:
-            fold_bar(state, slot_ix, row, flags)
+            fold_prices(state, slot_ix, row, flags)
+        elif kind == K_BAR_VOLUME:
+            fold_volumes(state, slot_ix, (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK, row)
         if flags & F_FIRST != 0:
             note_message(
                 state.channels, state.feeds, state.latency, state.rates, slot_ix, kind,

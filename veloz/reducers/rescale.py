@@ -103,7 +103,7 @@ def _rescale_last(state: State, slot_ix: int, price_places: int, qty_places: int
     ):
         _rescale_fields(record, prices, price_places, PRICE_MAX)
         _rescale_fields(record, qtys, qty_places, QTY_MAX)
-    _rescale_fields(state.tapes[slot_ix], "stated_close", price_places, PRICE_MAX)
+    _rescale_fields(state.tapes[slot_ix], "stated_close stated_open stated_high stated_low", price_places, PRICE_MAX)
 
 
 def _rescale_sum(record: np.void, name: str, places: int) -> None:

@@ -1,4 +1,4 @@
-"""Trades: the last one of every slot, and onwards into bars. Also forced orders, and the close of bars that the venue states."""
+"""Trades: the last one of every slot, and onwards into bars. Also forced orders."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from veloz.reducers.bars import AGGREGATED, PRINTED, apply_trade
 from veloz.reducers.feeds import is_jump, note_message
 from veloz.reducers.limits import PRICE_MAX
 from veloz.reducers.state import State
-from veloz.reducers.words import F_ASK, F_CLOSED, F_ODD, K_AGGTRADE, K_LIQUIDATION, K_TRADE, ONE, I
+from veloz.reducers.words import F_ASK, F_ODD, K_AGGTRADE, K_LIQUIDATION, K_TRADE, ONE, I
 
 _PRICE_MAX = I(PRICE_MAX)
 
@@ -64,18 +64,6 @@ def fold_aggtrade(state: State, slot_ix: I, row: np.void, flags: I, now: I) -> N
             state.tapes, state.bars, state.lates, slot_ix, AGGREGATED, row["price"], row["qty"], row["ref"],
             flags & F_ASK, row["aux"],
         )  # fmt: skip
-
-
-@kernel
-def fold_bar(state: State, slot_ix: I, row: np.void, flags: I) -> None:
-    """One md.bar: of a closed one the close, which is known from here on."""
-    close = row["aux"]
-    if flags & F_CLOSED == 0:
-        return
-    if close < 0 or close > _PRICE_MAX:
-        state.feeds[slot_ix]["refused"] += ONE
-        return
-    state.tapes[slot_ix]["stated_close"] = close
 
 
 @kernel

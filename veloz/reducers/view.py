@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from veloz.reducers.bars import INTERVALS_NS
+from veloz.reducers.bars import INTERVALS_NS, STATED
 from veloz.reducers.booksync import BookState
 from veloz.reducers.limits import BARS_KEPT
 from veloz.reducers.state import INTERVALS, State
@@ -179,7 +179,7 @@ def bars(state: State, instrument: int, interval_ns: int) -> list[Bar]:
     for bar in state.bars[first : first + BARS_KEPT]:
         if bar["records"] > 0 and newest - BARS_KEPT < bar["bucket"] <= newest:
             buckets[int(bar["bucket"])] = [bar]
-    if interval:  # the newest second is not merged yet
+    if interval and tape["source"] != STATED:  # the newest second is not merged yet
         buckets.setdefault(newest, []).append(state.bars[int(tape["ring_at"])])
     return [_bar(bucket, parts, interval_ns, newest) for bucket, parts in sorted(buckets.items())]
 

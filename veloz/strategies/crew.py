@@ -17,6 +17,7 @@ from veloz.contracts import registry, terms
 from veloz.contracts.bundle import RAISED, Bundle, bundle_type, caller, opener_at
 from veloz.contracts.kernel import cold, config, kernel
 from veloz.contracts.layout import WORD
+from veloz.reducers.bars import has_closed, newest_bucket
 from veloz.reducers.bits import part
 from veloz.reducers.desk import STRATEGIES_MAX
 from veloz.reducers.finding import counted_at
@@ -59,7 +60,7 @@ class _Seat(NamedTuple):
     levels: np.ndarray
     bars: np.ndarray
     shown: np.ndarray  # i8: the table of the window that the kernel is given
-    market_words: np.ndarray  # i8: the same memory as `markets`; so with the next three
+    market_words: np.ndarray  # i8: the same memory as `markets`; so with the next four
     level_words: np.ndarray
     bar_words: np.ndarray
     out_words: np.ndarray
@@ -74,12 +75,14 @@ class _Seat(NamedTuple):
     dues: np.ndarray  # i8: when each timer comes next, ns; 0: it does not run
     beats: np.ndarray  # i8: lengths of the timers' beats, ns
     seen: np.ndarray  # of `glimpse.new_seen`
+    bars_seen: np.ndarray  # i8[instruments · intervals]: number of the bar that was open when it was last looked at
     kept_memory: (
         np.ndarray
-    )  # as it was before the step, for as long as the step may be taken back; so with the next three
+    )  # as it was before the step, for as long as the step may be taken back; so with the next four
     kept_opinions: np.ndarray
     kept_dues: np.ndarray
     kept_seen: np.ndarray
+    kept_bars_seen: np.ndarray
 
 
 class Seat(Bundle, _Seat):
@@ -90,8 +93,8 @@ class Seat(Bundle, _Seat):
         **dict.fromkeys(("shown", "market_words", "level_words", "bar_words", "out_words"), WORD),
         **dict.fromkeys(("instruments", "intervals", "clock", "memory"), WORD),
         "opinions": np.dtype("<f8"), "params": WORD, "numbers": np.dtype("<f8"), "out": sdk.OUT, "dues": WORD, "beats": WORD,
-        "seen": WORD,
-        "kept_memory": WORD, "kept_opinions": np.dtype("<f8"), "kept_dues": WORD, "kept_seen": WORD,
+        "seen": WORD, "bars_seen": WORD,
+        "kept_memory": WORD, "kept_opinions": np.dtype("<f8"), "kept_dues": WORD, "kept_seen": WORD, "kept_bars_seen": WORD,
     }  # fmt: skip
     DIMENSIONS: ClassVar = {**sdk.Window.DIMENSIONS, "seen": 2, "kept_seen": 2}
 
@@ -135,7 +138,7 @@ class _Crew(NamedTuple):
     singles: np.ndarray
     waiting: (
         np.ndarray
-    )  # i8[asked, 3]: for each place of `asked` the member, the bar's interval (-1: no bar), the newest bar seen
+    )  # i8[asked, 3]: for each place of `asked` the member, the bar's interval (-1: no bar), which of its instruments
     place_of: np.ndarray  # i8[STRATEGIES_MAX]: the member of that number; -1: none runs
     members: np.ndarray  # MEMBER: strategies that run, by number
     told: np.ndarray  # i8[TOLD_MAX, 4]: member, row, code, number
@@ -270,6 +273,7 @@ def _keep(crew: Crew, member: np.void) -> Any:
         _copy_words(seat.opinions, seat.kept_opinions)
         _copy_words(seat.dues, seat.kept_dues)
         _copy_seen(seat.seen, seat.kept_seen)
+        _copy_words(seat.bars_seen, seat.kept_bars_seen)
     return seat
 
 
@@ -286,6 +290,7 @@ def _end(crew: Crew, back: bool) -> None:
                 _copy_words(seat.kept_opinions, seat.opinions)
                 _copy_words(seat.kept_dues, seat.dues)
                 _copy_seen(seat.kept_seen, seat.seen)
+                _copy_words(seat.kept_bars_seen, seat.bars_seen)
 
 
 @kernel
@@ -340,17 +345,23 @@ def _tell_events(state: State, crew: Crew, shown: np.ndarray, rows: np.ndarray) 
             n = _tell(crew, n, I(crew.waiting[place, 0]), k, sdk.ON_EVENT, ZERO)
         else:
             row = shown[k] if k < before else rows[k - before]
-            if _bar_began(state, crew, I(place), (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK, interval):
-                n = ASK
+            if _bar_closed(state, crew, I(place), (row["head"] >> INSTRUMENT_SHIFT) & WORD_MASK, interval):
+                n = _tell(crew, n, I(crew.waiting[place, 0]), k, sdk.ON_BAR, interval)
     return n
 
 
 @kernel
-def _bar_began(state: State, crew: Crew, place: I, instrument: I, interval: I) -> bool:
-    seat = seat_of(crew, crew.members[crew.waiting[place, 0]])
+def _bar_closed(state: State, crew: Crew, place: I, instrument: I, interval: I) -> bool:
+    """Whether a bar that somebody waits for has closed; what is open now is seen."""
     slot_ix = state.instruments[instrument]["slot"] if instrument < state.instruments.shape[0] else ASK
-    newest = ZERO if slot_ix < ZERO else state.tapes[slot_ix]["begin_ns"] // seat.intervals[interval]
-    return bool(newest > crew.waiting[place, 2])
+    if slot_ix < ZERO:
+        return False
+    seat = _keep(crew, crew.members[crew.waiting[place, 0]])
+    tape, length_ns = state.tapes[slot_ix], I(seat.intervals[interval])
+    at = crew.waiting[place, 2] * seat.intervals.shape[0] + interval
+    seen = I(seat.bars_seen[at])
+    seat.bars_seen[at] = max(seen, newest_bucket(tape, length_ns))
+    return has_closed(tape, length_ns, seen)
 
 
 @kernel

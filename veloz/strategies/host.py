@@ -35,13 +35,13 @@ from veloz.contracts.command import ParameterBody, StrategyBody
 from veloz.contracts.instrument import InstrumentBody
 from veloz.contracts.layout import ROW, words_of
 from veloz.contracts.registry import BY_NAME
-from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS
+from veloz.reducers.bars import has_closed, newest_bucket
 from veloz.reducers.desk import STRATEGIES_MAX
 from veloz.reducers.state import State
 from veloz.reducers.stops import STRATEGY_TABLE
 from veloz.reducers.tables import STAY
 from veloz.reducers.view import slot_of
-from veloz.reducers.words import KINDS_MAX
+from veloz.reducers.words import KINDS_MAX, I
 from veloz.strategies import sdk
 from veloz.strategies.crew import COMPILED, Crew, new_crew
 from veloz.strategies.intents import disabled_row
@@ -72,7 +72,11 @@ from veloz.strategies.window import scan
 
 _RUNNING, _PAUSED, _DISABLED = (int(StrategyStatus[name]) for name in ("RUNNING", "PAUSED", "DISABLED"))
 _LISTINGS: Final = (registry.LISTED.number, registry.CHANGED.number)
-_TRADES: Final = (registry.TRADE.number, registry.AGGTRADE.number)
+_BARRED: Final = (
+    registry.TRADE.number,
+    registry.AGGTRADE.number,
+    registry.BAR_VOLUME.number,
+)  # rows that may close a bar
 _REPORTS: Final = tuple(BY_NAME[name].number for name in sdk.ORDER_KINDS)
 _FORMAT: Final = 2
 
@@ -167,20 +171,18 @@ class Host:
         last = self.crew.last
         for place in np.flatnonzero(last >= 0).tolist():
             k, (number, interval) = int(last[place]), self._waiting[place]
-            mind, stimulus = self._minds[number], step.stimulus(k, ON_EVENT if interval < 0 else ON_BAR, interval)
-            step.rewire |= interval >= 0  # a bar may have begun, which the crew knows, too
-            if interval < 0 or self._bar_closed(step.state, mind, stimulus.instrument, interval):
+            stimulus = step.stimulus(k, ON_EVENT if interval < 0 else ON_BAR, interval)
+            if interval < 0 or self._bar_closed(step.state, number, stimulus.instrument, interval):
                 step.tell(number, k, stimulus)
         last.fill(-1)
 
-    def _bar_closed(self, state: State, mind: Mind, instrument: int, interval: int) -> bool:
-        name = mind.code.made.wakes.bars[interval]
-        newest = _newest_bar(state, instrument, INTERVALS_NS[INTERVAL_NAMES.index(name)])
-        if newest <= mind.buckets.get((instrument, name), 0):
-            return False
-        closed = mind.buckets.get((instrument, name), 0) > 0
-        mind.buckets[instrument, name] = newest
-        return closed
+    def _bar_closed(self, state: State, number: int, instrument: int, interval: int) -> bool:
+        mind = self._minds[number]
+        slot_ix, length_ns = slot_of(state, instrument), mind.lengths_ns[interval]
+        at = mind.numbers.index(instrument) * len(mind.lengths_ns) + interval
+        seen = int(mind.bars_seen[at])
+        mind.bars_seen[at] = max(seen, _newest_bar(state, instrument, length_ns))
+        return slot_ix >= 0 and bool(has_closed(state.tapes[slot_ix], I(length_ns), I(seen)))
 
     def _single(self, step: "_Step", k: int, body: bytes) -> None:
         """A row that is looked at alone: commands, listings, timers, and what became of orders."""
@@ -461,11 +463,8 @@ class Host:
         for place, mind in enumerate(running):
             self._enlist(place, mind)
         for place, (_, instrument, number, interval) in enumerate(wanted):
-            newest = 0
-            if interval >= 0:
-                mind = self._minds[number]
-                newest = mind.buckets.get((instrument, mind.code.made.wakes.bars[interval]), 0)
-            self.crew.waiting[place] = (self.crew.place_of[number], interval, newest)
+            mine = self._minds[number].numbers.index(instrument) if interval >= 0 else 0
+            self.crew.waiting[place] = (self.crew.place_of[number], interval, mine)
 
     def _enlist(self, place: int, mind: Mind) -> None:
         """Make a running strategy a member of the crew."""
@@ -522,14 +521,14 @@ def _wishes(mind: Mind) -> list[tuple[int, int, int, int]]:
         chosen = mind.numbers if on.market < 0 else mind.numbers[on.market : on.market + 1]
         wishes += [(kind.number, instrument, mind.number, -1) for instrument in (chosen if kind.topic == "md" else [0])]
     for interval in range(len(mind.code.made.wakes.bars)):
-        wishes += [(kind, instrument, mind.number, interval) for kind in _TRADES for instrument in mind.numbers]
+        wishes += [(kind, instrument, mind.number, interval) for kind in _BARRED for instrument in mind.numbers]
     return wishes
 
 
 def _newest_bar(state: State, instrument: int, length_ns: int) -> int:
-    """Number of the bar that is open now; 0 before the first trade."""
+    """Number of the bar that is open now; 0: none is."""
     slot_ix = slot_of(state, instrument)
-    return 0 if slot_ix < 0 else int(state.tapes[slot_ix]["begin_ns"]) // length_ns
+    return 0 if slot_ix < 0 else int(newest_bucket(state.tapes[slot_ix], I(length_ns)))
 
 
 def _decode(payload: bytes, body: type[Any]) -> Any:

@@ -84,7 +84,8 @@ class Mind:
         self.scales: tuple[tuple[int, int], ...] = ()
         self.dues = np.zeros(len(code.made.wakes.timers), np.int64)  # of each timer; 0: it does not run
         self.beats = np.zeros(len(self.dues), np.int64)
-        self.buckets: dict[tuple[int, str], int] = {}  # newest bar seen, by instrument and interval
+        self.lengths_ns = [INTERVALS_NS[INTERVAL_NAMES.index(name)] for name in code.made.wakes.bars]
+        self.bars_seen = np.zeros(len(self.instruments) * len(self.lengths_ns), np.int64)  # as `crew.Seat` has it
         self.begun = False
         self.broken: Fault | None = None  # why there is no code
         self._forget()
@@ -172,11 +173,7 @@ class Mind:
 
     def mark_bars(self, newest: Callable[[int, int], int]) -> None:
         """Bars that are closed by now are none that close later."""
-        self.buckets = {
-            (number, name): newest(number, INTERVALS_NS[INTERVAL_NAMES.index(name)])
-            for number in self.numbers
-            for name in self.code.made.wakes.bars
-        }
+        self.bars_seen[:] = [newest(number, length_ns) for number in self.numbers for length_ns in self.lengths_ns]
 
     def answer(
         self, state: State, stimuli: Sequence[Stimulus], seq: int, said_before: Iterable[bytes | Fault] = ()
@@ -260,10 +257,12 @@ class Mind:
             dues=self.dues,
             beats=self.beats,
             seen=self.seen,
+            bars_seen=self.bars_seen,
             kept_memory=self.memory.copy(),
             kept_opinions=self.opinions.copy(),
             kept_dues=self.dues.copy(),
             kept_seen=self.seen.copy(),
+            kept_bars_seen=self.bars_seen.copy(),
         )
 
     @property
@@ -366,7 +365,7 @@ class Mind:
         return [
             self.number, self.account, self.code.name, self.code.number, self.form, list(self.instruments), self.status, self.begun,
             self.settings.texts, self.settings.revision, self.numbers, [list(pair) for pair in self.scales], self.dues.tolist(),
-            self.buckets, state, self.memory.tobytes(), self.opinions.tobytes(), tuple(self.broken or ())[:_WORDS],
+            self.bars_seen.tobytes(), state, self.memory.tobytes(), self.opinions.tobytes(), tuple(self.broken or ())[:_WORDS],
             self.seen.tobytes(),
         ]  # fmt: skip
 
@@ -386,7 +385,7 @@ def _text_of(error: BaseException) -> str:
 
 def revive(parts: Sequence[Any], code: Code) -> Mind:
     """What `Mind.dump` told, at work again with its code. Raises ValueError where the code does not take its memory back."""
-    number, account, _, _, form, instruments, status, begun, texts, revision, numbers, scales, dues, buckets = parts[
+    number, account, _, _, form, instruments, status, begun, texts, revision, numbers, scales, dues, bars_seen = parts[
         :14
     ]
     mind = Mind(number, account, code, form, instruments)
@@ -398,7 +397,7 @@ def revive(parts: Sequence[Any], code: Code) -> Mind:
     made = code.made
     if numbers:
         mind.sights = new_sights(number, numbers, made.wakes.bars, made.depth, made.history)
-    mind.dues[:], mind.buckets = dues, buckets
+    mind.dues[:], mind.bars_seen[:] = dues, np.frombuffer(bars_seen, np.int64)
     if parts[14] is not None:
         try:
             mind.instance = made()
