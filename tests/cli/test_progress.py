@@ -5,11 +5,13 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.cli.conftest import Run
 from veloz.cli import progress
-from veloz.cli.compiling import compiling
+from veloz.cli.compiling import TAKES, compiling
 from veloz.contracts import kernel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,3 +92,46 @@ def test_the_first_compile_is_said_once_and_before_it_begins(
         mark.unlink()
     assert said(True, "--json") == ""
     assert said() == "", "it was compiled all the same"
+
+
+def test_what_needs_less_is_said_only_where_no_more_is_there(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(kernel, "config", SimpleNamespace(DISABLE_JIT=False, CACHE_DIR=str(tmp_path)))
+    monkeypatch.setattr(sys, "argv", ["veloz", "replay"])
+
+    def said(what: str) -> bool:
+        with compiling(what):
+            return "compiling what" in capfd.readouterr().err
+
+    assert [said(what) for what in ("rows", "rows", "steps", "trading", "steps", "runs")] == [
+        True, False, True, False, False, True,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "takes"),
+    [
+        (("book", "--instrument", "BTCUSDT", "--journal", "{journal}"), "rows"),
+        (("replay", "--journal", "{journal}"), "rows"),
+        (("replay", "--verify", "--journal", "{journal}"), "rows"),
+        (("scenario", "{scenario}"), "steps"),
+    ],
+)
+def test_commands_say_what_they_compile(
+    veloz: Run,
+    sample_journal: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    takes: str,
+) -> None:
+    scenario = next(iter(sorted((Path(__file__).parents[2] / "specs" / "scenarios").glob("*.txt"))))
+    spoken = [word.format(journal=sample_journal, scenario=scenario) for word in words]
+    assert (
+        "compiling" not in veloz(*spoken, "--json").err
+    )  # all that is needed is imported, and kernels are what they are
+    monkeypatch.setattr(kernel, "config", SimpleNamespace(DISABLE_JIT=False, CACHE_DIR=str(tmp_path)))
+    first, second = veloz(*spoken), veloz(*spoken)
+    assert f"veloz: compiling what {TAKES[takes]}, the first time only.\n" in first.err
+    assert (first.code, second.code, "compiling" in second.err) == (0, 0, False)

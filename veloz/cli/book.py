@@ -31,10 +31,11 @@ def parse_depth(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Fold up to the row and print the top of the book."""
+    from veloz.cli.compiling import compile_for
     from veloz.cli.progress import Bar
     from veloz.daemon.config import read_settings
     from veloz.history.names import read_names
-    from veloz.history.recall import recall, recall_newest, warm_for
+    from veloz.history.recall import recall, recall_newest
     from veloz.reducers.view import top
 
     path = journal_dir(args)
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     answer: dict[str, Any] = {
         "instrument": args.instrument, "seq": at, "synced": False, "bids": [], "asks": [], "update_id": 0,
     }  # fmt: skip
-    warm_for(path, at)
+    compile_for(path, at)
     with Bar("fold") as bar:
         folded = (
             recall(path, last=at, use_snapshot=False, on_progress=bar.update)

@@ -151,9 +151,10 @@ def _backup(args: argparse.Namespace) -> int:
 
 
 def _snapshot(args: argparse.Namespace) -> int:
+    from veloz.cli.compiling import compile_for
     from veloz.cli.progress import Bar
     from veloz.daemon.config import read_settings
-    from veloz.history.recall import recall_newest, save_snapshot, warm_for
+    from veloz.history.recall import recall_newest, save_snapshot
     from veloz.history.verify import memory_at
 
     path = journal_dir(args)
@@ -164,7 +165,7 @@ def _snapshot(args: argparse.Namespace) -> int:
             code="empty",
             hint="Ingest something first.",
         )
-    warm_for(path, at)
+    compile_for(path, at)
     with Bar("fold") as bar:
         found = recall_newest(path, at, bar.update)
     keep = read_settings(args.set).value("journal.snapshots_kept")

@@ -112,10 +112,10 @@ def replay_journal(
     """Fold rows up to `last`, counting from `first`; the answer of `veloz replay` without `seconds`."""
     from pathlib import Path
 
-    from veloz.history.recall import warm_for
+    from veloz.cli.compiling import compile_for
 
     directory = Path(str(path))
-    warm_for(directory, last, deciding=verify)
+    compile_for(directory, last, deciding=verify)
     answers = []
     if decode:
         answers.append(_decode(directory, first, last))

@@ -36,13 +36,16 @@ def _choose_form(path: Path) -> None:
 
 def _run_one(args: argparse.Namespace, path: Path) -> int:
     _choose_form(path)
+    from veloz.cli.compiling import compile_parts
     from veloz.scenario.runner import EXPECT, read_file, rewrite
     from veloz.scenario.runner import run as run_scenario
     from veloz.scenario.text import ScenarioError
 
     journal = _journal(args)
     try:
-        result = rewrite(path) if args.rewrite else run_scenario(read_file(path), path.parent, journal)
+        script = read_file(path)
+        compile_parts(["rows", "trading", "steps"])
+        result = rewrite(path) if args.rewrite else run_scenario(script, path.parent, journal)
     except ScenarioError as error:
         raise CommandError(
             f"{path}, {error}", code="scenario", hint="The grammar is told in specs/scenarios/README.md.",

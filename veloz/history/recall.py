@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from blake3 import blake3
@@ -21,6 +22,7 @@ from veloz.reducers.state import State, dump_state, fingerprint, load_state, new
 
 _TRADING = frozenset(kind for kind in range(len(ROOM_OF)) if ROOM_OF[kind] != NOT_TRADING)
 _MEMORY = struct.Struct("<Q")  # size of the strategies' memory, which lies before the state
+WARMED: Final = {"rows": warm, "trading": warm_trading, "steps": warm_step}  # a later one compiles those before it, too
 Progress = Callable[[int, int], None]  # rows done, rows in all
 
 
@@ -86,19 +88,20 @@ def _fingerprint() -> bytes:
     return blake3(b"memory" + fingerprint()).digest(16)
 
 
-def warm_for(path: Path, last: int, *, deciding: bool = False) -> None:
-    """Compile what rows up to `last` need: nothing for trading where the journal has none of it.
+def needed_for(path: Path, last: int, *, deciding: bool = False) -> list[str]:
+    """What of `WARMED` rows up to `last` need: nothing for trading where the journal has none of it.
 
     Args:
         path: The journal's directory.
         last: Last row that will be folded.
         deciding: Whether decisions will be taken too.
     """
-    warm()
+    needed = ["rows"]
     if _holds(path, last, _TRADING):
-        warm_trading()
+        needed.append("trading")
     if deciding and _holds(path, last, _TRADING | {STARTED.number}):
-        warm_step()
+        needed.append("steps")
+    return needed
 
 
 def _holds(path: Path, last: int, kinds: frozenset[int]) -> bool:
