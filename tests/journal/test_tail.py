@@ -162,7 +162,14 @@ def test_the_command_line_ends_on_ctrl_c(journal_dir: Path) -> None:
 
     make_journal(journal_dir, (2, 3))
     command = [sys.executable, "-m", "journal", "tail", str(journal_dir), "--from", "2"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a background shell ignores it
+    ) as child:
         assert child.stdout is not None
         assert child.stderr is not None
         assert '"seq": 2' in child.stdout.readline()

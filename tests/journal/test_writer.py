@@ -490,6 +490,9 @@ def test_ctrl_c_at_any_moment_leaves_a_sound_journal(tmp_path: Path, bulk: bool)
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.default_int_handler
+            ),  # a background shell ignores it
         ) as child:
             assert child.stdout is not None
             assert child.stderr is not None
