@@ -150,6 +150,39 @@ def _backup(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _latency(args: argparse.Namespace) -> int:
+    """Delays of requests as settings of a backtest."""
+    from veloz.history.latencies import measure_delays, quantiles_of
+
+    if args.points < 2:
+        raise CommandError(
+            f"--points is {args.points}, and quantiles begin with two.", code="usage", hint="Give 2 or more."
+        )
+    path = journal_dir(args)
+    first, last = check_range(path, args.first or 1, args.last)
+    delays = measure_delays(path, first, last)
+    if not len(delays.entry_ns):
+        raise CommandError(
+            f"No request in {path} was answered by a venue, so there is nothing to measure.",
+            code="nothing_measured",
+            hint="Name the journal of a run that traded.",
+        )
+    least = min(int(delays.entry_ns.min()), int(delays.response_ns.min()))
+    if least < 0:
+        raise CommandError(
+            f"By the stamps in {path} a message arrived {-least / 1e6:,.3f} ms before it left: the clocks of desk and venue are apart.",
+            code="clocks_apart",
+            hint="Set the desk's clock and record anew, or write quantiles by hand.",
+        )
+    entry, response = (quantiles_of(each, args.points) for each in delays)
+    if args.json:
+        print_json({"answered": len(delays.entry_ns), "entry_quantiles": entry, "response_quantiles": response})
+    else:
+        print(f"# of {len(delays.entry_ns):,} requests that were answered in {path}")
+        print(f'[latency]\nmodel = "empirical"\nentry_quantiles = {entry}\nresponse_quantiles = {response}')
+    return EXIT_OK
+
+
 def _snapshot(args: argparse.Namespace) -> int:
     from veloz.cli.compiling import compile_for
     from veloz.cli.progress import Bar
@@ -180,6 +213,10 @@ _TO = (("--to",), {"dest": "last", "type": parse_seq, "metavar": "N", "help": "l
 _TO_GIVEN = (("--to",), {"dest": "last", "type": parse_seq, "metavar": "N", "help": "last row", "required": True})
 _KIND = (("--kind",), {"metavar": "K", "help": "a kind (md.trade) or a topic (md.*)"})
 _LIMIT = (("--limit",), {"type": parse_seq, "metavar": "N", "help": "at most so many lines"})
+_POINTS = (
+    ("--points",),
+    {"type": int, "default": 21, "metavar": "N", "help": "how many quantiles, from the least delay to the greatest"},
+)
 _AT = (("--at",), {"type": parse_seq, "metavar": "N", "help": "as of this row; the head when left out"})
 _BEFORE = (
     ("--frames-before",),
@@ -200,5 +237,10 @@ VERBS: dict[str, tuple[Verb, str, list[tuple[tuple[str, ...], dict[str, Any]]]]]
     "compact": (_compact, "give free pages back to the disk", []),
     "expire": (_expire, "drop old raw frames; rows stay", [_BEFORE]),
     "snapshot": (_snapshot, "keep the state as of a row, so that later reads start there", [_AT, CODE, TRUST]),
+    "latency": (
+        _latency,
+        "how long requests and answers were under way, as settings of a backtest",
+        [_FROM, _TO, _POINTS],
+    ),
     "backup": (_backup, "a hot copy, checked", [_OUT_DIR]),
 }
