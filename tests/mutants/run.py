@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).resolve().parent
 HEAD = re.compile(r"^# (law|kills|lane): *(.+)$", re.MULTILINE)
 TESTS_FAILED = 1  # pytest's exit codes: 0 all passed, 1 some failed, 2 and above nothing was proved
-SECONDS_MAX = 600
+SECONDS_MAX = 600  # of the tests of one mutant
+ALL_SECONDS_MAX = 7200  # of all tests that any names
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def copy_tree(into: Path) -> None:
             shutil.copy2(ROOT / name, into / name)
 
 
-def run_tests(tree: Path, tests: tuple[str, ...], compiled: bool) -> tuple[int, str]:
+def run_tests(tree: Path, tests: tuple[str, ...], compiled: bool, seconds: int = SECONDS_MAX) -> tuple[int, str]:
     """pytest's exit code for these tests in a copy, and the end of what it said."""
     shared = os.environ.get("VELOZ_SHARED", str(ROOT.parent / "shared"))
     env = {
@@ -83,10 +84,10 @@ def run_tests(tree: Path, tests: tuple[str, ...], compiled: bool) -> tuple[int, 
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests],
-            cwd=tree, env=env, capture_output=True, text=True, timeout=SECONDS_MAX, check=False,
+            cwd=tree, env=env, capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return TESTS_FAILED, f"did not end within {SECONDS_MAX} s: taken for a failure"
+        return TESTS_FAILED, f"did not end within {seconds} s: taken for a failure"
     return done.returncode, "\n".join(done.stdout.splitlines()[-6:])
 
 
@@ -118,7 +119,7 @@ def check_unchanged(mutants: list[Mutant]) -> str:
             tests = {test: None for mutant in mutants if mutant.compiled is compiled for test in mutant.kills}
             if not tests:
                 continue
-            code, said = run_tests(Path(folder), tuple(tests), compiled)
+            code, said = run_tests(Path(folder), tuple(tests), compiled, ALL_SECONDS_MAX)
             if code:
                 return said
     return ""
