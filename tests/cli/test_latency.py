@@ -10,7 +10,7 @@ from journal import Writer
 from tests.cli.conftest import Run
 from veloz.contracts import registry as r
 from veloz.contracts.layout import ROW, STEP_END
-from veloz.contracts.terms import Action
+from veloz.contracts.terms import META, Action, Why, pack
 
 MS = 1_000_000
 SENT = 1_700_000_000_000 * MS
@@ -52,6 +52,8 @@ def test_orders_and_cancels_are_measured_there_and_back(veloz: Run, tmp_path: Pa
         asked(2, Action.PLACE, 40), line(r.REJECTED, 49, 44, 2),  # no order.accepted
         asked(3, Action.PLACE, 60), line(r.ACCEPTED, 69, 0, 3),  # the venue's stamp is not known
         line(r.CANCELED, 90, 80, 9),  # nobody asked
+        asked(4, Action.CANCEL, 100), line(r.CANCELED, 105, 99, 4),  # the venue had ended it before
+        asked(5, Action.CANCEL, 120), line(r.CANCELED, 129, 121, 5, 0, 0, 0, pack(META, why=Why.SELF_TRADE)),
     )  # fmt: skip
     told = measured(veloz, path, "--points", "3")
     assert told == {

@@ -219,7 +219,7 @@ def test_recorded_bars_close_for_whoever_waits_for_them(veloz: Run, tmp_path: Pa
 @pytest.mark.parametrize(
     ("skew_ms", "there"),
     [
-        (0, "of BTCUSDT only bars of 60 s"),
+        (0, "bars of BTCUSDT of 60 s, which make none"),
         (1, "neither trades of BTCUSDT nor bars of it that begin at multiples of their length"),
     ],
 )

@@ -37,6 +37,7 @@ class NaiveHost:
         self.minds = minds
         self.newest: dict[int, int] = {}  # second of the newest trade, by instrument
         self.begun: dict[int, int] = {}  # when a stated bar opened whose volumes are to come
+        self.since: dict[int, int] = {}  # of the first that the present source gave
         self.stated: dict[int, tuple[int, int]] = {}  # length of stated bars, and when the newest ended
         self.owners: dict[int, int] = {}  # strategy, by order key
         self.trades: list[tuple[int, int]] = []
@@ -62,6 +63,8 @@ class NaiveHost:
         counted = []
         for k, row in enumerate(rows):
             if row[0] == 1 and not row[2] & 32:
+                if row[3] not in self.newest:
+                    self.since[row[3]] = row[9]
                 self.newest[row[3]] = max(self.newest.get(row[3], 0), row[9] // SECOND * SECOND)
                 self.stated.pop(row[3], None)
             if row[0] == 6:
@@ -77,9 +80,9 @@ class NaiveHost:
         """A stated bar of an instrument without trades."""
         if not opened or instrument in self.newest:
             return
-        known, end = self.stated.get(instrument, (length, 0))
-        if length < known:
-            known, end = length, 0
+        known, end = self.stated.get(instrument, (0, 0))
+        if not known or length < known or (length > known and opened >= end + length):
+            known, end, self.since[instrument] = length, 0, opened
         self.stated[instrument] = (known, max(end, opened + length) if length == known else end)
 
     def bucket(self, instrument: int, length: int) -> int:
@@ -105,7 +108,7 @@ class NaiveHost:
                 mind.seen[instrument, bar] = max(bucket, before)
                 step, end = self.stated.get(instrument, (0, 0))
                 whole = step > 0 and (end - step) // LENGTHS[bar] < bucket
-                if bucket > before and (before > 0 or whole):
+                if bucket > max(before, self.since.get(instrument, 0) // LENGTHS[bar]) and (before > 0 or whole):
                     heard.append((first_seq + k, "bar", (instrument, bar)))
         return heard
 

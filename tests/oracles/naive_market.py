@@ -285,7 +285,8 @@ class Market:
         if min(volume, buy, quote_e8, trades) < 0 or trades > limits.TRADES_MAX:
             self.unbarred += 1
             return
-        if not self.source or step < self.step:
+        end = max((each[0] + self.step for each in self.stated if not each[9]), default=0)
+        if not self.source or step < self.step or (step > self.step and pending[0] >= end + step):
             self.source, self.step, self.stated = "stated", step, []
         if step > self.step:
             return

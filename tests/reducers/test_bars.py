@@ -7,9 +7,11 @@ from veloz.contracts.layout import ASK, CLOSED, FIRST, LAST, ODD, ROW
 from veloz.reducers.bars import INTERVALS_NS
 from veloz.reducers.fold import fold
 from veloz.reducers.limits import BARS_KEPT, PRICE_MAX, QTY_MAX, SUM_BITS, TURNOVER_BITS
+from veloz.reducers.prices import traded_price
 from veloz.reducers.state import State, new_state
 from veloz.reducers.sums import LIMB_BITS
 from veloz.reducers.view import bars, last_record, late_trades
+from veloz.reducers.words import I
 
 SECOND, MINUTE, DAY = 10**9, 60 * 10**9, 86_400 * 10**9
 NOON = 19_000 * DAY + DAY // 2
@@ -180,3 +182,25 @@ def test_nonsense_is_no_bar(prices: tuple[int, int, int, int]) -> None:
 def test_a_bar_that_is_open_still_is_not_taken() -> None:
     first, second = stated(0, (10, 15, 9, 12))
     assert bars(fed([(*first[:2], FIRST, *first[3:]), second]), 1, MINUTE) == []
+
+
+def test_longer_bars_go_on_where_the_shorter_ones_have_ended() -> None:
+    hours = [stated(60 * k, (k, k, k, k), length=60 * MINUTE) for k in (1, 2, 3)]
+    state = fed(*(stated(k, (9, 9, 9, 9)) for k in range(3)), *hours)
+    assert [(each.ts_open, each.close) for each in bars(state, 1, 60 * MINUTE)] == [
+        (NOON + 120 * MINUTE, 2),
+        (NOON + 180 * MINUTE, 3),
+    ]  # the first one begins less than its length behind the last minute
+
+
+def test_what_has_stated_bars_alone_is_worth_their_close() -> None:
+    """And not what stands in the first place of the ring, another instrument's print, or a bar of half a minute ago."""
+    listed = [(32, 1, 128, number, 5, 0, 2 | 3 << 8 | 1 << 16, 1, 1, 10**8, 1) for number in (1, 2)]
+    print_of_first = (1, 1, 0, 1, NOON, 0, 1, 777, 2, NOON, 0)
+    for length in (SECOND, MINUTE):
+        for before in ([], [print_of_first]):
+            rows = [(*row[:3], 2, *row[4:]) for k in range(40) for row in stated(k, (k + 1,) * 4, length=length)]
+            state = fold(new_state(), np.array([*listed, *before, *rows], ROW), 1)
+            slot_ix = int(state.instruments["slot"][2])
+            assert int(traded_price(state, I(slot_ix))) == 0
+            assert int(state.tapes["stated_close"][slot_ix]) == 40

@@ -189,3 +189,16 @@ def test_what_nobody_waits_for_wakes_nobody() -> None:
     session.run(1, "recorders.py:Nothing")
     rows = np.array([session.row(registry.TRADE, 1, 2, 3, 4, instrument=1)], layout.ROW)
     assert session.host.wake(session.state, rows, session.seq + 1, session.now) == []
+
+
+@pytest.mark.parametrize("better", ["trade", "bar"])
+def test_a_better_source_tells_of_no_bar_that_is_gone(better: str) -> None:
+    """Hours, a gap, and then trades or minutes: what the hours made is dropped, and nothing of it closes any more."""
+    both = Both()
+    rows = [both.thing(what, 1, 1, 6) for what in ("bar", "volumes")]
+    both.take(rows)
+    told = len(both.logs[1])
+    both.session.now += 7200 * SECOND
+    both.take([both.thing(what, 1, 1, 0) for what in (("bar", "volumes") if better == "bar" else ("trade",))])
+    new = both.session.host.mind(1).instance.log[told:]
+    assert [each[2] for each in new if each[1] == "bar"] == ([(1, "1m")] if better == "bar" else [])

@@ -31,6 +31,7 @@ from veloz.history.dataset import Chunk, blocks, desk_chunk
 from veloz.history.gaps import GapFinder
 from veloz.history.ordering import FIFTH, HEAD, TS_EVENT, TS_RECV, VenueClock, VenueOrder, venue_words, words_of
 from veloz.history.slabs import SlabReader
+from veloz.reducers.bars import INTERVALS_NS
 from veloz.reducers.words import FLAGS_SHIFT, INSTRUMENT_SHIFT, KIND_MASK
 
 LENGTH: Final = 3  # place of a bar's length, and in the row before of its begin
@@ -211,10 +212,11 @@ def _note_stamps(found: Survey, words: np.ndarray) -> None:
 
 def _note_lengths(found: Survey, words: np.ndarray, kinds: np.ndarray) -> None:
     at = np.flatnonzero(kinds == BAR_VOLUME.number)
-    lengths = words[at, LENGTH]
-    found.longest_ns = max(found.longest_ns, int(lengths.max(initial=0)))
-    opened = words[at - 1, LENGTH]  # what stands before the volumes is the bar's prices
-    whole = (kinds[at - 1] == BAR.number) & (lengths > 0) & (opened % np.maximum(lengths, 1) == 0)
+    found.longest_ns = max(found.longest_ns, int(words[at, LENGTH].max(initial=0)))
+    at = at[at > 0]
+    lengths, opened = words[at, LENGTH], words[at - 1, LENGTH]  # what stands before the volumes is the bar's prices
+    fits = (lengths >= INTERVALS_NS[0]) & (lengths <= INTERVALS_NS[-1])
+    whole = fits & (kinds[at - 1] == BAR.number) & (opened % np.maximum(lengths, 1) == 0)
     if whole.any():
         for each, length in _least_of(words[at[whole], HEAD] >> _INSTRUMENT, lengths[whole]).items():
             found.shortest_ns[each] = min(found.shortest_ns.get(each, _FAR), length)

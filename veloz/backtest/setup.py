@@ -355,7 +355,9 @@ def _check_bars(settings: Settings, world: World, found: Survey, library: Librar
                 if not shortest_ns or INTERVALS_NS[INTERVAL_NAMES.index(name)] % shortest_ns:
                     label = world.label(traded)
                     there = f"neither trades of {label} nor bars of it that begin at multiples of their length"
-                    there = f"of {label} only bars of {shortest_ns // SECOND_NS:,} s" if shortest_ns else there
+                    there = (
+                        f"bars of {label} of {shortest_ns // SECOND_NS:,} s, which make none" if shortest_ns else there
+                    )
                     raise SettingsError(
                         f"Strategy {each.name} waits for bars of {name}, and the data hold {there}; "
                         "let it wait for bars that can be made of what there is, or take other data."

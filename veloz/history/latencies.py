@@ -1,7 +1,7 @@
 """How long requests were under way to a venue and their answers back, measured from the rows of a journal.
 
 There: from `sent_ns` of order.dispatched to the venue's stamp on its answer. Back: from that stamp to when it was received. Orders are
-answered by order.accepted, cancels by order.canceled; both clocks are taken as they stand.
+answered by order.accepted, cancels by order.canceled, but where the venue had ended the order before; both clocks are taken as they stand.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from journal import Reader
 from veloz.contracts.layout import ROW
 from veloz.contracts.registry import ACCEPTED, CANCELED, DISPATCHED
-from veloz.contracts.terms import Action
+from veloz.contracts.terms import META, Action, Why, unpack
 
 _ANSWERS: Final = {ACCEPTED.number: int(Action.PLACE), CANCELED.number: int(Action.CANCEL)}
 
@@ -44,9 +44,15 @@ def measure_delays(path: Path, first: int, last: int) -> Delays:
                 if kind == DISPATCHED.number:
                     sent[order, row[7]] = row[8]
                 elif (sent_ns := sent.pop((order, _ANSWERS[kind]), None)) is not None and stated > 0:
-                    found.append((stated - sent_ns, received - stated))
+                    if kind == ACCEPTED.number or _is_answer(row[10], stated - sent_ns):
+                        found.append((stated - sent_ns, received - stated))
     both = np.array(found, np.int64).reshape(-1, 2)
     return Delays(both[:, 0], both[:, 1])
+
+
+def _is_answer(meta: int, entry_ns: int) -> bool:
+    """Whether an end of an order is the answer to a cancel of ours, and not what came before it."""
+    return unpack(META, meta)["why"] == Why.ORDINARY and entry_ns >= 0
 
 
 def quantiles_of(delays_ns: np.ndarray, points: int) -> list[int]:

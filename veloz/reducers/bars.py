@@ -128,6 +128,8 @@ def turn_second(tapes: np.ndarray, bars: np.ndarray, slot_ix: I, ts: I, price: I
             if not is_open(bar, bucket):
                 open_bar(bar, bucket, part["ts_first"], part["open"])
             merge_bar(bar, part)
+    else:
+        tape["since_ns"] = ts
     bucket = ts // _SECOND
     tape["second"] = bucket
     tape["begin_ns"] = bucket * _SECOND
@@ -177,6 +179,7 @@ def change_source(tapes: np.ndarray, bars: np.ndarray, lates: np.ndarray, slot_i
         lates[place]["late"] = ZERO
         lates[place]["lost"] = ZERO
     tape["source"] = source
+    tape["since_ns"] = ZERO
     tape["step_ns"] = ZERO
     tape["second"] = ZERO
     tape["begin_ns"] = ZERO
@@ -220,9 +223,9 @@ def newest_bucket(tape: np.void, length_ns: I) -> I:
 @kernel
 def has_closed(tape: np.void, length_ns: I, seen: I) -> bool:
     """Whether a bar of an interval has closed since number `seen` was the open one; 0: none was. Of trades the first one that is open then
-    may have begun before, and tells nothing; a stated bar is whole.
+    may have begun before, and tells nothing; a stated bar is whole. What another source made is gone, and closes no more.
     """
     newest = newest_bucket(tape, length_ns)
-    if newest <= seen:
+    if newest <= seen or newest <= tape["since_ns"] // length_ns:
         return False
     return bool(seen > 0 or (tape["source"] == STATED and (tape["begin_ns"] - tape["step_ns"]) // length_ns < newest))

@@ -9,6 +9,7 @@ from typing import Final
 
 from veloz.contracts.codes import PriceSource
 from veloz.contracts.kernel import cold, kernel
+from veloz.reducers.bars import STATED
 from veloz.reducers.booksync import S_LOADED, S_SYNCED
 from veloz.reducers.state import State
 from veloz.reducers.wide import TENS, WORD_MAX
@@ -78,7 +79,7 @@ def traded_price(state: State, slot_ix: I) -> I:
     if state.trades[slot_ix]["count"] > ZERO:
         return I(state.trades[slot_ix]["price"])
     tape = state.tapes[slot_ix]
-    return I(state.bars[tape["ring_at"]]["close"]) if tape["end_ns"] > ZERO else ZERO
+    return I(state.bars[tape["ring_at"]]["close"]) if tape["source"] > STATED and tape["end_ns"] > ZERO else ZERO
 
 
 @kernel

@@ -45,7 +45,7 @@ QUOTE_LAST: Final = _fields("update_id bid bid_qty ask ask_qty ts_event ts_recv 
 MARK_LAST: Final = _fields("settle_e8 mark_e8 index_e8 funding_e8 ts_funding ts_event ts_recv count")
 LIQUIDATION_LAST: Final = _fields("ts_match price qty avg_price filled sold ts_recv count")
 TAPE: Final = _fields(
-    "source second begin_ns end_ns refused ring_at"
+    "source since_ns second begin_ns end_ns refused ring_at"  # since_ns: of the first that this source gave
     " stated_close stated_open stated_high stated_low stated_ns step_ns"  # the last stated bar's; stated_ns: its volumes are to come
 )
 BAR: Final = _fields(

@@ -2,7 +2,8 @@
 
 A stated bar is two rows, prices and then volumes. One that is closed goes whole into its own interval and into every kept one that is a
 multiple of it, and it closes them where it ends with them: nothing later has to come first. The shortest interval stated counts, longer
-ones beside it are made of it; a bar that ends no later than the newest is lost. The first trade drops them all (`bars.py`).
+ones beside it are made of it, until one of them begins its own length behind the last of the short ones. A bar that ends no later than the
+newest is lost. The first trade drops them all (`bars.py`).
 
 Nobody may have counted the trades of such a bar: it is told as one at least, because none would mean no bar.
 """
@@ -60,9 +61,11 @@ def fold_volumes(state: State, slot_ix: I, instrument: I, row: np.void) -> None:
     if row["price"] < 0 or row["qty"] < 0 or row["ref"] < 0 or trades < 0 or trades > _TRADES_MAX:
         tape["refused"] += ONE
         return
-    if tape["source"] == ZERO or step < tape["step_ns"]:
+    has_ended = opened >= tape["begin_ns"] + step  # the shorter ones, for so long that these go on without them
+    if tape["source"] == ZERO or step < tape["step_ns"] or (step > tape["step_ns"] and has_ended):
         change_source(state.tapes, state.bars, state.lates, slot_ix, STATED)
         tape["step_ns"] = step
+        tape["since_ns"] = opened
     if step > tape["step_ns"]:
         return
     known = state.instruments[instrument]

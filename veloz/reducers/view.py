@@ -27,7 +27,7 @@ class Top(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One bar in quanta; `volume` of base or contracts, `quote` in price quanta times quantity quanta."""
+    """One bar in quanta; `volume` of base or contracts, `quote` in price quanta times quantity quanta, of a stated bar as it was stated."""
 
     ts_open: int
     open: int
