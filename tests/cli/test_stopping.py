@@ -106,6 +106,35 @@ def test_a_stop_while_a_class_is_built_is_a_stop(
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "stopped"
 
 
+STOPPED_IN_C = """
+import sys
+
+class Stop:
+    def find_spec(self, name, *_):
+        if name == "numba._devicearray":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Stop())
+from veloz.cli.main import main
+main()
+"""
+
+
+def test_a_stop_while_a_module_in_c_imports_another_is_a_stop() -> None:
+    """numba prints it and raises an ImportError."""
+    words = ["replay", "--journal", str(ROOT / "veloz"), "--json"]
+    ended = subprocess.run(
+        [sys.executable, "-c", STOPPED_IN_C, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert ended.returncode == 130, ended
+    assert json.loads(ended.stdout)["error"]["code"] == "stopped"
+
+
 def test_a_second_signal_does_not_disturb_the_cleaning_up() -> None:
     before, cleaned = signal.getsignal(signal.SIGTERM), False
 

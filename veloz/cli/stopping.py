@@ -1,6 +1,7 @@
 """SIGTERM as Ctrl-C: what a command was writing is cleaned up before it ends, with a terminal and without."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,10 +36,15 @@ def _end(number: int, _: object) -> NoReturn:
 
 
 def stop_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """The stop that an error was made of, as Python makes one where a stop comes while a class is built; None: there is none."""
+    """The stop that an error was made of; None: there is none.
+
+    Python makes one where a stop comes while a class is built, and says so. Modules in C that are stopped while they import others may print
+    the stop and raise an ImportError of their own: what was printed last is known, too.
+    """
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__
-    return error
+    printed = getattr(sys, "last_value", None)
+    return error or (printed if isinstance(printed, KeyboardInterrupt) else None)
 
 
 def exit_code_of(stop: KeyboardInterrupt) -> int:
