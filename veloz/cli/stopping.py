@@ -38,8 +38,8 @@ def _end(number: int, _: object) -> NoReturn:
 def stop_behind(error: BaseException | None) -> KeyboardInterrupt | None:
     """The stop that an error was made of; None: there is none.
 
-    Python makes one where a stop comes while a class is built, and says so. A module in C that is stopped while it imports another may print
-    the stop and raise an ImportError of its own: what was printed last is known, too.
+    Python makes one where a stop comes while a class is built, and says so. A module in C that is stopped while it imports another may
+    print the stop and raise an ImportError of its own: what was printed last is known, too.
     """
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__
