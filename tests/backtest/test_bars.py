@@ -150,9 +150,9 @@ def test_bars_of_two_instruments_are_told_apart(tmp_path: Path) -> None:
     plan = make_plan(settings, recording)
     told = []
     for asks_always in (False, True):
-        kept = Kept()
-        run = make_run(plan, Exchange(plan), kept, asks_always=asks_always)
-        run.loop = None if asks_always else Driver(run.desk, run.venue)  # type: ignore[arg-type]
+        kept, exchange = Kept(), Exchange(plan)
+        run = make_run(plan, exchange, kept, asks_always=asks_always)
+        run.loop = None if asks_always else Driver(run.desk, exchange)
         run.play()
         intents = kept.rows()[kept.rows()["kind"] == r.INTENT.number].view(r.INTENT.view)
         told.append([tuple(int(each[name]) for name in ("instrument", "price", "qty")) for each in intents])

@@ -76,9 +76,7 @@ class Survey:
     prices: dict[int, Prices] = field(default_factory=dict)
     opens: dict[int, Prices] = field(default_factory=dict)  # of bars, and aggregated trades
     longest_ns: int = 0  # of the bars
-    shortest_ns: dict[int, int] = field(
-        default_factory=dict
-    )  # of each instrument's bars that begin at multiples of their length
+    shortest_ns: dict[int, int] = field(default_factory=dict)  # by instrument, of those in step with UTC
     first_prices: FirstPrices = field(default_factory=FirstPrices)
     silences: list[Silence] = field(default_factory=list)
     silences_n: int = 0

@@ -76,9 +76,7 @@ class _Seat(NamedTuple):
     beats: np.ndarray  # i8: lengths of the timers' beats, ns
     seen: np.ndarray  # of `glimpse.new_seen`
     bars_seen: np.ndarray  # i8[instruments · intervals]: number of the bar that was open when it was last looked at
-    kept_memory: (
-        np.ndarray
-    )  # as it was before the step, for as long as the step may be taken back; so with the next four
+    kept_memory: np.ndarray  # as before the step, for as long as it may be taken back; so with the next four
     kept_opinions: np.ndarray
     kept_dues: np.ndarray
     kept_seen: np.ndarray
@@ -103,24 +101,8 @@ SHOWN_ORDERS: Final = (
     bundle_type(sdk.Window).places["orders"] + 1
 )  # the word of `shown` that says how many orders are open
 _SHOWN_ORDERS: Final = I(SHOWN_ORDERS)
-MEMBER: Final = np.dtype(
-    [
-        (name, "<i8")
-        for name in [
-            "number",
-            "account",
-            "budget",
-            "wanted",
-            "seat",
-            "door",
-            "fills",
-            "orders",
-            "changes",
-            "begun",
-            "voice",
-        ]
-    ]
-)
+_MEMBER: Final = "number account budget wanted seat door fills orders changes begun voice"
+MEMBER: Final = np.dtype([(name, "<i8") for name in _MEMBER.split()])
 _STAND: Final = (  # where the asking stands
     "place answer"  # the member in Python that is asked, -1: none; what it said, as a door gives
     " first open heard"  # 1: asked first in this step; its open orders; so many were asked in this step
@@ -136,9 +118,7 @@ class _Crew(NamedTuple):
     asked: np.ndarray
     last: np.ndarray
     singles: np.ndarray
-    waiting: (
-        np.ndarray
-    )  # i8[asked, 3]: for each place of `asked` the member, the bar's interval (-1: no bar), which of its instruments
+    waiting: np.ndarray  # i8[asked, 3]: member, interval of the bar (-1: no bar), which of its instruments
     place_of: np.ndarray  # i8[STRATEGIES_MAX]: the member of that number; -1: none runs
     members: np.ndarray  # MEMBER: strategies that run, by number
     told: np.ndarray  # i8[TOLD_MAX, 4]: member, row, code, number
