@@ -22,6 +22,7 @@ from veloz.backtest.setup import Plan, make_plan, make_run
 from veloz.contracts import registry as r
 from veloz.history.recall import recall
 from veloz.history.results import read_naming
+from veloz.ingest import ingest
 from veloz.reducers.state import state_hash
 from veloz.reducers.view import best
 
@@ -122,3 +123,19 @@ def test_what_is_not_traded_may_change_its_quanta(tmp_path: Path) -> None:
     scales = [each.world.traded[0].instrument.price_scale for each in (before, behind)]
     assert scales[0] != scales[1]
     assert behind.named.folded_from == at
+
+
+@pytest.mark.parametrize("venue", ["binance_usdm", "binance_spot"])
+def test_bars_whose_first_line_is_round_can_be_run_whole(venue: str, tmp_path: Path) -> None:
+    """Also a table of another market than its own: there volumes are written otherwise than this one's."""
+    lines = ["50000,50000,50000,50000,3", "50000.1,50000.2,50000,50000,1.5", "50000,50000.25,50000,50000,1.12500000"]
+    rows = [
+        f"{BEGIN // MS + 60_000 * k},{each},{BEGIN // MS + 60_000 * k + 59_999},0,7,1,0,0"
+        for k, each in enumerate(lines)
+    ]
+    path = tmp_path / "BTCUSDT-1m-2024-12.csv"
+    path.write_text("\n".join(rows) + "\n")
+    ingest([(venue, path)], tmp_path / "bars", snapshot_keep=0)
+    kind = "linear" if venue == "binance_usdm" else "spot"
+    plan = make_plan(settings_of(QUOTER, tmp_path, f"instrument.kind={kind}", "match.model=bars"), tmp_path / "bars")
+    assert plan.world.traded[0].instrument.price_scale == 2

@@ -1,10 +1,10 @@
 """Read the raw frames of a journal again: the same rows must come out.
 
-Rows are a pure function of sources, offers and frames. Sources, and whatever an operator's file said about instruments, are
-taken from the rows on record; everything else is decoded anew, compared with the record byte for byte, and folded in its
-place. Behind the rows of a frame, those of an engine may stand that came from no frame: decisions, commands, timers. They are
-folded as recorded; a row of a kind that frames give is none of them. An engine also takes several frames in one step, so that
-there a frame need not end a step; in what was ingested it does.
+Rows are a pure function of sources, offers and frames. Sources, whatever an operator's file said about instruments, and the quanta
+in which klines list one of which nothing was said, are taken from the rows on record; everything else is decoded anew, compared with
+the record byte for byte, and folded in its place. Behind the rows of a frame, those of an engine may stand that came from no frame:
+decisions, commands, timers. They are folded as recorded; a row of a kind that frames give is none of them. An engine also takes
+several frames in one step, so that there a frame need not end a step; in what was ingested it does.
 Batches whose frames have expired are folded as recorded; what their sources showed is forgotten with them, so that a
 snapshot that was refused because its source had shown two symbols may be taken where only expired frames tell of the second.
 """
@@ -117,7 +117,11 @@ class Redecoder:
             if is_known(rows[at], SOURCE):
                 self._declare(int(rows[at]["venue_seq"]), body, announced=at not in begins)
             elif is_known(rows[at], LISTED) or is_known(rows[at], CHANGED):
-                self._offer(told, read_body(body, batch.first + at))
+                found = read_body(body, batch.first + at)
+                self._offer(told, found)
+                number = int(frames.source[np.searchsorted(frames.first_row, at, "right") - 1])
+                if at >= frames.first_row[0] and self._known[number].form == "klines":
+                    self._catalogue.foresee(found)
 
     def _offer(self, told: dict[tuple[str, str], InstrumentBody], body: InstrumentBody) -> None:
         """Offer what a file said, if it did.

@@ -23,6 +23,7 @@ from veloz.ingest.detect import detect_format
 from veloz.ingest.faults import EXIT_DAMAGED, Damage, IngestError, check_untouched
 from veloz.ingest.feed import Load, merge_feeds
 from veloz.ingest.files import LINE_BYTES_MAX, read_text
+from veloz.ingest.foresight import foresee
 from veloz.ingest.forms import TABLES
 from veloz.ingest.given import HOME, UNSAID, Given
 from veloz.ingest.intake import import_tables
@@ -137,6 +138,7 @@ def ingest(
         plan = make_plan(pairs, known.records, fmt=fmt, again=again, given=said, on_progress=on_progress)
         catalogue = known_instruments(view, instruments, pairs)
         offer_terms(plan, catalogue, said)
+        foresee(plan, catalogue)
         ledger = Ledger(plan.inputs, catalogue, view)
         head = view.head()
     Job(path, plan, catalogue, ledger, head[0], known).run(map_size_bytes)

@@ -115,7 +115,7 @@ def _body(base: InstrumentBody, given: Given, prices: Steps, qtys: Steps) -> Ins
 def _read(path: Path, source: Source, given: Given, prices: Steps, qtys: Steps) -> None:
     """See all decimals of a file of klines. Errors as `offer_terms`."""
     tick, names = given.tick_kept, source.columns.split(",")
-    for frame, line_of in _frames(path, source):
+    for frame, _, line_of in read_frames(path, source):
         values = frame.decode("ascii", "replace").split(",")
         fields = {name: value.strip().strip('"') for name, value in zip(names, values, strict=False)}
         for name in PRICES:
@@ -130,14 +130,15 @@ def _read(path: Path, source: Source, given: Given, prices: Steps, qtys: Steps) 
             qtys.see(volume)
 
 
-def _frames(path: Path, source: Source) -> Iterator[tuple[bytes, Callable[[], int]]]:
-    """The frames of a file, and what tells the line of each."""
+def read_frames(path: Path, source: Source) -> Iterator[tuple[bytes, int, Callable[[], int]]]:
+    """The frames of a file, when each was received, and what tells its line."""
     texts, lines = list[Text](), 0
     for cut in cut_feed(Feed(path, read_trusted(path), source), 0, texts, BLOCK_BYTES):
         text = texts.pop()
         for row in range(len(cut)):
             end = int(cut.line_end[row]) - text.base - 1
-            yield bytes(cut.buf[int(cut.start[row]) : int(cut.end[row])]), partial(_line_of, lines, text.text, end)
+            frame = bytes(cut.buf[int(cut.start[row]) : int(cut.end[row])])
+            yield frame, int(cut.recv[row]), partial(_line_of, lines, text.text, end)
         lines += text.text.count(b"\n")
 
 

@@ -2,7 +2,8 @@
 
 The catalogue is a fold of the `instrument.*` rows. Numbers begin at 1 in the order of listing. What a venue's list or an
 operator's file says about a symbol is kept as an *offer* until the symbol shows up in market data. What a file says is kept
-apart: no row states it before it is used, so that nothing but its use may depend on it.
+apart: no row states it before it is used, so that nothing but its use may depend on it. So is what klines were seen to need
+before the first of them is taken: it is no offer, and counts where nobody says anything, for klines alone.
 """
 
 import bisect
@@ -46,6 +47,7 @@ class Catalogue:
         self._numbers: dict[tuple[str, str], int] = {}
         self._offers: dict[tuple[str, str], InstrumentBody] = {}  # of the venues' own lists
         self._given: dict[tuple[str, str], InstrumentBody] = {}  # of an operator's file
+        self._foreseen: dict[tuple[str, str], InstrumentBody] = {}  # of the numbers of whole files
 
     def __len__(self) -> int:
         """How many instruments are listed."""
@@ -98,6 +100,15 @@ class Catalogue:
     def stated(self, venue: str, symbol: str) -> InstrumentBody | None:
         """What the venue's own list has said about a symbol; None when nothing."""
         return self._offers.get((venue, symbol))
+
+    def foresee(self, body: InstrumentBody) -> None:
+        """Remember what the klines of a symbol need, of which nothing else is known."""
+        assert is_sound(body), body
+        self._foreseen[body.venue, body.symbol] = body
+
+    def foreseen(self, venue: str, symbol: str) -> InstrumentBody | None:
+        """What the klines of a symbol were seen to need; None where nobody looked."""
+        return self._foreseen.get((venue, symbol))
 
     def pending(self, known: Instrument) -> InstrumentBody | None:
         """What a listed instrument becomes by what a file says about it; None where nothing changes."""
@@ -209,6 +220,7 @@ class Catalogue:
         twin._numbers = dict(self._numbers)
         twin._offers = dict(self._offers)
         twin._given = dict(self._given)
+        twin._foreseen = dict(self._foreseen)
         return twin
 
 

@@ -264,7 +264,11 @@ class Plain:
                 raise RefusedFrame(Refusal.UNKNOWN_SYMBOL)
             known = fresh.get(key) or self.catalogue.find(*key)
             settled = self._settled(
-                key, known, draft, len(self.catalogue) + 1 + sum(i.version == VERSION_FIRST for i in touched)
+                key,
+                known,
+                draft,
+                len(self.catalogue) + 1 + sum(i.version == VERSION_FIRST for i in touched),
+                self.catalogue.foreseen(*key) if source.form == "klines" else None,
             )
             if settled is not known:
                 touched.append(settled)
@@ -275,8 +279,15 @@ class Plain:
         bodies = [(ix, msgspec.msgpack.encode(i.body)) for ix, i in zip(places, touched, strict=True)]
         return Reading(rows, bodies, touched, [], name)
 
-    def _settled(self, key: tuple[str, str], known: Instrument | None, draft: Draft, number: int) -> Instrument:
-        return settled(self.catalogue, key, known, messages.texts_of(draft.lines), number)
+    def _settled(
+        self,
+        key: tuple[str, str],
+        known: Instrument | None,
+        draft: Draft,
+        number: int,
+        foreseen: InstrumentBody | None,
+    ) -> Instrument:
+        return settled(self.catalogue, key, known, messages.texts_of(draft.lines), number, foreseen)
 
 
 def settled(
@@ -285,6 +296,7 @@ def settled(
     known: Instrument | None,
     texts: tuple[list[Written], list[Written]],
     number: int,
+    foreseen: InstrumentBody | None = None,
 ) -> Instrument:
     """The instrument whose quanta fit a message; what a file says about a listed one is taken up where that fits, too.
 
@@ -294,6 +306,7 @@ def settled(
         known: The version in force; None where it is not listed.
         texts: Prices and quantities of the message.
         number: The instrument's, where it is not listed.
+        foreseen: What messages still to come will need, where it is not listed and nobody says anything of it; None: nobody looked.
 
     Returns:
         `known` itself where it fits as it is.
@@ -302,7 +315,7 @@ def settled(
         RefusedFrame: no allowed quantum would do.
     """
     prices, qtys = texts
-    body = known.body if known else catalogue.offered(*key) or infer(*key, qtys)
+    body = known.body if known else catalogue.offered(*key) or foreseen or infer(*key, qtys)
     pending = catalogue.pending(known) if known else None
     refined = (pending and refine(pending, prices, qtys)) or refine(body, prices, qtys)
     if refined is None:
