@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -9,7 +10,18 @@ import pytest
 
 from journal import Reader, Writer
 from tests.backtest.days import made_day
-from tests.backtest.made import BEGIN, BODY, MS, level, make_recording, make_recording_of, of, state_instrument, trade
+from tests.backtest.made import (
+    BEGIN,
+    BODY,
+    MS,
+    bar,
+    level,
+    make_recording,
+    make_recording_of,
+    of,
+    state_instrument,
+    trade,
+)
 from tests.backtest.woken import CHASER, ON_TRADES, QUOTER, settings_of
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.keys import SettingsError
@@ -139,3 +151,94 @@ def test_bars_whose_first_line_is_round_can_be_run_whole(venue: str, tmp_path: P
     kind = "linear" if venue == "binance_usdm" else "spot"
     plan = make_plan(settings_of(QUOTER, tmp_path, f"instrument.kind={kind}", "match.model=bars"), tmp_path / "bars")
     assert plan.world.traded[0].instrument.price_scale == 2
+
+
+LISTENER = """
+from veloz.strategies import sdk
+
+class Listener(sdk.Strategy):
+    '''Writes what it is told of bars into orders that nobody fills.'''
+
+    written_for = "1.0"
+    wakes = sdk.Wakes(bars=("1m", "5m", "1h"))
+    history = 30
+    budget = 3
+
+    def on_bar(self, view, bar):
+        bars = view.bars(bar.interval, bar.instrument)
+        said = 1 + len(bars) + 100 * ("1m", "5m", "1h").index(bar.interval)
+        return sdk.Order(bar.instrument, False, said, bars[-1].close if bars else 1, tif=sdk.TimeInForce.IOC)
+"""
+HEARS = """
+[account]
+balances = { USDT = 1000000 }
+[strategy]
+name = "listener.py:Listener"
+form = "python"
+[match]
+model = "MODEL"
+"""
+MINUTES = (1, 2, 3, 4, 5, 52, 53, 68, 69, 70, 74, 75, 76, 183)
+
+
+def prints(k: int) -> np.ndarray:
+    """Two trades in the k-th minute behind an hour's begin."""
+    rows = np.concatenate([trade(HOUR_MS + 60_000 * k + at_ms, 10_000 + k, 1) for at_ms in (5_000, 35_000)])
+    rows["ref"] = rows["ts_event"]
+    return rows
+
+
+def states(k: int) -> np.ndarray:
+    """A bar of the k-th minute behind an hour's begin."""
+    pair = bar(k, (10_000 + k,) * 4, 100)
+    pair["ts_recv"] = pair["ts_event"] = BEGIN + (HOUR_MS + 60_000 * (k + 1)) * MS
+    pair[:1].view(r.BAR.view)["ts_open"] = BEGIN + (HOUR_MS + 60_000 * k) * MS
+    return pair
+
+
+HOUR_MS = -BEGIN // MS % 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("rows_of", "model", "step"), [(prints, "trades", 1), (states, "bars", 2)], ids=["trades", "stated"]
+)
+def test_a_part_is_told_of_the_bars_that_the_whole_is_told_of(
+    rows_of: Any, model: str, step: int, tmp_path: Path
+) -> None:
+    """Wherever it begins: also behind a gap in which an hour ends, and in the middle of a minute."""
+    (tmp_path / "listener.py").write_text(LISTENER)
+    recording = make_recording(tmp_path / "data", *map(rows_of, MINUTES))
+    settings = settings_of(HEARS.replace("MODEL", model), tmp_path)
+    whole = heard(make_plan(settings, recording))
+    assert len(whole) > len(MINUTES)
+    for first in range(2 + step, 2 * len(MINUTES) + 2, step):
+        plan = make_plan(settings, recording, first)
+        begin = int(plan.found.first_recv_ns)
+        assert heard(plan) == [each for each in whole if each[0] >= begin], first
+
+
+def test_what_a_part_is_told_of_bars_can_be_verified(tmp_path: Path) -> None:
+    (tmp_path / "listener.py").write_text(LISTENER)
+    recording = make_recording(tmp_path / "data", *map(prints, MINUTES))
+    behind_the_gap = 2 * MINUTES.index(68) + 2
+    plan = make_plan(settings_of(HEARS.replace("MODEL", "trades"), tmp_path), recording, behind_the_gap)
+    recorder = Recorder(tmp_path / "result")
+    run = played(make_driven_run(plan, recorder))
+    recorder.close()
+    naming = read_naming(tmp_path / "result")
+    assert naming is not None
+    found = recheck(tmp_path / "result", naming, last=run.desk.seq, sources=[("listener.py", LISTENER)])
+    assert (found.divergences, found.differences) == ([], 0)
+
+
+def heard(plan: Plan) -> list[tuple[int, int, int]]:
+    """When the listener was told of a bar, and which; as the plain run, the compiled loop and a verification have it."""
+    told = []
+    for driven in (False, True):
+        kept = Kept()
+        run = make_driven_run(plan, kept) if driven else make_run(plan, Exchange(plan), kept, asks_always=True)
+        played(run)
+        rows = kept.rows()[kept.rows()["kind"] == r.INTENT.number].view(r.INTENT.view)
+        told.append([(int(each["ts_recv"]), int(each["qty"]), int(each["price"])) for each in rows])
+    assert told[0] == told[1]
+    return told[0]

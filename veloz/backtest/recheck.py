@@ -127,7 +127,8 @@ class Recheck:
         while (chunk := self._here()) is not None:
             self._at = self._desk.fold_known(chunk, self._at, self._naming.first_seq)
             if self._at < len(chunk.ends):
-                return
+                break
+        self._desk.host.know(self._desk.state)
 
     def _here(self) -> Chunk | None:
         """The chunk that holds the next step of the recording."""

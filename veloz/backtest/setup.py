@@ -395,4 +395,5 @@ def make_run(
         run.begin(rows.rows(), rows.bodies)
     if named.folded_from:
         run.fold_to(named.first_seq, plan.begin_ns)
+        desk.host.know(desk.state)
     return run

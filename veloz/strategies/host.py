@@ -121,6 +121,12 @@ class Host:
         self._rare = np.zeros(64, np.int64)
         self._wire()
 
+    def know(self, state: State) -> None:
+        """Rows were folded about which nobody was asked: bars that closed in them are told to nobody, the ones open now when they close."""
+        for mind in self._minds.values():
+            if mind.status == _RUNNING:
+                _mark_bars(mind, state)
+
     # --- a step -----------------------------------------------------------------------------------------------------------
 
     def wake(
@@ -342,7 +348,7 @@ class Host:
     def _set(self, step: "_Step", mind: Mind) -> None:
         """Timers and bars begin now."""
         mind.set_timers(step.now_ns)
-        mind.mark_bars(lambda instrument, length: _newest_bar(step.state, instrument, length))
+        _mark_bars(mind, step.state)
 
     def _parameter(self, step: "_Step", k: int, payload: bytes) -> None:
         """One control.param row: taken, or refused with the numbers that say why."""
@@ -523,6 +529,11 @@ def _wishes(mind: Mind) -> list[tuple[int, int, int, int]]:
     for interval in range(len(mind.code.made.wakes.bars)):
         wishes += [(kind, instrument, mind.number, interval) for kind in _BARRED for instrument in mind.numbers]
     return wishes
+
+
+def _mark_bars(mind: Mind, state: State) -> None:
+    """Whatever has closed in a state is nothing that closes later."""
+    mind.mark_bars(lambda instrument, length: _newest_bar(state, instrument, length))
 
 
 def _newest_bar(state: State, instrument: int, length_ns: int) -> int:
