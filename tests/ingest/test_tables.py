@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.ingest.recordings import market, put, rows_in, take
 from veloz.contracts import layout
 from veloz.contracts.registry import BAR, BAR_VOLUME, LEVEL, MARK, QUOTE
-from veloz.ingest import IngestError, delimited, files
+from veloz.ingest import IngestError, delimited, files, ingest
 from veloz.ingest.delimited import Fields, read_fields
 from veloz.ingest.given import Given
 from veloz.instruments.units import read_decimal
@@ -90,6 +90,19 @@ def test_a_symbol_is_named_with_its_venue_or_without(tmp_path: Path, name: str, 
     other = replace(words, symbol="xyz:BTCUSDT")
     if name == "x.csv":
         assert take([path], tmp_path / "new", other).instruments[0]["symbol"] == "xyz:BTCUSDT"
+
+
+@pytest.mark.parametrize("text", [BAR_LINES, KLINE_LINES, TRADE_LINES])
+def test_the_venue_of_a_symbol_is_that_of_a_file_where_nothing_else_says_one(tmp_path: Path, text: str) -> None:
+    path, words = put(tmp_path / "x.csv", text), Given(symbol="binance_coinm:BTCUSD_PERP", interval="1m")
+    done = take([path], tmp_path / "journal", words)
+    assert [(one["venue"], one["symbol"]) for one in done.instruments] == [("binance_coinm", "BTCUSD_PERP")]
+    alone = replace(words, symbol="binance_usdm:BTCUSDT")
+    assert take([path], tmp_path / "other", alone).instruments[0]["venue"] == "binance_usdm"
+    with pytest.raises(IngestError, match=r"csv is of binance_spot, and --symbol binance_usdm:BTCUSDT was said"):
+        ingest([("binance_spot", path)], tmp_path / "new", given=alone, snapshot_keep=0)
+    with pytest.raises(IngestError, match="Nothing says which venue"):
+        take([path], tmp_path / "new", replace(words, symbol="BTCUSDT"))
 
 
 @pytest.mark.parametrize("text", [BAR_LINES, KLINE_LINES, TRADE_LINES])

@@ -9,7 +9,7 @@ from veloz.ingest.archive import Depth, Trades, find_archive
 from veloz.ingest.candles import LEAN_NS, Bars, Named, find_candles, find_lean, name_candles, name_lean
 from veloz.ingest.faults import EXIT_DAMAGED, IngestError
 from veloz.ingest.files import ARRAY_NAME
-from veloz.ingest.given import HOME, Given, need_interval, need_symbol
+from veloz.ingest.given import Given, need_interval, need_symbol
 from veloz.ingest.npz import MAGIC, Npz
 from veloz.ingest.stream import find_symbol
 from veloz.ingest.table import Table
@@ -133,12 +133,12 @@ def _lean_venue(path: Path, named: Named) -> str:
 
 
 def need_venue(path: Path, venue: str, given: Given) -> str:
-    """The venue of a file: as found, else the one of the product.
+    """The venue of a file: as found, else the one of the symbol or of the product.
 
     Raises:
         IngestError: Nobody says it.
     """
-    where = venue or HOME.get(given.product, "")
+    where = venue or given.venue
     if not where:
         raise IngestError(
             f"Nothing says which venue {path} is from.",

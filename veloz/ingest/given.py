@@ -50,6 +50,15 @@ class Given:
         """The step that every price of a bar must keep; None where none is said, or a run takes what there is."""
         return read_decimal(self.tick) if self.tick and not self.of_run else None
 
+    @property
+    def venue(self) -> str:
+        """Where a file is from whose venue nothing else says: the symbol's, else the product's; "" = not said.
+
+        Where the symbol is said to be of another market than the product, the product's: then the symbol is refused.
+        """
+        named, home = split_symbol(self.symbol)[0], HOME.get(self.product, "")
+        return home if home and named in PRODUCT_OF else named or home
+
     def symbol_at(self, path: Path, venue: str) -> str:
         """The name alone, as a file's venue has it; "" = not said.
 

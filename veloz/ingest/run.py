@@ -25,7 +25,7 @@ from veloz.ingest.feed import Load, merge_feeds
 from veloz.ingest.files import LINE_BYTES_MAX, read_text
 from veloz.ingest.foresight import foresee
 from veloz.ingest.forms import TABLES
-from veloz.ingest.given import HOME, UNSAID, Given
+from veloz.ingest.given import UNSAID, Given
 from veloz.ingest.intake import import_tables
 from veloz.ingest.ledger import Ledger
 from veloz.ingest.plan import Plan, list_files, make_plan
@@ -132,7 +132,7 @@ def ingest(
             warnings=warnings,
         )
     begun = time.perf_counter()
-    pairs = [(venue or HOME.get(said.product, ""), name) for venue, name in pairs]
+    pairs = [(venue or said.venue, name) for venue, name in pairs]
     with Reader.open(path) as reader, reader.view() as view:
         known = read_known(view, {venue for venue, _ in pairs}, again=again)
         plan = make_plan(pairs, known.records, fmt=fmt, again=again, given=said, on_progress=on_progress)
