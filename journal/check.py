@@ -1,6 +1,7 @@
 """Walk a whole journal and name the first thing that is wrong. Reports; never repairs.
 
-Sums cover a batch, so a fault is named by the first sequence number of the first bad batch. A damaged file can make
+Sums cover a batch, so a fault is named by the first sequence number of the first bad batch. A journal whose newest commit fell away
+whole, as when its meta page was torn, is sound up to the commit before: only who kept its last hash can tell. A damaged file can make
 LMDB itself raise, abort or die of a signal; `check_in_child` walks in a process of its own and answers all the same.
 """
 

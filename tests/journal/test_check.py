@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SIZES = (1, 5, 200, 30, 2, 64, 9, 1000)
 FIRST = [1, 2, 7, 207, 237, 239, 303, 312]
 PAGE = 4096
+TXN_AT = 144  # of a meta page's 152 bytes, the number of the transaction that wrote it
 
 
 @pytest.fixture(scope="module")
@@ -196,17 +197,39 @@ def first_hurt(path: Path, whole: list[tuple[bytes, bytes, bytes]]) -> int | Non
     return 0
 
 
+def flip(sound: Path, hurt: Path, data: bytes, bit: int) -> None:
+    flipped = bytearray(data)
+    flipped[bit // 8] ^= 1 << bit % 8
+    copy_of(sound, hurt)
+    (hurt / "data.mdb").write_bytes(flipped)
+
+
+def meets_meta(hurt: Path, whole: list[tuple[bytes, bytes, bytes]]) -> str:
+    """What comes of a hurt meta page, which says what the file is: it is refused, or in force is what it or the other one says, whole."""
+    try:
+        report = check_whole(hurt)
+    except FilesystemError:  # LMDB cannot map as much as it says
+        return "refused"
+    if not report.ok:
+        return "refused"
+    now = contents(hurt)
+    for name in (b"rows", b"frames"):
+        kept = [each for each in now if each[0] == name]
+        assert kept == [each for each in whole if each[0] == name][: len(kept)]
+    return "unchanged" if now == whole else "the commit before"
+
+
 def try_flips(sound: Path, hurt: Path, count: int, seed: int) -> dict[str, int]:
     rng = random.Random(seed)
     whole = contents(sound)
     data = (sound / "data.mdb").read_bytes()
-    tally = dict.fromkeys(("named", "noticed", "unchanged", "LMDB refused"), 0)
+    tally = dict.fromkeys(("named", "noticed", "unchanged", "LMDB refused", "refused", "the commit before"), 0)
     for _ in range(count):
         bit = rng.randrange(8 * len(data))
-        flipped = bytearray(data)
-        flipped[bit // 8] ^= 1 << bit % 8
-        copy_of(sound, hurt)
-        (hurt / "data.mdb").write_bytes(flipped)
+        flip(sound, hurt, data, bit)
+        if bit // 8 < 2 * PAGE:
+            tally[meets_meta(hurt, whole)] += 1
+            continue
         try:
             want = first_hurt(hurt, whole)
         except lmdb.Error:
@@ -231,6 +254,20 @@ def test_flipped_bits_in_live_pages_are_named(sound: Path, tmp_path: Path) -> No
     tally = try_flips(sound, tmp_path / "hurt", 160, 1)
     print(tally)
     assert tally["named"] > 80
+
+
+def test_a_flipped_number_of_a_transaction_is_refused_or_means_the_commit_before(sound: Path, tmp_path: Path) -> None:
+    """LMDB goes by the meta page of the greater number. An older one is refused by what it does not know, but for the number that comes
+    next: that is what a commit looks like whose meta page was torn, and the commit before it is in force."""
+    whole, data = contents(sound), (sound / "data.mdb").read_bytes()
+    for page in (0, 1):
+        met = []
+        for bit in range(64):
+            flip(sound, tmp_path / "hurt", data, 8 * (page * PAGE + TXN_AT) + bit)
+            met.append(meets_meta(tmp_path / "hurt", whole))
+        assert met.count("the commit before") <= 1, met
+        assert met[0] == "refused", "each page is of every other transaction"
+        assert "refused" in met[1:], met
 
 
 @pytest.mark.slow
