@@ -104,9 +104,18 @@ def test_what_needs_less_is_said_only_where_no_more_is_there(
         with compiling(what):
             return "compiling what" in capfd.readouterr().err
 
-    assert [said(what) for what in ("rows", "rows", "steps", "trading", "steps", "runs")] == [
-        True, False, True, False, False, True,
-    ]  # fmt: skip
+    asked = ("rows", "rows", "steps", "trading", "steps", "runs", "exchange", "runs", "exchange", "steps")
+    assert [said(what) for what in asked] == [True, False, True, False, False, True, True, False, False, False]
+
+
+def test_runs_are_not_compiled_where_an_exchange_is(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(kernel, "config", SimpleNamespace(DISABLE_JIT=False, CACHE_DIR=str(tmp_path)))
+    monkeypatch.setattr(sys, "argv", ["veloz", "scenario"])
+    for what, told in (("exchange", True), ("steps", False), ("runs", True)):
+        with compiling(what):
+            assert ("compiling what" in capfd.readouterr().err) == told
 
 
 @pytest.mark.parametrize(
@@ -115,7 +124,8 @@ def test_what_needs_less_is_said_only_where_no_more_is_there(
         (("book", "--instrument", "BTCUSDT", "--journal", "{journal}"), "rows"),
         (("replay", "--journal", "{journal}"), "rows"),
         (("replay", "--verify", "--journal", "{journal}"), "rows"),
-        (("scenario", "{scenario}"), "steps"),
+        (("scenario", "{scenarios}/amend.txt"), "steps"),
+        (("scenario", "{scenarios}/exchange_stops.txt"), "exchange"),
     ],
 )
 def test_commands_say_what_they_compile(
@@ -126,8 +136,8 @@ def test_commands_say_what_they_compile(
     words: tuple[str, ...],
     takes: str,
 ) -> None:
-    scenario = next(iter(sorted((Path(__file__).parents[2] / "specs" / "scenarios").glob("*.txt"))))
-    spoken = [word.format(journal=sample_journal, scenario=scenario) for word in words]
+    scenarios = Path(__file__).parents[2] / "specs" / "scenarios"
+    spoken = [word.format(journal=sample_journal, scenarios=scenarios) for word in words]
     assert (
         "compiling" not in veloz(*spoken, "--json").err
     )  # all that is needed is imported, and kernels are what they are

@@ -18,8 +18,11 @@ TAKES: Final = {
     "trading": "rows of trading need, which takes about a minute",
     "steps": "decisions need, which takes one to two minutes",
     "runs": "runs need, which takes one to three minutes",
+    "exchange": "a simulated exchange needs, which takes up to a minute",
 }
-"""What is compiled, in an order in which each needs what those before it need."""
+"""What is compiled."""
+NEEDS: Final = {"trading": "rows", "steps": "trading", "runs": "steps", "exchange": "steps"}
+"""What else that needs, all of which is compiled where it is."""
 
 
 @contextmanager
@@ -27,15 +30,14 @@ def compiling(what: str = "runs") -> Iterator[None]:
     """Around what compiles some of `TAKES`. Nothing is said where a program reads the answer (`--json`) or nothing is compiled."""
     from veloz.contracts.kernel import config
 
-    names = list(TAKES)
-    mark, *beyond = (_mark(Path(str(config.CACHE_DIR)), name) for name in names[names.index(what) :])
-    begins = not config.DISABLE_JIT and not any(each.exists() for each in (mark, *beyond))
+    cache = Path(str(config.CACHE_DIR))
+    begins = not config.DISABLE_JIT and not any(_mark(cache, name).exists() for name in TAKES if _is_needed(what, name))
     if begins and "--json" not in sys.argv:
         say(f"veloz: compiling what {TAKES[what]}, the first time only.")
     yield
     if begins:
         with suppress(OSError):  # where no cache can be written, each run compiles anew
-            mark.touch()
+            _mark(cache, what).touch()
 
 
 def compile_for(path: Path, last: int, *, deciding: bool = False) -> None:
@@ -59,6 +61,13 @@ def compile_parts(names: Sequence[str]) -> None:
     with compiling(names[-1]), waiting("compiling and loading what is needed"):
         for name in names:
             WARMED[name]()
+
+
+def _is_needed(what: str, name: str) -> bool:
+    """Whether something is among what `name` needs, itself included."""
+    while name != what and name in NEEDS:
+        name = NEEDS[name]
+    return name == what
 
 
 def _mark(cache: Path, what: str) -> Path:

@@ -36,7 +36,7 @@ def _choose_form(path: Path) -> None:
 
 def _run_one(args: argparse.Namespace, path: Path) -> int:
     _choose_form(path)
-    from veloz.cli.compiling import compile_parts
+    from veloz.cli.compiling import compile_parts, compiling
     from veloz.scenario.runner import EXPECT, read_file, rewrite
     from veloz.scenario.runner import run as run_scenario
     from veloz.scenario.text import ScenarioError
@@ -45,7 +45,8 @@ def _run_one(args: argparse.Namespace, path: Path) -> int:
     try:
         script = read_file(path)
         compile_parts(["rows", "trading", "steps"])
-        result = rewrite(path) if args.rewrite else run_scenario(script, path.parent, journal)
+        with compiling(_needed(script)):
+            result = rewrite(path) if args.rewrite else run_scenario(script, path.parent, journal)
     except ScenarioError as error:
         raise CommandError(
             f"{path}, {error}", code="scenario", hint="The grammar is told in specs/scenarios/README.md.",
@@ -64,6 +65,13 @@ def _run_one(args: argparse.Namespace, path: Path) -> int:
     if not args.json:
         say(f"veloz: {path}, {unlike.sentence()}")
     return EXIT_FAILED_CHECK
+
+
+def _needed(script: str) -> str:
+    """What is compiled while a scenario is run: its exchange, where it opens one. Errors as of `grammar.parse`."""
+    from veloz.scenario.grammar import Opening, parse
+
+    return "exchange" if any(isinstance(item, Opening) for item in parse(script).items) else "steps"
 
 
 def _journal(args: argparse.Namespace) -> Path | None:
