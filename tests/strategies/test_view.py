@@ -12,7 +12,7 @@ from veloz.reducers import view as reading
 from veloz.reducers.bars import INTERVAL_NAMES, INTERVALS_NS
 from veloz.reducers.fold import fold
 from veloz.reducers.state import new_state, state_hash
-from veloz.strategies.sdk import Params, View
+from veloz.strategies.sdk import Own, Params, Shape, View
 from veloz.strategies.window import look, new_sights, view_of
 
 NONE = Params({})
@@ -43,6 +43,7 @@ def test_a_view_says_what_the_state_says(stream: list) -> None:
         assert (market.quote_bid, market.quote_ask) == ((quote["bid"], quote["ask"]) if quote else (-1, -1))
         known = state.instruments[number]
         assert (market.price_scale, market.tick) == (known["price_scale"], known["tick"])
+        assert (view.tick(number), view.position(number)) == (market.tick, market.position)
         for name, length in zip(INTERVAL_NAMES, INTERVALS_NS, strict=True):
             closed = [bar for bar in reading.bars(state, number, length) if bar.closed and bar.trades > 0][-30:]
             told = [
@@ -82,6 +83,19 @@ def test_own_orders_only_and_more_than_fit_at_first() -> None:
     assert seen(session.state, (1, 2)).orders(2) == ()
 
 
+OWN_WORDS = st.tuples(*[st.integers(0, 2)] * len(Own._fields))
+
+
+@given(st.lists(st.lists(OWN_WORDS, max_size=3), min_size=1, max_size=4), st.data())
+def test_each_view_tells_the_orders_of_its_own_time(windows: list[list[tuple[int, ...]]], data: st.DataObject) -> None:
+    shape = Shape((1,), (), 0, 0, (0, 0, 0, 16))
+    views = [View(shape, np.array([0, 0, *sum(each, ())], np.int64).tobytes(), NONE) for each in windows]
+    for at in data.draw(st.lists(st.integers(0, len(views) - 1), max_size=12)):
+        own = tuple(Own(*words) for words in windows[at])
+        assert views[at].orders() == own
+        assert views[at].orders(1) == tuple(each for each in own if each.instrument == 1)
+
+
 def test_a_strategys_own_position_only() -> None:
     session = Session()
     session.take(
@@ -105,8 +119,9 @@ def test_a_strategys_own_position_only() -> None:
 def test_a_view_knows_its_own_instruments_only() -> None:
     session = Session()
     view = seen(session.state, (1,))
-    with pytest.raises(KeyError):
-        view.market(2)
+    for asked in (view.market, view.best, view.tick, view.position):
+        with pytest.raises(KeyError):
+            asked(2)
     with pytest.raises(AttributeError):
         view.clock = 1
     assert not any(isinstance(getattr(view, name), np.ndarray) for name in View.__slots__)

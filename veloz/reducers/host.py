@@ -95,7 +95,8 @@ def _grow_slots(state: State, slots: int) -> State:
     for name, places in PER_SLOT.items():
         array = getattr(state, name)
         longer[name] = blank(name, slots * places)
-        longer[name][: len(array)] = array
+        if len(array):
+            longer[name][: len(array)] = array
     return state._replace(**longer)
 
 

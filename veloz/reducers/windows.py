@@ -18,9 +18,10 @@ def reserve(state: State, name: str, places: int) -> tuple[State, int]:
     used, arena = int(clock[f"{name}_used"]), getattr(state, name)
     if used + places > len(arena):
         room = max(2 * len(arena), used + places)
-        state = state._replace(**{name: _longer(name, arena, room)})
+        longer = {name: _longer(name, arena, room)}
         if name == "levels":
-            state = state._replace(bits=_longer("bits", state.bits, room // 64))
+            longer["bits"] = _longer("bits", state.bits, room // 64)
+        state = state._replace(**longer)
     clock[f"{name}_used"] = used + places
     return state, used
 

@@ -1,8 +1,9 @@
 """What a Python strategy returned, in the words that a kernel writes; what they mean and whether they make sense is `telling.py`'s."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from itertools import product
+from operator import itemgetter
 from struct import Struct
 from struct import error as StructError
 from typing import Any, Final, NamedTuple
@@ -32,12 +33,9 @@ class Draft(NamedTuple):
 
     form: int
     instrument: int
-    order: int = 0
-    price: int = 0
-    qty: int = 0
-    ask: int = 0
-    ask_qty: int = 0
     sell: int = 0
+    qty: int = 0
+    price: int = 0
     type: int = 0
     tif: int = 0
     reduce_only: int = 0
@@ -48,12 +46,15 @@ class Draft(NamedTuple):
     activation: int = 0
     callback_ppm: int = 0
     expire_ns: int = 0
+    order: int = 0
+    ask: int = 0
+    ask_qty: int = 0
 
 
 assert Draft._fields == sdk.OUT.names
 _FLAGS: Final = tuple(Draft._fields.index(name) for name in ("sell", "reduce_only"))
 _LEAST, _MOST = (int(bound) for bound in (np.iinfo(np.int64).min, np.iinfo(np.int64).max))
-_TARGET, _QUOTE, _ORDER, _CANCEL, _AMEND = (int(n) for n in (sdk.TARGET, sdk.QUOTE, sdk.ORDER, sdk.CANCEL, sdk.AMEND))
+_RENAMED: Final = {"bid": "price", "bid_qty": "qty"}  # a field, and its name in a draft where that is another
 
 
 def put_answer(answer: Any, budget: int, out: np.ndarray, raw: memoryview) -> int | tuple[int, Nonsense]:
@@ -86,48 +87,49 @@ def _put_plain(answers: Sequence[Any], raw: memoryview) -> bool:
     at = 0
     try:
         for intent in answers:
-            kind: type[Any] = type(intent)
+            form, _, plain, sort, pack_into = _WAYS[type(intent)]
             words = astuple(intent)
-            if tuple(map(type, words)) not in _PLAIN[kind]:
+            if tuple(map(type, words)) not in plain:
                 return False
-            if kind is sdk.Order:
-                instrument, sell, qty, price, *rest = words
-                _PUT_ORDER.pack_into(raw, at, _ORDER, instrument, price, qty, sell, *rest)
-            elif kind is sdk.Cancel:
-                _PUT_CANCEL.pack_into(raw, at, _CANCEL, *words)
-            elif kind is sdk.Amend:
-                _PUT_AMEND.pack_into(raw, at, _AMEND, *words)
-            elif kind is sdk.Quote:
-                _PUT_QUOTE.pack_into(raw, at, _QUOTE, *words)
-            else:
-                instrument, qty, price, *rest = words
-                _PUT_TARGET.pack_into(raw, at, _TARGET, instrument, price, qty, *rest)
+            pack_into(raw, at, form, *(words if sort is None else sort(words)))
             at += _OUT_BYTES
     except (KeyError, TypeError, StructError):  # no intent, or too big a number
         return False
     return True
 
 
-def _plain_types(kind: type[msgspec.Struct], **declared: type) -> dict[tuple[type, ...], None]:
-    """Types that the fields of an intent may have without being looked at one by one: a dict, where only keys count."""
-    types = ((int, declared[name]) if name in declared else (int,) for name in kind.__struct_fields__)
-    return dict.fromkeys(product(*types))
+class _Way(NamedTuple):
+    """How one kind of intent becomes a draft."""
+
+    form: int
+    names: tuple[str, ...]  # its fields in a draft
+    plain: dict[tuple[type, ...], None]  # types of fields that need no looking at; only keys count
+    sort: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None  # into the order of a draft, where it is another
+    pack_into: Callable[..., None]
 
 
-_PLAIN: Final[dict[type, dict[tuple[type, ...], None]]] = {
-    sdk.Cancel: _plain_types(sdk.Cancel),
-    sdk.Amend: _plain_types(sdk.Amend),
-    sdk.Quote: _plain_types(sdk.Quote, tif=sdk.TimeInForce),
-    sdk.Target: _plain_types(sdk.Target, tif=sdk.TimeInForce, reduce_only=bool),
-    sdk.Order: _plain_types(
-        sdk.Order, sell=bool, reduce_only=bool, type=sdk.OrderType, tif=sdk.TimeInForce, position_side=sdk.PositionSide,
+def _way_of(kind: type[msgspec.Struct], form: np.int64, **declared: type) -> _Way:
+    fields = kind.__struct_fields__
+    types = ((int, declared[name]) if name in declared else (int,) for name in fields)
+    names = tuple(_RENAMED.get(name, name) for name in fields)
+    places = [Draft._fields.index(name) for name in names]
+    rising = sorted(range(len(places)), key=places.__getitem__)
+    words = Struct("<q" + "".join("q" if name in names else "8x" for name in Draft._fields[1:]))
+    sort = None if places == sorted(places) else itemgetter(*rising)
+    return _Way(int(form), names, dict.fromkeys(product(*types)), sort, words.pack_into)
+
+
+_WAYS: Final[dict[type, _Way]] = {
+    sdk.Cancel: _way_of(sdk.Cancel, sdk.CANCEL),
+    sdk.Amend: _way_of(sdk.Amend, sdk.AMEND),
+    sdk.Quote: _way_of(sdk.Quote, sdk.QUOTE, tif=sdk.TimeInForce),
+    sdk.Target: _way_of(sdk.Target, sdk.TARGET, tif=sdk.TimeInForce, reduce_only=bool),
+    sdk.Order: _way_of(
+        sdk.Order, sdk.ORDER, sell=bool, reduce_only=bool, type=sdk.OrderType, tif=sdk.TimeInForce, position_side=sdk.PositionSide,
         stp=sdk.SelfTrade, trigger_by=sdk.TriggerBy,
     ),
 }  # fmt: skip
 _OUT_BYTES: Final = sdk.OUT.itemsize
-_PUT_ORDER, _PUT_CANCEL, _PUT_AMEND = Struct("<2q8x2q16x11q"), Struct("<3q120x"), Struct("<5q104x")
-_PUT_QUOTE, _PUT_TARGET = Struct("<2q8x4q16xq64x"), Struct("<2q8x2q32x2q56x")
-assert {each.size: 0 for each in (_PUT_ORDER, _PUT_CANCEL, _PUT_AMEND, _PUT_QUOTE, _PUT_TARGET)} == {_OUT_BYTES: 0}
 
 
 def _drafts_of(answers: Sequence[Any]) -> list[Draft] | tuple[int, Nonsense]:
@@ -148,36 +150,8 @@ def _is_whole(number: Any, flag: bool) -> bool:
 
 
 def _draft_of(intent: Any) -> Draft | None:
-    kind = type(intent)
-    if kind is sdk.Quote:
-        return Draft(
-            _QUOTE,
-            intent.instrument,
-            price=intent.bid,
-            qty=intent.bid_qty,
-            ask=intent.ask,
-            ask_qty=intent.ask_qty,
-            tif=intent.tif,
-        )
-    if kind is sdk.Target:
-        return Draft(
-            _TARGET,
-            intent.instrument,
-            price=intent.price,
-            qty=intent.qty,
-            tif=intent.tif,
-            reduce_only=intent.reduce_only,
-        )
-    if kind is sdk.Cancel:
-        return Draft(_CANCEL, intent.instrument, intent.order)
-    if kind is sdk.Amend:
-        return Draft(_AMEND, intent.instrument, intent.order, intent.price, intent.qty)
-    if kind is not sdk.Order:
-        return None
-    return Draft(
-        _ORDER, intent.instrument, 0, intent.price, intent.qty, 0, 0, intent.sell, intent.type, intent.tif, intent.reduce_only,
-        intent.position_side, intent.stp, intent.trigger_by, intent.trigger, intent.activation, intent.callback_ppm, intent.expire_ns,
-    )  # fmt: skip
+    way = _WAYS.get(type(intent))
+    return way and Draft(form=way.form, **dict(zip(way.names, astuple(intent), strict=True)))
 
 
 def _words_from(drafts: Sequence[Draft]) -> np.ndarray:

@@ -65,7 +65,7 @@ def wake(window, memory, opinions, params, numbers, out):  # type: ignore[no-unt
 class Quoter(sdk.Strategy):
     """Quotes one instrument on both sides."""
 
-    written_for = "1.1"
+    written_for = "1.2"
     params = PARAMS
     wakes = sdk.Wakes(timers=("interval_ns",), if_changed="on_change")
     keeps = True
@@ -73,25 +73,33 @@ class Quoter(sdk.Strategy):
 
     def on_timer(self, view: sdk.View, timer: sdk.Tick) -> sdk.Intents:
         """The Python form."""
-        market, best, params = view.market(), view.best(), view.params
+        best, params = view.best(), view.params
         if best is None:
             return None
-        total, tick, twice_half = best[0] + best[1], market.tick or 1, params.half_spread
+        total, tick, twice_half = best[0] + best[1], view.tick() or 1, params.half_spread
         if total > FAR or twice_half > FAR:
             return None
         bid = (total - twice_half) // (2 * tick) * tick
         ask = -((-total - twice_half) // (2 * tick)) * tick
         room = self.budget - 2  # cancels beside two orders
         wanted: list[sdk.Intent] = []
-        there = [False, False]
+        has_bid = has_ask = False
         for own in view.orders():
             if own.price == (ask if own.sell else bid):
-                there[own.sell] = True
+                has_bid, has_ask = has_bid or not own.sell, has_ask or bool(own.sell)
             elif own.free and len(wanted) < room:
-                wanted.append(sdk.Cancel(market.number, own.order))
-        if all(there):
+                wanted.append(sdk.Cancel(own.instrument, own.order))
+        if has_bid and has_ask:
             return wanted
-        for sell, price, full in ((False, bid, market.position), (True, ask, -market.position)):
-            if not there[sell] and full < params.max_position and price >= 0 and params.qty > 0:
-                wanted.append(sdk.Order(market.number, sell, params.qty, price, tif=sdk.TimeInForce.GTX))
+        position = view.position()
+        if not has_bid:
+            wanted += self._order(view, False, bid, position)
+        if not has_ask:
+            wanted += self._order(view, True, ask, -position)
         return wanted
+
+    def _order(self, view: sdk.View, sell: bool, price: int, full: int) -> tuple[sdk.Intent, ...]:
+        params = view.params
+        if full >= params.max_position or price < 0 or params.qty <= 0:
+            return ()
+        return (sdk.Order(view.instruments[0], sell, params.qty, price, tif=sdk.TimeInForce.GTX),)

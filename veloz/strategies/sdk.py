@@ -79,7 +79,7 @@ __all__ = [
     "kernel",
 ]  # fmt: skip
 
-SDK_VERSION: Final = "1.1.0"
+SDK_VERSION: Final = "1.2.0"
 BUDGET_MAX: Final = 64  # intents a wake that a strategy may ask for
 DEPTH_MAX: Final = 50  # levels of each side
 HISTORY_MAX: Final = 30  # closed bars of each interval
@@ -293,17 +293,21 @@ class Params:
 _put_values: Final = vars(Params)["_values"].__set__
 
 
-class Shape(NamedTuple):
-    """Where in the words of a window everything lies that a `View` shows. Places are bytes."""
+class Shape:
+    """Where in the words of a window everything lies that a `View` shows, and the open orders that the last one was asked for: they
+    change seldom, and as plain values they take longer to make than everything else. Places are bytes.
+    """
 
-    places: dict[int, int]  # which of its instruments one is, by number
-    intervals: dict[str, int]
-    depth: int
-    history: int
-    markets: int  # the clock's words lie at 0
-    levels: int
-    bars: int
-    orders: int  # the last: as many as there are
+    __slots__ = ("bars", "depth", "history", "intervals", "levels", "markets", "orders", "own", "own_words", "places")
+
+    def __init__(
+        self, numbers: Sequence[int], intervals: Sequence[str], depth: int, history: int, begins: Sequence[int]
+    ) -> None:
+        self.places = {number: at for at, number in enumerate(numbers)}  # which of its instruments one is
+        self.intervals = {name: at for at, name in enumerate(intervals)}
+        self.depth, self.history = depth, history
+        self.markets, self.levels, self.bars, self.orders = begins  # the clock's words lie at 0; orders are the last
+        self.own_words, self.own = b"", ()  # type: tuple[bytes, tuple[Own, ...]]
 
 
 class View:
@@ -352,17 +356,24 @@ class View:
 
     def best(self, instrument: int | None = None) -> tuple[int, int] | None:
         """Best bid and best ask price; None unless there is a book to be believed with both sides."""
-        market = self.market(instrument)
-        return (market.bid, market.ask) if market.synced and market.bid >= 0 and market.ask >= 0 else None
+        synced, bid, ask = _BEST.unpack_from(self._words, self._place(instrument))
+        return (bid, ask) if synced and bid >= 0 and ask >= 0 else None
+
+    def tick(self, instrument: int | None = None) -> int:
+        """Price quanta of which an order's price is a multiple."""
+        return _TICK.unpack_from(self._words, self._place(instrument))[0]  # type: ignore[no-any-return]
 
     def position(self, instrument: int | None = None) -> int:
         """The strategy's own position, signed."""
-        return self.market(instrument).position
+        return _POSITION.unpack_from(self._words, self._place(instrument))[0]  # type: ignore[no-any-return]
 
     def orders(self, instrument: int | None = None) -> tuple[Own, ...]:
         """The strategy's own open orders; None: of all its instruments."""
-        orders = tuple(map(_own_of, _OWN.iter_unpack(self._words[self._shape.orders :])))
-        return orders if instrument is None else tuple(each for each in orders if each.instrument == instrument)
+        shape = self._shape
+        words = self._words[shape.orders :]
+        if words != shape.own_words:
+            shape.own_words, shape.own = words, tuple(map(_own_of, _OWN.iter_unpack(words)))
+        return shape.own if instrument is None else tuple(each for each in shape.own if each.instrument == instrument)
 
     def bids(self, instrument: int | None = None) -> tuple[tuple[int, int], ...]:
         """(price, qty), best first, as many as the class declares by `depth`."""
@@ -371,6 +382,11 @@ class View:
     def asks(self, instrument: int | None = None) -> tuple[tuple[int, int], ...]:
         """The same of the other side."""
         return self._side(instrument, 1)
+
+    def _place(self, instrument: int | None) -> int:
+        """Where an instrument's words begin."""
+        shape = self._shape
+        return shape.markets + (0 if instrument is None else shape.places[instrument] * _MARKET.size)
 
     def _side(self, instrument: int | None, side: int) -> tuple[tuple[int, int], ...]:
         shape = self._shape
@@ -391,6 +407,10 @@ class View:
 
 _CLOCK, _PAIR = Struct("<7q"), Struct("<2q")
 _MARKET, _OWN, _BAR = (Struct(f"<{len(each._fields)}q") for each in (Market, Own, Bar))
+_TICK, _BEST, _POSITION = (
+    Struct("<" + "".join("q" if name in names else "8x" for name in Market._fields))
+    for names in (("tick",), ("synced", "bid", "ask"), ("position",))
+)
 _market_of: Final[Callable[[tuple[int, ...]], Market]] = partial(
     tuple.__new__, Market
 )  # what `_make` does, but for counting them
@@ -527,8 +547,8 @@ OWN: Final = _words(Own._fields)  # OWN[open orders]
 BAR: Final = _words(Bar._fields)  # BAR[instruments, intervals, history], oldest first, the newest in the last place
 OUT: Final = _words(  # OUT[budget + 1], all 0 before each call; `form` is one of the numbers below
     (
-        "form", "instrument", "order", "price", "qty", "ask", "ask_qty", "sell", "type", "tif", "reduce_only", "position_side", "stp",
-        "trigger_by", "trigger", "activation", "callback_ppm", "expire_ns",
+        "form", "instrument", "sell", "qty", "price", "type", "tif", "reduce_only", "position_side", "stp", "trigger_by", "trigger",
+        "activation", "callback_ppm", "expire_ns", "order", "ask", "ask_qty",
     )
 )  # fmt: skip
 

@@ -95,13 +95,7 @@ def new_sights(
         bars=bars.view(BAR).reshape(n, len(lengths), history),
     )
     begins = np.cumsum((CLOCK_WORDS, *sizes[2:5])) * WORD.itemsize
-    shape = Shape(
-        dict(zip(instruments, range(n), strict=True)),
-        {name: at for at, name in enumerate(intervals)},
-        depth,
-        history,
-        *begins.tolist(),
-    )
+    shape = Shape(instruments, intervals, depth, history, begins.tolist())
     blank = block[sizes[0] + sizes[1] : len(block) - sizes[5]]
     raw = memoryview(block[sizes[0] :]).cast("B")  # type: ignore[arg-type]
     shown = tuple(raw[: shape.orders + k * OWN.itemsize] for k in range(room + 1))
