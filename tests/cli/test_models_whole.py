@@ -236,3 +236,37 @@ def test_bars_that_nobody_can_make_are_refused(veloz: Run, tmp_path: Path, skew_
     error = ran.json["error"]
     assert "waits for bars of 1s, and the data hold " + there in error["message"]
     assert "that can be made of what there is" in error["hint"]
+
+
+def test_recorded_bars_that_trades_leave_untold_are_counted(veloz: Run, tmp_path: Path) -> None:
+    """One trade amid ten bars, and the same in front of the rows that count; two trades a bar say nothing."""
+    (tmp_path / "waits.py").write_text(WAITS.replace("bars[-1].close", "bars[-1].close if bars else 1"))
+    settings = '[strategy]\nname = "waits.py:Waits"\nform = "python"\n[match]\nmodel = "bars"\n'
+    (tmp_path / "run.toml").write_text(settings)
+
+    def told(name: str, rows: list[np.ndarray], *words: str) -> list[str]:
+        data = make_recording(tmp_path / name, *rows)
+        ran = veloz(
+            "backtest", tmp_path / "run.toml", "--data", data, "--journal", tmp_path / f"r{name}", "--json", *words
+        )
+        assert ran.code == 0, ran.err + ran.out
+        return [each for each in ran.json["warnings"] if "in which no trade is recorded" in each]
+
+    def traded(k: int) -> np.ndarray:
+        row = trade(SKEW_MS + k * MINUTE_MS + 1_000, 1_000, 5)
+        row["ref"] = row["ts_event"]
+        return row
+
+    bars = [bar(SKEW_MS + k * MINUTE_MS, (1_000, 1_010, 990, 1_001), 100) for k in range(10)]
+    stray = [*bars[:4], traded(4), *bars[4:]]
+    (said,) = told("stray", stray)
+    assert said.startswith("The data hold 5 bars of BTCUSDT in which no trade is recorded")
+    assert 'wait for bars by events=("md.bar",)' in said
+    begin = str(BEGIN + (SKEW_MS + 7 * MINUTE_MS) * MS)
+    (said,) = told("cut", stray, "--set", f"data.from={begin}")
+    assert "hold 4 bars of BTCUSDT" in said
+    assert not told("whole", [row for k in range(10) for row in (traded(k), bars[k])])
+    assert not told("bars", bars)
+    (tmp_path / "waits.py").write_text(SWAY.replace("EVENT", "md.bar").replace("PLACE", "4"))
+    (tmp_path / "run.toml").write_text(settings.replace("Waits", "Sway"))
+    assert not told("events", stray)

@@ -1,6 +1,6 @@
 """From settings and a recording to a run that may begin: everything that can be wrong is found here, before anything is written."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,8 +16,8 @@ from veloz.backtest.marking import Lacking, lacking_of, marker_of
 from veloz.backtest.prelude import Named, require_params, strategy_rows, world_rows
 from veloz.backtest.prices import Ladder, ladders_of
 from veloz.backtest.runner import Run, Sink, Venue, Watcher
-from veloz.backtest.settings import Settings
-from veloz.backtest.world import World, make_world
+from veloz.backtest.settings import Runs, Settings
+from veloz.backtest.world import Traded, World, make_world
 from veloz.contracts.codes import Product
 from veloz.contracts.registry import AGGTRADE, BAR, DATA_NAMED, LEVEL, MARK, TRADE, VENUE_LEVEL, VENUE_TRADE
 from veloz.history.names import read_catalogue
@@ -336,32 +336,37 @@ def _check_suits(model: str, world: World, found: Survey) -> None:
         )
 
 
+def waits_for_bars(
+    settings: Settings, world: World, library: Library
+) -> Iterator[tuple[Runs, tuple[str, ...], Traded]]:
+    """Whom nothing but bars that close tells of bars: strategies, the intervals each waits for, and an instrument of which."""
+    for each in settings.strategies:
+        code = library.newest(each.full_code)
+        wakes = code.made.wakes if code is not None else Wakes()
+        if wakes.bars and not any("md.bar" in (event, getattr(event, "kind", "")) for event in wakes.events):
+            for traded in [world.named(symbol) for symbol in each.instruments] or list(world.traded):
+                yield each, wakes.bars, traded
+
+
 def _check_bars(settings: Settings, world: World, found: Survey, library: Library) -> None:
     """See that bars can close for whoever waits for them: they are made of trades, or of stated bars that they are multiples of.
 
     Raises:
         SettingsError: A strategy would never be woken by them.
     """
-    for each in settings.strategies:
-        code = library.newest(each.full_code)
-        wakes = code.made.wakes if code is not None else Wakes()
-        if any("md.bar" in (event, getattr(event, "kind", "")) for event in wakes.events):
+    for each, names, traded in waits_for_bars(settings, world, library):
+        if any((kind, traded.number) in found.kinds for kind in (TRADE.number, AGGTRADE.number)):
             continue
-        for traded in [world.named(symbol) for symbol in each.instruments] or list(world.traded):
-            if any((kind, traded.number) in found.kinds for kind in (TRADE.number, AGGTRADE.number)):
-                continue
-            shortest_ns = found.shortest_ns.get(traded.number, 0)
-            for name in wakes.bars:
-                if not shortest_ns or INTERVALS_NS[INTERVAL_NAMES.index(name)] % shortest_ns:
-                    label = world.label(traded)
-                    there = f"neither trades of {label} nor bars of it that begin at multiples of their length"
-                    there = (
-                        f"bars of {label} of {shortest_ns // SECOND_NS:,} s, which make none" if shortest_ns else there
-                    )
-                    raise SettingsError(
-                        f"Strategy {each.name} waits for bars of {name}, and the data hold {there}; "
-                        "let it wait for bars that can be made of what there is, or take other data."
-                    )
+        shortest_ns = found.shortest_ns.get(traded.number, 0)
+        for name in names:
+            if not shortest_ns or INTERVALS_NS[INTERVAL_NAMES.index(name)] % shortest_ns:
+                label = world.label(traded)
+                there = f"neither trades of {label} nor bars of it that begin at multiples of their length"
+                there = f"bars of {label} of {shortest_ns // SECOND_NS:,} s, which make none" if shortest_ns else there
+                raise SettingsError(
+                    f"Strategy {each.name} waits for bars of {name}, and the data hold {there}; "
+                    "let it wait for bars that can be made of what there is, or take other data."
+                )
 
 
 def make_run(

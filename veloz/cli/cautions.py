@@ -97,6 +97,33 @@ def _unprinted(plan: "Plan") -> list[str]:
     ]
 
 
+def _untold(plan: "Plan") -> list[str]:
+    """Recorded bars that nobody who waits for bars was told of."""
+    from veloz.backtest.setup import waits_for_bars
+    from veloz.backtest.untold import count_untold
+    from veloz.instruments.units import counted
+
+    shortest_ns = plan.found.shortest_ns
+    waited = {each.number: each for _, _, each in waits_for_bars(plan.settings, plan.world, plan.library)}
+    lengths_ns = {number: shortest_ns[number] for number in waited if number in shortest_ns}
+    if not lengths_ns:
+        return []
+    named = plan.named
+    untold = count_untold(
+        plan.data,
+        named.first_seq,
+        named.last_seq,
+        folded_from=named.folded_from or named.first_seq,
+        lengths_ns=lengths_ns,
+    )
+    return [
+        f"The data hold {counted(many, 'bar')} of {plan.world.label(waited[number])} in which no trade is recorded, behind one that is, "
+        "and from the first trade on on_bar is told of bars made of trades alone: take data without those trades, or wait for bars by "
+        'events=("md.bar",).'
+        for number, many in untold.items()
+    ]
+
+
 def _late(plan: "Plan") -> list[str]:
     """Whose orders miss the open of the bar that follows."""
     if plan.settings["match.model"] != "bars":
@@ -153,7 +180,7 @@ def told_of(plan: "Plan", played: "Run", gaps: int, disabled: Sequence[int]) -> 
             f"Strategy {plan.settings.strategies[number - 1].name} was disabled on its way: look at "
             "`veloz journal dump --kind strategy.disabled`."
         )
-    found += [*_late(plan), *made_up(plan), *_unprinted(plan)]
+    found += [*_late(plan), *made_up(plan), *_unprinted(plan), *_untold(plan)]
     found += _beyond(plan, played)
     if played.why:
         found.append(f"The run ended early: {played.why}.")
