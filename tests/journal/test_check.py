@@ -4,23 +4,21 @@ import os
 import random
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import lmdb
 import numpy as np
 import pytest
 
 from journal import ZERO, FilesystemError, Reader, Writer, check, check_in_child, encode_batch
 from journal.batch import KEY, TIME_MIN, parse_batch
 from journal.check import Report, check_structure, check_whole
+from tests.journal.flips import FIRST, PAGE, SIZES, K, try_flips
 from tests.journal.samples import contents, copy_of, edit, make_frames, make_journal, make_rows
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZES = (1, 5, 200, 30, 2, 64, 9, 1000)
-FIRST = [1, 2, 7, 207, 237, 239, 303, 312]
-PAGE = 4096
 TXN_AT = 144  # of a meta page's 152 bytes, the number of the transaction that wrote it
 
 
@@ -110,7 +108,6 @@ def swap(txn: Any, database: Any, one: bytes, two: bytes) -> None:
     txn.put(two, a, db=database)
 
 
-K = [KEY.pack(first) for first in FIRST]
 DAMAGES: dict[str, tuple[Callable[[Any, Any, Any, Any], object], int | None]] = {
     "last batch deleted": (lambda t, r, f, m: (t.delete(K[7], db=r), t.delete(K[7], db=f)), 312),
     "a batch in the middle deleted": (lambda t, r, f, m: (t.delete(K[3], db=r), t.delete(K[3], db=f)), 207),
@@ -185,86 +182,24 @@ def test_expired_frames_are_no_damage(sound: Path, tmp_path: Path) -> None:
 # single bits and pages
 
 
-def first_hurt(path: Path, whole: list[tuple[bytes, bytes, bytes]]) -> int | None:
-    """First sequence number whose rows or frames differ from the sound ones; None if all is as it was."""
-    now = contents(path)
-    if now == whole:
-        return None
-    for i, key in enumerate(K):
-        for name in (b"rows", b"frames"):
-            if [e for e in now if e[:2] == (name, key)] != [e for e in whole if e[:2] == (name, key)]:
-                return FIRST[i]
-    return 0
-
-
-def flip(sound: Path, hurt: Path, data: bytes, bit: int) -> None:
-    flipped = bytearray(data)
-    flipped[bit // 8] ^= 1 << bit % 8
-    copy_of(sound, hurt)
-    (hurt / "data.mdb").write_bytes(flipped)
-
-
-def meets_meta(hurt: Path, whole: list[tuple[bytes, bytes, bytes]]) -> str:
-    """What comes of a hurt meta page, which says what the file is: it is refused, or in force is what it or the other one says, whole."""
-    try:
-        report = check_whole(hurt)
-    except FilesystemError:  # LMDB cannot map as much as it says
-        return "refused"
-    if not report.ok:
-        return "refused"
-    now = contents(hurt)
-    for name in (b"rows", b"frames"):
-        kept = [each for each in now if each[0] == name]
-        assert kept == [each for each in whole if each[0] == name][: len(kept)]
-    return "unchanged" if now == whole else "the commit before"
-
-
-def try_flips(sound: Path, hurt: Path, count: int, seed: int) -> dict[str, int]:
-    rng = random.Random(seed)
-    whole = contents(sound)
-    data = (sound / "data.mdb").read_bytes()
-    tally = dict.fromkeys(("named", "noticed", "unchanged", "LMDB refused", "refused", "the commit before"), 0)
-    for _ in range(count):
-        bit = rng.randrange(8 * len(data))
-        flip(sound, hurt, data, bit)
-        if bit // 8 < 2 * PAGE:
-            tally[meets_meta(hurt, whole)] += 1
-            continue
-        try:
-            want = first_hurt(hurt, whole)
-        except lmdb.Error:
-            want = -1
-        report = check_whole(hurt)
-        if want is None:
-            assert report.ok or report.first_bad_seq is None, (bit, report)
-            tally["unchanged"] += 1
-        elif want > 0:
-            assert (report.ok, report.first_bad_seq) == (False, want), (bit, want, report)
-            tally["named"] += 1
-        elif want == -1:
-            assert not report.ok, (bit, report)
-            tally["LMDB refused"] += 1
-        else:
-            tally["noticed"] += not report.ok
+def tally_of(sound: Path, hurt: Path, count: int, seed: int) -> Counter[str]:
+    """What random bits of the whole file meet: LMDB's pages, rows, bodies, frames, free pages."""
+    rng, size = random.Random(seed), (sound / "data.mdb").stat().st_size
+    tally = Counter(try_flips(sound, hurt, [rng.randrange(8 * size) for _ in range(count)]))
+    print(tally)
     return tally
 
 
 def test_flipped_bits_in_live_pages_are_named(sound: Path, tmp_path: Path) -> None:
-    """Random bits of the whole file: LMDB's pages, rows, bodies, frames, free pages."""
-    tally = try_flips(sound, tmp_path / "hurt", 160, 1)
-    print(tally)
-    assert tally["named"] > 80
+    assert tally_of(sound, tmp_path / "hurt", 160, 1)["named"] > 80
 
 
 def test_a_flipped_number_of_a_transaction_is_refused_or_means_the_commit_before(sound: Path, tmp_path: Path) -> None:
     """LMDB goes by the meta page of the greater number. An older one is refused by what it does not know, but for the number that comes
     next: that is what a commit looks like whose meta page was torn, and the commit before it is in force."""
-    whole, data = contents(sound), (sound / "data.mdb").read_bytes()
     for page in (0, 1):
-        met = []
-        for bit in range(64):
-            flip(sound, tmp_path / "hurt", data, 8 * (page * PAGE + TXN_AT) + bit)
-            met.append(meets_meta(tmp_path / "hurt", whole))
+        begin = 8 * (page * PAGE + TXN_AT)
+        met = try_flips(sound, tmp_path / "hurt", [*range(begin, begin + 64)])
         assert met.count("the commit before") <= 1, met
         assert met[0] == "refused", "each page is of every other transaction"
         assert "refused" in met[1:], met
@@ -272,9 +207,7 @@ def test_a_flipped_number_of_a_transaction_is_refused_or_means_the_commit_before
 
 @pytest.mark.slow
 def test_many_flipped_bits(sound: Path, tmp_path: Path) -> None:
-    tally = try_flips(sound, tmp_path / "hurt", 5000, 2)
-    print(tally)
-    assert tally["named"] > 2500
+    assert tally_of(sound, tmp_path / "hurt", 5000, 2)["named"] > 2500
 
 
 @pytest.mark.parametrize("what", ["zero", "copy", "ones"])
