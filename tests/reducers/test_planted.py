@@ -17,7 +17,7 @@ PLANTED = {
     "a snapshot leaves far levels behind": ("book.py", '        side["far_n"] = I(0)', '        side["far_n"] += I(0)'),
     "the best level is not looked for": ("book.py", "while word == 0 and place > stop:", "while word == 0 and place > stop + ONE:"),
     "a removed far level ends a search": ("book.py", "if (step - home) & (room - ONE) >= (step - hole) & (room - ONE):", "if home < 0:"),
-    "a window's edge is off by one": ("depth.py", "or key > hi\n", "or key > hi + ONE\n"),
+    "a window's edge is off by one": ("depth.py", "if key > hi:\n", "if key > hi + ONE:\n"),
     "a carry is lost": ("sums.py", "return hi + (value >> _LIMB) + ((lo + (value & _LIMB_MASK)) >> _LIMB)", "return hi + (value >> _LIMB)"),
     "ties go to the first": ("bars.py", 'if ts >= bar["ts_last"]:', 'if ts > bar["ts_last"]:'),
     "the newest second is never merged": ("bars.py", 'if tape["end_ns"] > 0:\n        part', 'if tape["end_ns"] < 0:\n        part'),
