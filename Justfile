@@ -7,8 +7,8 @@ export PATH := justfile_directory() / ".venv/bin:" + justfile_directory() / ".uv
 # Where compiled kernels are tested: these folders run three times, as compiled, un-compiled and bounds-checked.
 kernels := "tests/contracts tests/instruments tests/reducers tests/risk tests/execution tests/engine tests/strategies tests/venues tests/backtest"
 
-# Of these folders: what has no kernel in it, or whole recordings; once is enough.
-no_kernels := "--ignore-glob='tests/backtest/test_report*' --ignore-glob='tests/backtest/test_metrics*' --ignore=tests/backtest/parity"
+# Of these folders: what has no kernel in it, runs whole backtests for the sake of something else, or whole recordings; once is enough.
+no_kernels := "--ignore-glob='tests/backtest/test_report*' --ignore-glob='tests/backtest/test_metrics*' --ignore=tests/backtest/optimizer --ignore=tests/backtest/parity"
 
 # list the commands
 default:
