@@ -8,6 +8,7 @@ from journal import Reader
 from tests.backtest.days import made_day
 from tests.backtest.told import Told, holdings
 from tests.backtest.woken import CHASER, QUOTER, settings_of
+from tests.lanes import cases
 from veloz.backtest.driver import make_driven_run
 from veloz.backtest.keys import SettingsError
 from veloz.backtest.port import Exchange
@@ -64,7 +65,7 @@ def compare(folder: Path, live: PaperRun, run: Run) -> Told:
 @pytest.mark.parametrize("seed", range(3))
 def test_random_days(tmp_path: Path, seed: int, way: str) -> None:
     text, overrides = WAYS[way]
-    day = made_day(tmp_path / "day", seed)
+    day = made_day(tmp_path / "day", seed, cases(700, 300))
     latencies = [f"latency.entry_ns={[0, 3_000_000, 10_000_000][seed]}", f"latency.response_ns={[0, 250_000, 7][seed]}"]
     live, run = both(day, tmp_path, text, *overrides, *latencies)
     told = compare(tmp_path, live, run)

@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from numba import config
 
 from tests.backtest.stage import LEVEL_FLAGS
+from tests.lanes import cases
 from tests.oracles.decimal_exchange import WAITS, DecimalExchange
 from veloz.backtest.driving import Driven
 from veloz.backtest.prelude import Rows
@@ -251,7 +251,7 @@ def compare_books(pair: Pair) -> None:
     assert abs(rounded) <= (Fraction(2 * len(NAMES), 10**SCALE) if naive.size else 0)  # coin has no last decimal
 
 
-@settings(max_examples=80 if config.DISABLE_JIT else 1_300, phases=(Phase.generate,))
+@settings(max_examples=cases(1_300, 80, 430), phases=(Phase.generate,))
 @given(SESSION, st.booleans())
 def test_the_same_as_an_exchange_of_fractions(session: list[Any], third: bool) -> None:
     pair = Pair(Fraction(10_000), third, margin=False)
@@ -259,7 +259,7 @@ def test_the_same_as_an_exchange_of_fractions(session: list[Any], third: bool) -
     compare(pair)
 
 
-@settings(max_examples=40 if config.DISABLE_JIT else 500, phases=(Phase.generate,))
+@settings(max_examples=cases(500, 40, 160), phases=(Phase.generate,))
 @given(SESSION, st.integers(1, 400), st.integers(0, 20))
 def test_the_same_with_inverse_contracts(session: list[Any], size: int, jump: int) -> None:
     pair = Pair(Fraction(10_000), False, margin=False, size=size)
@@ -267,7 +267,7 @@ def test_the_same_with_inverse_contracts(session: list[Any], size: int, jump: in
     compare(pair)
 
 
-@settings(max_examples=60 if config.DISABLE_JIT else 700, phases=(Phase.generate,))
+@settings(max_examples=cases(700, 60, 230), phases=(Phase.generate,))
 @given(SESSION, st.integers(5, 300), st.integers(0, 20), st.booleans(), st.booleans())
 def test_the_same_in_hedge_mode(session: list[Any], wallet: int, jump: int, margin: bool, inverse: bool) -> None:
     unit = Fraction(1, 100) if inverse else Fraction(1)
@@ -276,7 +276,7 @@ def test_the_same_in_hedge_mode(session: list[Any], wallet: int, jump: int, marg
     compare(pair)
 
 
-@settings(max_examples=40 if config.DISABLE_JIT else 700, phases=(Phase.generate,))
+@settings(max_examples=cases(700, 40, 230), phases=(Phase.generate,))
 @given(SESSION, st.integers(5, 300), st.integers(0, 20))
 def test_the_same_where_inverse_positions_are_liquidated(session: list[Any], wallet: int, jump: int) -> None:
     pair = Pair(Fraction(wallet, 100), False, margin=True, size=SIZE)
@@ -284,7 +284,7 @@ def test_the_same_where_inverse_positions_are_liquidated(session: list[Any], wal
     compare(pair)
 
 
-@settings(max_examples=40 if config.DISABLE_JIT else 800, phases=(Phase.generate,))
+@settings(max_examples=cases(800, 40, 260), phases=(Phase.generate,))
 @given(SESSION, st.integers(5, 300), st.integers(0, 20))
 def test_the_same_where_positions_are_liquidated(session: list[Any], wallet: int, jump: int) -> None:
     pair = Pair(Fraction(wallet), False, margin=True)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.chance import Chance
+from tests.lanes import cases
 from veloz.contracts.layout import ROW
 from veloz.engine.decide import CALM
 from veloz.reducers.state import state_hash
@@ -27,7 +28,7 @@ def played(seed: int, steps: int) -> tuple[bytes, str]:
     return b"".join(rows), state_hash(chance.engine.state)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=cases(15, 6))
 @given(st.integers(0, 2**31))
 def test_the_short_way_comes_to_what_the_long_one_does(kinds: np.ndarray, seed: int) -> None:
     CALM[:] = kinds

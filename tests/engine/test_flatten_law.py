@@ -9,6 +9,7 @@ import pytest
 
 from tests.engine.hostile import Hostile
 from tests.engine.sessions import SECOND
+from tests.lanes import cases
 from veloz.contracts.codes import RESUME_PHRASE, StopLevel, phrase_number
 from veloz.contracts.terms import ScopeKind
 from veloz.reducers.holdings import positions
@@ -58,7 +59,7 @@ def check_end(one: Hostile, seed: int) -> None:
     assert [each for each in positions(one.engine.state) if each.qty and each.strategy == -1] == [], seed
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", range(cases(10, 4)))
 def test_nothing_adds_risk_behind_a_stop_and_nothing_is_closed_through_zero(block):
     told = {"engine": 0, "others": 0}
     for seed in range(24 * block, 24 * block + 24):
@@ -70,7 +71,7 @@ def test_nothing_adds_risk_behind_a_stop_and_nothing_is_closed_through_zero(bloc
     assert told["others"] > 50, "strategies and persons were heard before"
 
 
-@pytest.mark.parametrize("block", range(6))
+@pytest.mark.parametrize("block", range(cases(6, 2)))
 def test_a_flatten_that_is_answered_in_the_end_ends_at_nothing(block):
     for seed in range(10 * block, 10 * block + 10):
         check_end(flattened(seed), seed)

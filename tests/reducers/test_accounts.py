@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.lanes import cases
 from tests.oracles.naive_accounts import MONEY_MAX, Clerk
 from veloz.contracts import codes, registry, terms
 from veloz.contracts.kernel import entry
@@ -266,7 +267,7 @@ def cut(raw: bytes) -> Iterator[bytes]:
     return (raw[at : at + STEP_BYTES] for at in range(0, len(raw) - STEP_BYTES + 1, STEP_BYTES))
 
 
-@settings(max_examples=2000)
+@settings(max_examples=cases(2000, 250, 600))
 @given(st.binary(min_size=50 * STEP_BYTES, max_size=56 * STEP_BYTES))
 def test_balances_against_the_clerk(raw: bytes) -> None:
     pair = Pair()

@@ -9,7 +9,7 @@ from tests.reducers.feed import SPOT, USDM, Feed
 from veloz.contracts.layout import FIRST, LAST, ROW
 from veloz.reducers.fold import fold
 from veloz.reducers.limits import HELD_FIRST, HELD_MAX
-from veloz.reducers.state import new_state
+from veloz.reducers.state import dump_state, load_state, new_state
 from veloz.reducers.view import is_synced, top
 
 
@@ -106,10 +106,10 @@ def test_what_is_held_back_is_bounded(size: int) -> None:
     assert slot["held_n"] == kept * size > HELD_MAX - size
     assert slot["lost_messages"] == messages - kept
     assert slot["lost_rows"] == (messages - kept) * size
-    first_kept = messages - kept + 1
+    first_kept, kept_state = messages - kept + 1, dump_state(state)
     for last, synced in ((first_kept - 2, False), (first_kept - 1, True), (messages + 5, True)):
         again = Feed().snapshot(last, (5, 5)).rows[1:]
-        ended = fold(fold(new_state(), rows, 1), np.array(again, ROW), len(rows) + 1)
+        ended = fold(load_state(kept_state), np.array(again, ROW), len(rows) + 1)
         assert is_synced(ended, 1) == synced
         assert top(ended, 1, 1).bids == (
             [] if not synced else [(999 + size, messages)] if last < messages else [(5, 5)]

@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.lanes import cases
 from tests.oracles.naive_orders import NaiveOrders
 from tests.reducers.compare_orders import assert_orders_equal
 from tests.reducers.order_rows import AMEND, CANCEL, PLACE, QUOTE, SECOND, Row, meta, row, spec, world
@@ -151,7 +152,7 @@ class Author:
             self.add(kind, key, *words, instrument=instrument)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=cases(2000, 250, 600))
 @given(stories, st.lists(st.integers(1, 1000), min_size=2, max_size=5))
 def test_orders_are_what_the_twin_says(story: bytes, cuts: list[int]) -> None:
     rows = Author().tell(story)

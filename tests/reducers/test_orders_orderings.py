@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from numba.core import config
 
+from tests.lanes import cases
 from tests.reducers.order_rows import AMEND, CANCEL, PLACE, QUOTE, SECOND, Row, meta, row, spec, world
 from veloz.contracts import registry as r
 from veloz.contracts.codes import Refusal
@@ -32,7 +32,7 @@ from veloz.reducers.state import State, new_state
 from veloz.reducers.words import I
 
 TRADES = 16  # ids an order has to itself
-THIN = 40 if config.DISABLE_JIT else 1  # un-compiled, every so many orderings are enough: the code is the same
+THIN = cases(1, 40)  # un-compiled, every so many orderings are enough: the code is the same
 AT_ONCE = 1500  # orders in one journal; finished ones must not be forgotten before they are looked at
 FINAL = (
     "state", "price", "qty", "filled", "traded", "busted", "value_hi", "value_lo", "hold", "why", "marks", "venue_seq",

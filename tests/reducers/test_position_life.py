@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.lanes import cases
 from tests.oracles.decimal_ledger import EXACT, Holding, Ledger, Market
 from tests.reducers.desks import BUST, FILL, Listing, make_state, run
 from veloz.contracts.codes import Refusal
@@ -106,7 +107,7 @@ def real_of(position: object) -> int:
     return whole(position["real_hi"], position["real_lo"])  # type: ignore[index]
 
 
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(100, 25), suppress_health_check=list(HealthCheck))
 @given(st.binary(min_size=3 * LANES * STEPS, max_size=3 * LANES * STEPS))
 def test_life_of_positions(raw: bytes) -> None:
     """Two thousand lives of fifty steps in all: quantities, costs, realized pnl and cash as the ledger has them; what is flat costs

@@ -10,6 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.lanes import cases
 from tests.reducers.days import day
 from veloz.contracts import registry as r
 from veloz.reducers.balances import MONEY_MAX
@@ -24,7 +25,7 @@ def whole(seed: int) -> State:
     return fold(new_state(), day(seed), 1)
 
 
-@settings(max_examples=25)
+@settings(max_examples=cases(25, 10))
 @given(SEEDS, st.integers(1, 40))
 def test_a_day_in_any_cuts(seed: int, crumb: int) -> None:
     rows, chance = day(seed), random.Random(seed)

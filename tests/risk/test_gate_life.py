@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.sessions import row
+from tests.lanes import cases
 from tests.oracles.naive_gate import GLOBAL, Listed, NaiveGate, Order
 from tests.risk.floor import EUR, FAR, HEDGED, ONE_WAY, OTHER, PERP, SECOND, Floor, name_of
 from veloz.contracts import registry as r
@@ -15,7 +16,7 @@ from veloz.contracts.codes import RESUME_PHRASE, Limit, LimitStep, Refusal, Stop
 from veloz.contracts.terms import Action, OrderType, PositionSide, ScopeKind, TimeInForce
 from veloz.reducers.room import PER_SCOPE
 
-LIVES, STEPS, STEP_BYTES = 500, 50, 8
+LIVES, STEPS, STEP_BYTES = cases(500, 60, 200), 50, 8
 WORTH = 1_000
 SCOPES = [
     GLOBAL, (ScopeKind.VENUE, 2), (ScopeKind.ACCOUNT, ONE_WAY), (ScopeKind.ACCOUNT, HEDGED), (ScopeKind.INSTRUMENT, PERP),

@@ -3,18 +3,16 @@
 import itertools
 import random
 
-import numba
 import pytest
 
+from tests.lanes import UNCOMPILED, cases
 from tests.venues.binance.digit_readers import SIGNED, UNSIGNED, WHOLE, taken, wrong
 from tests.venues.binance.mutators import TEXTS, decimal, digits
-
-FEW = bool(numba.config.DISABLE_JIT)
 
 
 def short_texts() -> list[str]:
     """All texts of the characters that matter."""
-    if FEW:
+    if UNCOMPILED:
         return ["".join(letters) for size in range(1, 4) for letters in itertools.product("019.-", repeat=size)]
     narrow = ["".join(letters) for size in range(1, 7) for letters in itertools.product("019.-e ", repeat=size)]
     return narrow + [
@@ -43,7 +41,7 @@ def test_every_short_text(scale: int, how: int) -> None:
 @pytest.mark.parametrize("how", [SIGNED, UNSIGNED, WHOLE])
 @pytest.mark.parametrize("scale", [0, 1, 2, 5, 8, 12, 18])
 def test_long_texts(scale: int, how: int) -> None:
-    assert not wrong(long_texts(200 if FEW else 20_000), scale, how)
+    assert not wrong(long_texts(cases(20_000, 200)), scale, how)
 
 
 def test_ordinary_texts_are_taken() -> None:

@@ -3,16 +3,15 @@
 import os
 import random
 
-import numba
 import pytest
 
+from tests.lanes import cases
 from tests.venues.binance.fuzzing import make_bench, spoiled
 from tests.venues.binance.mutators import mutate
 from tests.venues.binance.recordings import SAMPLES, assert_same, block_of, new_codec, plain_block
 from veloz.venues.port import Source
 
-FEW = bool(numba.config.DISABLE_JIT)
-COUNT = 300 if FEW else 6_000
+COUNT = cases(6_000, 300)
 MANY = 700_000
 BATCH = 500
 
@@ -52,8 +51,8 @@ def assert_codec_survives(venue: str, count: int, seed: int) -> None:
 
 @pytest.mark.parametrize("venue", SAMPLES)
 def test_a_codec_survives_any_stream_of_spoiled_frames(venue: str) -> None:
-    for seed in range(2 if FEW else 6):
-        assert_codec_survives(venue, 100 if FEW else 300, seed)
+    for seed in range(cases(6, 2)):
+        assert_codec_survives(venue, cases(300, 100), seed)
 
 
 @pytest.mark.slow
@@ -72,5 +71,5 @@ def test_spoiled_books() -> None:
     doubled = whole.replace(b'"asks"', b'"bids"', 1)
     source = Source(1, "binance_usdm", "BTCUSDT")
     frames = [(0, whole), (1, asked)]
-    frames += [(k, mutate(rng, rng.choice((whole, asked, doubled)), asked)) for k in range(2, 60 if FEW else 2_000)]
+    frames += [(k, mutate(rng, rng.choice((whole, asked, doubled)), asked)) for k in range(2, cases(2_000, 60))]
     assert_same(new_codec(source).decode(block_of(frames)), plain_block(frames, source))

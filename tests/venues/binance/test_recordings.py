@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
+from tests.lanes import UNCOMPILED
 from tests.venues.binance.recordings import (
     CAPTURES,
     SAMPLES,
@@ -54,7 +54,7 @@ def assert_whole(block: RowBlock) -> None:
 def test_counts_of_a_recording(shared: Path, name: str) -> None:
     frames, source, known = load(shared, name)
     codec = new_codec(source)
-    few = numba.config.DISABLE_JIT and name in STREAMS
+    few = UNCOMPILED and name in STREAMS
     block = codec.decode(block_of(frames[:1_000] if few else frames))
     assert few or dict(codec.counts.messages) == known
     assert (codec.counts.rejected, codec.counts.unknown) == (0, 0)
