@@ -165,6 +165,7 @@ class CalmTalk(Talk):
     params = (*Talk.params, sdk.Param("calm", "flag", default="1"))
     wakes = sdk.Wakes(timers=(300_000_000, 1_700_000_000), if_changed="calm")
 '''
+LIBRARY = Library([("churn.py", SOURCE)])  # of all sessions: reading it compiles it
 CASTS = (
     ("Churn", "Churn", "Churn"),
     ("Churn", "Watch", "Churn"),
@@ -189,8 +190,7 @@ class Desk:
     """An engine, and what a venue says to its requests: rows that the other engine gets, too."""
 
     def __init__(self, quick: bool, cast: tuple[str, ...]) -> None:
-        self.library = Library([("churn.py", SOURCE)])
-        self.host = Host(self.library)
+        self.host = Host(LIBRARY)
         self.engine = Engine(new_state(), self.host if quick else Asked(self.host))
         rows = opening()
         body = InstrumentBody(venue="binance_usdm", symbol="AAA", product="linear", price_scale=2, qty_scale=3)
@@ -201,7 +201,7 @@ class Desk:
 
     def command(self, number: int, code: str) -> None:
         form = "kernel" if code.endswith("Churn") else "python"
-        hashed, body = self.library.body_of(code, instruments=["AAA"], form=form)
+        hashed, body = LIBRARY.body_of(code, instruments=["AAA"], form=form)
         load = row(r.COMMAND_STRATEGY, number, StrategyAction.LOAD, hashed, 1, FUTURES_ACCOUNT)
         self.engine.take(load, [(0, msgspec.msgpack.encode(body))])
         self.engine.take(row(r.COMMAND_STRATEGY, number, StrategyAction.START, 0, 1, FUTURES_ACCOUNT))
