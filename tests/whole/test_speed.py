@@ -1,5 +1,6 @@
 """Speed, at a tenth of what the benchmarks ask: a change that costs a factor of ten does not pass unseen."""
 
+import os
 import subprocess
 import sys
 import time
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from journal import Writer
-from tests.bench import backtest, bars
+from tests.bench import backtest, bars, sweep
 from tests.bench.append import make_work, write_bare
+from veloz.backtest.optimizer.pool import Inline, Pool
 from veloz.backtest.settings import read_settings
 from veloz.backtest.setup import make_plan
 from veloz.engine.warm import warm
@@ -66,6 +68,20 @@ def test_bars_of_many_instruments_are_not_ten_times_too_slow(tmp_path: Path) -> 
     laps = [bars.play(data, tmp_path) for _ in range(2)]  # the first one compiles
     assert laps[0].bars == 10_000
     assert min(lap.seconds for lap in laps) < 10 * 10_000 / 720_000
+
+
+def test_a_sweep_is_not_ten_times_too_slow(tmp_path: Path) -> None:
+    """The aim is nine tenths of what as many cores would do alone, and a second to the end of the first of a thousand runs."""
+    opener, work = sweep.short_opener(sweep.recording(tmp_path)), sweep.jobs(20)
+    cores, alone = len(os.sched_getaffinity(0)), Inline(opener)
+    pool = Pool(opener, cores)
+    try:
+        pool.warm()
+        slow = fastest(lambda: sweep.took(alone, work), 2)
+        assert fastest(lambda: sweep.took(pool, work), 2) < 10 * slow / (sweep.SHARE * cores)
+        assert sweep.first_ends(opener.open(), pool, tmp_path) < 10.0
+    finally:
+        pool.close()
 
 
 def test_help_and_a_warm_start_are_not_ten_times_too_slow(sampled: Path) -> None:
