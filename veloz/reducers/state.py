@@ -119,6 +119,9 @@ DTYPES: Final[dict[str, np.dtype]] = {
     "breakers": desk.BREAKER, "tallies": _I8, "strategies": desk.STRATEGY,
 }  # fmt: skip
 assert tuple(DTYPES) == _Arrays._fields
+_LINKS: Final = {
+    name: [field for field in dtype.names or () if field.endswith("_ix")] for name, dtype in DTYPES.items()
+}
 
 
 class State(Bundle, _Arrays):
@@ -137,9 +140,8 @@ def blank(name: str, places: int) -> np.ndarray:
         array["best"] = NONE
     elif name in ("limits", "order_places"):
         array[:] = -1
-    for field in DTYPES[name].names or ():
-        if field.endswith("_ix"):
-            array[field] = -1
+    for field in _LINKS[name]:
+        array[field] = -1
     return array
 
 

@@ -13,11 +13,13 @@ HEADROOM_QUARTERS: Final = 3  # the best level is put three quarters up: books g
 
 
 def reserve(state: State, name: str, places: int) -> tuple[State, int]:
-    """A fresh region at the end of an arena, which doubles when it is full: (state, first place)."""
+    """A fresh region at the end of an arena: (state, first place). A full one doubles at least, and has room for another such region:
+    what one side of a book needs, the other will need soon.
+    """
     clock = state.clock[0]
     used, arena = int(clock[f"{name}_used"]), getattr(state, name)
     if used + places > len(arena):
-        room = max(2 * len(arena), used + places)
+        room = max(2 * len(arena), used + 2 * places)
         longer = {name: _longer(name, arena, room)}
         if name == "levels":
             longer["bits"] = _longer("bits", state.bits, room // 64)
