@@ -9,6 +9,7 @@ have changed its memory: it is remembered, and the host goes by it instead of as
 """
 
 from collections.abc import Callable, Iterator
+from struct import Struct
 from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -109,7 +110,8 @@ _STAND: Final = (  # where the asking stands
     " told each at awake said"
 )
 STAND: Final = np.dtype([(name, "<i8") for name in _STAND.split()])
-_PLACE, _ANSWER, _FIRST, _OPEN, _HEARD = range(5)
+_ANSWER, _HEARD = 1, 4
+_STANDING: Final = Struct("<5q")  # its words up to `heard`
 _OUT_BYTES: Final = sdk.OUT.itemsize
 
 
@@ -145,17 +147,17 @@ class Voices:
     def __init__(self, crew: "Crew") -> None:
         self._crew = crew
         self._stand = memoryview(crew.stand.view(WORD))  # type: ignore[arg-type]
-        self.asked: dict[int, Callable[[bool, int], Any]] = {}  # `mind.Mind.speak` by place
+        self.asked: dict[int, Callable[[int, int], Any]] = {}  # `mind.Mind.speak` by place
         self._said: list[tuple[int, Any]] = []  # in the step in hand: of which member, and the OUT rows, or a fault
 
     def hear(self) -> None:
         """Ask the member that the crew waits for. Raises KeyboardInterrupt: then the step is over, and half done."""
         stand = self._stand
-        place = stand[_PLACE]
-        if stand[_HEARD] == 1:
+        place, _, first, orders_n, heard = _STANDING.unpack_from(stand)
+        if heard == 1:
             self._said.clear()
         try:
-            said = self.asked[place](stand[_FIRST] != 0, stand[_OPEN])
+            said = self.asked[place](first, orders_n)
         except KeyboardInterrupt:
             self._give_up()
             raise

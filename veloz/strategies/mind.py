@@ -288,11 +288,11 @@ class Mind:
         said = self._handle(view_of(self.sights, self.settings.values, self.sights.orders_n), stimulus)
         return said if isinstance(said, Fault) else self._out_words[: said * _OUT_WORDS]
 
-    def speak(self, first: bool, orders_n: int) -> bytes | Fault:
+    def speak(self, first: int, orders_n: int) -> bytes | Fault:
         """Answer what the crew has put into the seat.
 
         Args:
-            first: The first time in this step.
+            first: Not 0: the first time in this step.
             orders_n: Open orders there are in the window.
 
         Returns:

@@ -92,14 +92,8 @@ class Quoter(sdk.Strategy):
         if has_bid and has_ask:
             return wanted
         position = view.position()
-        if not has_bid:
-            wanted += self._order(view, False, bid, position)
-        if not has_ask:
-            wanted += self._order(view, True, ask, -position)
+        for sell, price, full in ((False, bid, position), (True, ask, -position)):
+            if (has_ask if sell else has_bid) or full >= params.max_position or price < 0 or params.qty == 0:
+                continue
+            wanted.append(sdk.Order(view.instruments[0], sell, params.qty, price, tif=sdk.TimeInForce.GTX))
         return wanted
-
-    def _order(self, view: sdk.View, sell: bool, price: int, full: int) -> tuple[sdk.Intent, ...]:
-        params = view.params
-        if full >= params.max_position or price < 0 or params.qty <= 0:
-            return ()
-        return (sdk.Order(view.instruments[0], sell, params.qty, price, tif=sdk.TimeInForce.GTX),)
