@@ -5,16 +5,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from tests.backtest.made import level, make_recording
-from tests.backtest.stage import ACCOUNT, BARS, INSTRUMENT, Stage, ask, bid, bought, market, rules
+from tests.backtest.stage import ACCOUNT, BARS, INSTRUMENT, LEVEL_FLAGS, Stage, ask, bid, bought, market, row, rules
+from tests.lanes import cases
 from veloz.backtest.driving import Driven
 from veloz.backtest.exchange import advance, request_of, send
-from veloz.backtest.machine import APART
+from veloz.backtest.machine import APART, NO_KEY
 from veloz.backtest.rules import HFTBACKTEST, Latency, Matching
 from veloz.backtest.settings import read_settings
 from veloz.backtest.setup import make_plan
-from veloz.contracts import registry, terms
+from veloz.contracts import layout, registry, terms
 from veloz.contracts.terms import OrderType, TimeInForce
 from veloz.reducers.words import RAW, I
 
@@ -99,3 +102,86 @@ def test_a_deep_level_is_there_when_the_price_comes_to_it() -> None:
     narrow = Driven([market()], rules())
     narrow.advance(np.array(rows, RAW), 0, 3000)
     assert narrow.outside() == {INSTRUMENT: 1}
+
+
+class Twin:
+    """A ladder a side as a dict of quantities by key, searched anew each time."""
+
+    def __init__(self) -> None:
+        self.levels: list[dict[int, int]] = [{}, {}]
+        self.best: list[int | None] = [None, None]
+        self.worst: list[int | None] = [None, None]
+
+    def search(self, ask: int, start: int) -> None:
+        worst = self.worst[ask]
+        found = [key for key in self.levels[ask] if worst is not None and worst <= key <= start]
+        self.best[ask] = max(found, default=None)
+
+    def put(self, ask: int, key: int, qty: int) -> None:
+        best, other = self.best[ask], self.best[1 - ask]
+        self.levels[ask].pop(key, None)
+        if qty > 0:
+            self.levels[ask][key] = qty
+            self.worst[ask] = key if self.worst[ask] is None else min(key, self.worst[ask])
+            if best is None or key > best:
+                self.best[ask] = key
+                if other is not None and key + other >= 0:
+                    self.search(1 - ask, -key - 1)
+        elif key == best:
+            self.search(ask, key - 1)
+            self.worst[ask] = self.worst[ask] if self.best[ask] is not None else None
+
+    def clear(self, ask: int, key: int | None) -> None:
+        kept = {} if key is None else {at: qty for at, qty in self.levels[ask].items() if at < key}
+        self.levels[ask] = kept
+        if key is None:
+            self.best[ask] = self.worst[ask] = None
+            return
+        self.best[ask] = max(kept, default=None)
+        self.worst[ask] = self.worst[ask] if kept else None
+
+
+LEVELS = st.tuples(st.just("level"), st.integers(0, 1), st.integers(996, 1004), st.integers(0, 2))
+CLEARS = st.tuples(st.just("clear"), st.integers(0, 1), st.integers(995, 1005), st.booleans())
+SNAPSHOTS = st.tuples(st.just("snapshot"), st.integers(0, 1), st.integers(996, 1004), st.integers(1, 2))
+
+
+BEGUN: list[tuple[str, int, int, int]] = [("level", 0, 1000, 1), ("level", 0, 1003, 1)]
+PASSED: list[tuple[str, int, int, int]] = [
+    *BEGUN,
+    ("level", 1, 1002, 1),
+]  # the better bid keeps its quantity, and is not the best
+END = ("snapshot", 0, 990, 1)
+
+
+@settings(max_examples=cases(600, 150))
+@example([*BEGUN, END], 3)
+@example([*PASSED, ("level", 1, 1001, 1), ("level", 0, 1001, 1), END], 1)
+@example([*PASSED, ("level", 0, 1000, 0), ("level", 0, 1005, 1), END], 1)
+@given(st.lists(st.one_of(LEVELS, LEVELS, LEVELS, CLEARS, SNAPSHOTS), max_size=40), st.integers(1, 6))
+def test_the_same_as_a_ladder_that_is_searched(told: list[tuple[str, int, int, int]], stride: int) -> None:
+    twin, rows, seen = Twin(), [], []
+    for at, (what, asks, price, more) in enumerate(told):
+        flags, sign = layout.ASK * asks, 1 - 2 * asks
+        if what == "level":
+            rows.append(row(registry.LEVEL.number, flags | LEVEL_FLAGS, at + 1, price, more))
+            twin.put(asks, sign * price, more)
+        elif what == "clear":
+            rows.append(
+                row(registry.LEVEL.number, flags | LEVEL_FLAGS | layout.EMPTY, at + 1, -1 if more else price, 0)
+            )
+            twin.clear(asks, None if more else sign * price)
+        else:
+            rows.append(row(registry.LEVEL.number, flags | layout.SNAPSHOT | layout.FIRST, at + 1, price, more))
+            twin.clear(0, None)
+            twin.clear(1, None)
+            twin.put(asks, sign * price, more)
+        seen.append(([dict(each) for each in twin.levels], list(twin.best)))
+    driven, done = Driven([market(low=980, high=1020)], rules()), 0
+    for at, (levels, best) in list(enumerate(seen))[stride - 1 :: stride]:
+        done = driven.advance(np.array(rows, RAW), done, at + 1)
+        for asks, side in enumerate(driven.venue.sides):
+            begin, end = int(side["base"] + side["lo"]), int(side["base"] + side["hi"])
+            kept = driven.venue.levels[begin : end + 1]
+            there = {int(place + side["lo"]): int(kept[place]) for place in np.flatnonzero(kept)}
+            assert (there, int(side["best"])) == (levels[asks], NO_KEY if best[asks] is None else best[asks])

@@ -370,11 +370,13 @@ def _pass_plain(venue: Venue, rows: np.ndarray, at: I, limit: I, seen: I, known:
                     if key >= best:
                         if qty > ZERO:
                             best = key
+                            side["top"] = max(I(side["top"]), key)
                         elif key == best:
                             best = best_from(venue.levels, base, key - ONE, max(worst, lo))
                             worst = FAR if best == NO_KEY else worst
                     if key < worst and qty > ZERO:
                         worst = key
+                        side["bottom"] = min(I(side["bottom"]), key)
                     deep = max(worst, lo)
                     shallow = deep if took else min(best, own_worst)
                 venue.levels[U(base + key)] = qty

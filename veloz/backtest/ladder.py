@@ -59,6 +59,7 @@ def put_level(levels: np.ndarray, side: np.void, other: np.void, key: I, qty: I)
         if qty > ZERO:
             if key > best:
                 side["best"] = key
+                side["top"] = max(I(side["top"]), key)
                 if key + other["best"] >= ZERO:
                     lowest = max(other["worst"], other["lo"])
                     other["best"] = best_from(levels, other["base"], min(-key - ONE, other["hi"]), lowest)
@@ -69,13 +70,26 @@ def put_level(levels: np.ndarray, side: np.void, other: np.void, key: I, qty: I)
                 side["worst"] = FAR
     if key < side["worst"] and qty > ZERO:
         side["worst"] = key
+        side["bottom"] = min(I(side["bottom"]), key)
     return before
 
 
+@kernel
+def _lowest(side: np.void) -> I:
+    """No level, nor anything taken of one, lies below this key."""
+    return I(side["lo"]) if side["takings"] > ZERO else I(side["bottom"])
+
+
+@kernel
+def _highest(side: np.void) -> I:
+    """Nor above this one."""
+    return I(side["hi"]) if side["takings"] > ZERO else I(side["top"])
+
+
 @cold
-def _empty_between(venue: Venue, side: np.void, worst: I, best: I, now: I) -> None:
+def _empty_between(venue: Venue, side: np.void, lowest: I, highest: I, now: I) -> None:
     """What was taken of a level waits for the same instant to state it again; that of a level which was not, is forgotten."""
-    at, end = side["base"] + worst, side["base"] + best
+    at, end = side["base"] + lowest, side["base"] + highest
     while at <= end:
         if venue.levels[at] == ZERO and now != side["cleared_ns"]:
             side["takings"] -= venue.taken[at]
@@ -89,10 +103,11 @@ def _empty_between(venue: Venue, side: np.void, worst: I, best: I, now: I) -> No
 @cold
 def clear_side(venue: Venue, side: np.void, now: I) -> None:
     """Empty a side."""
-    lowest = I(side["lo"]) if side["takings"] > ZERO else max(side["worst"], side["lo"])
-    _empty_between(venue, side, lowest, I(side["hi"]), now)
+    _empty_between(venue, side, _lowest(side), _highest(side), now)
     side["best"] = NO_KEY
+    side["top"] = NO_KEY
     side["worst"] = FAR
+    side["bottom"] = FAR
 
 
 @cold
@@ -100,7 +115,7 @@ def clear_to(venue: Venue, side: np.void, key: I, ask: I, compat: I, now: I) -> 
     """Empty a side from its best down to `key`, which may lie outside the ladder."""
     skips, keeps = compat & _SKIPS_ONE != ZERO, compat & _KEEPS_ASKS != ZERO
     if not (keeps and ask == ONE):
-        _empty_between(venue, side, max(key, side["lo"]), I(side["best"]) if skips else I(side["hi"]), now)
+        _empty_between(venue, side, max(key, _lowest(side)), I(side["best"]) if skips else _highest(side), now)
     lowest = I(side["lo"]) if side["worst"] == FAR else max(side["worst"], side["lo"])
     start = min(max(key - ONE, side["lo"]), side["hi"])
     side["best"] = best_from(venue.levels, I(side["base"]), start - ONE if skips else start, lowest)

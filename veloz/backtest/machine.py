@@ -36,7 +36,9 @@ def _fields(ints: str, floats: str = "") -> np.dtype[Any]:
     return np.dtype([(name, "<i8") for name in ints.split()] + [(name, "<f8") for name in floats.split()])
 
 
-SIDE: Final = _fields("base best worst lo hi own_best own_worst takings cleared_ns tick half_tick first_ix last_ix")
+SIDE: Final = _fields(  # a search for the best ends at `worst`; no level at all lies below `bottom` or above `top`
+    "base best worst bottom top lo hi own_best own_worst takings cleared_ns tick half_tick first_ix last_ix"
+)
 MARKET: Final = _fields(
     "instrument tick half_tick lot half_lot printed scales product multiplier places money base base_places"
     " maker_ppm taker_ppm fee_in qty_min qty_max notional_hi notional_lo live outside"

@@ -110,6 +110,7 @@ def _side_records(markets: Sequence[Market]) -> tuple[np.ndarray, int]:
             side["tick"], side["half_tick"] = market.tick, market.tick // 2
             length += hi - lo + 1
     sides["best"], sides["worst"] = NO_KEY, FAR
+    sides["top"], sides["bottom"] = NO_KEY, FAR
     sides["own_best"], sides["own_worst"] = -FAR, FAR
     sides["first_ix"] = sides["last_ix"] = NOBODY
     return sides, length
@@ -204,9 +205,10 @@ def widen(venue: Venue, instrument: int, low: int, high: int) -> Venue:
 
 
 def _settle_side(side: Any, ladder: np.ndarray, lo: int, hi: int, base: int) -> None:
-    """Best, worst and place of a side whose ladder is new."""
+    """Best, ends and place of a side whose ladder is new."""
     side["base"], side["lo"], side["hi"] = base - lo, lo, hi
     shown = np.flatnonzero(ladder[0])
+    side["bottom"], side["top"] = (int(shown[0]) + lo, int(shown[-1]) + lo) if len(shown) else (FAR, NO_KEY)
     if side["best"] != NO_KEY:
         inside = shown[shown + lo <= int(side["best"])]
         side["best"] = int(inside[-1]) + lo if len(inside) else NO_KEY
