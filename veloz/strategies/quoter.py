@@ -81,13 +81,16 @@ class Quoter(sdk.Strategy):
             return None
         bid = (total - twice_half) // (2 * tick) * tick
         ask = -((-total - twice_half) // (2 * tick)) * tick
-        room = self.budget - 2  # cancels beside two orders
         wanted: list[sdk.Intent] = []
         has_bid = has_ask = False
         for own in view.orders():
-            if own.price == (ask if own.sell else bid):
-                has_bid, has_ask = has_bid or not own.sell, has_ask or bool(own.sell)
-            elif own.free and len(wanted) < room:
+            sell = own.sell
+            if own.price == (ask if sell else bid):
+                if sell:
+                    has_ask = True
+                else:
+                    has_bid = True
+            elif own.free and len(wanted) < self.budget - 2:  # two orders have room beside the cancels
                 wanted.append(sdk.Cancel(own.instrument, own.order))
         if has_bid and has_ask:
             return wanted
