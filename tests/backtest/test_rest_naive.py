@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.backtest.stage import LEVEL_FLAGS
@@ -284,7 +284,14 @@ def test_the_same_where_inverse_positions_are_liquidated(session: list[Any], wal
     compare(pair)
 
 
-@settings(max_examples=cases(800, 40, 260), phases=(Phase.generate,))
+REST: Final = ("buy", "market", "GTC", SelfTrade.NONE, False, 0)
+FALLEN: Final = [  # four are bought at 100.0, and the mark price falls to 91.5
+    ("ask", 3, 5, 9, *REST), ("bid", 3, 4, 9, *REST), ("place", 3, 5, 3, *REST), ("mark", 3, 0, 0, *REST),
+]  # fmt: skip
+
+
+@settings(max_examples=cases(800, 40, 260), phases=(Phase.explicit, Phase.generate))
+@example(FALLEN, 30, 20)
 @given(SESSION, st.integers(5, 300), st.integers(0, 20))
 def test_the_same_where_positions_are_liquidated(session: list[Any], wallet: int, jump: int) -> None:
     pair = Pair(Fraction(wallet), False, margin=True)
