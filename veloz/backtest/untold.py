@@ -32,16 +32,18 @@ def count_untold(
     Returns:
         How many there are of each instrument that has any.
     """
-    newest, untold = dict.fromkeys(lengths_ns, 0), dict.fromkeys(lengths_ns, 0)
+    newest: dict[int, int] = {}  # of instruments that have had a trade: of no others is anything counted
+    untold = dict.fromkeys(lengths_ns, 0)
     with Reader.open(path) as reader:
         for batch in reader.scan(folded_from, last, kinds=(*TRADES, BAR_VOLUME.number)):
             lo, hi = batch.span(folded_from, last)
             rows = batch.rows[lo:hi].view(ROW)
-            for number, length_ns in lengths_ns.items():
+            traded = rows["instrument"][np.isin(rows["kind"], TRADES)]
+            for number in lengths_ns.keys() & (newest.keys() | set(traded.tolist())):
                 at = np.flatnonzero(rows["instrument"] == number)
-                alone = _alone(rows[at], newest[number], length_ns)
+                alone = _alone(rows[at], newest.get(number, 0), lengths_ns[number])
                 untold[number] += int((alone & (batch.first + lo + at >= first)).sum())
-                newest[number] = max(newest[number], _newest(rows[at]))
+                newest[number] = max(newest.get(number, 0), _newest(rows[at]))
     return {number: many for number, many in untold.items() if many}
 
 
