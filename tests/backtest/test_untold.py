@@ -38,6 +38,26 @@ def count_naively(events: list[Event], skipped: int) -> dict[int, int]:
     return untold
 
 
+def counted(events: list[Event], skipped: int, cuts: list[int], lengths_ns: dict[int, int]) -> dict[int, int]:
+    """What is counted of events that are written in pieces."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data"
+        with Writer.open(path, map_size_bytes=1 << 24) as writer:
+            for number in (1, 2):
+                state_instrument(writer, BODY, number)
+            begun = writer.head_seq
+            for low, high in zip([0, *cuts], cuts, strict=False):
+                writer.append(np.concatenate([rows_of(each) for each in events[low:high]]))
+            last = writer.head_seq
+        first = begun + 1 + sum(len(rows_of(each)) for each in events[:skipped])
+        return count_untold(path, first, last, folded_from=1, lengths_ns=lengths_ns)
+
+
+def test_a_bar_in_which_nothing_was_traded_is_none_that_is_untold() -> None:
+    events = [("trade", 1, 0, 0), ("bar", 1, 1, 0), ("bar", 1, 2, 1), ("bar", 2, 3, 1)]
+    assert counted(events, 0, [2, 4], dict.fromkeys((1, 2), MINUTE_NS)) == {1: 1}
+
+
 @given(
     st.lists(
         st.tuples(
@@ -50,19 +70,6 @@ def count_naively(events: list[Event], skipped: int) -> dict[int, int]:
 def test_bars_without_a_trade_are_counted(events: list[Event], data: st.DataObject) -> None:
     skipped = data.draw(st.integers(0, len(events) - 1))
     cuts = sorted(data.draw(st.sets(st.integers(1, len(events)))) | {len(events)})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "data"
-        with Writer.open(path, map_size_bytes=1 << 24) as writer:
-            for number in (1, 2):
-                state_instrument(writer, BODY, number)
-            begun = writer.head_seq
-            for low, high in zip([0, *cuts], cuts, strict=False):
-                writer.append(np.concatenate([rows_of(each) for each in events[low:high]]))
-            last = writer.head_seq
-        first = begun + 1 + sum(len(rows_of(each)) for each in events[:skipped])
-        lengths = dict.fromkeys((1, 2), MINUTE_NS)
-        assert count_untold(path, first, last, folded_from=1, lengths_ns=lengths) == count_naively(events, skipped)
-        assert count_untold(path, first, last, folded_from=1, lengths_ns={1: 2 * MINUTE_NS}) == {}, (
-            "bars of that length"
-        )
+    assert counted(events, skipped, cuts, dict.fromkeys((1, 2), MINUTE_NS)) == count_naively(events, skipped)
+    assert counted(events, skipped, cuts, {1: 2 * MINUTE_NS}) == {}, "bars of that length"
     assert {TRADE.words.index("ts_match"), BAR.words.index("ts_open"), BAR_VOLUME.words.index("interval_ns")} == {3, 0}
